@@ -1,0 +1,101 @@
+"""`python -m colorize COMMAND`: one function per command, each thin."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from colorize.errors import UserError
+from colorize.run_folder import DEPENDENCY_MAP, read_config
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs a command; a mistake of the user's ends with status 2 and one message."""
+    parser = argparse.ArgumentParser(prog="python -m colorize", description="Look at a colorizer, or use one.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_shapes(commands)
+    _add_paint(commands)
+    options = parser.parse_args(arguments)
+    try:
+        options.command(options)
+    except UserError as error:
+        print(f"python -m colorize: {error}", file=sys.stderr)
+        sys.exit(error.exit_status)
+
+
+def _add_shapes(commands) -> None:
+    parser = commands.add_parser("shapes", help="what every axis of the network means, and which rows depend on which")
+    parser.add_argument("overrides", nargs="*", help="as for train.py, for example experiment=seed")
+    parser.add_argument("--out", type=Path, default=Path("shapes"), help="folder for the map and the report (shapes)")
+    parser.set_defaults(command=show_shapes)
+
+
+def _add_paint(commands) -> None:
+    parser = commands.add_parser("paint", help="paint photos of any size with a trained model")
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
+    parser.add_argument("--model", type=Path, required=True, help="output folder of a finished train.py")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the painted photos, as PNG")
+    parser.set_defaults(command=paint)
+
+
+def show_shapes(options: argparse.Namespace) -> None:
+    """Prints the shape report of a configuration, checks its wiring and writes the dependency map."""
+    from colorize import backend
+    from colorize.command_line import composed
+    from colorize.data.batches import Batches
+    from colorize.data.sources import read_dataset
+
+    config = composed(options.overrides)
+    data = config.data
+    photos = read_dataset(data).train
+    batch = Batches(photos, data.height, data.width, data.batch_size, data.augmentation, config.seed).batch(0)
+    backend.start(config.backend, config.trainer.device)
+    from colorize.models.colorizer import build_network
+    from colorize.report import WIDTH, explanation, report_table, write_shapes
+    from colorize.shapes import check_wiring
+
+    network = build_network(config)
+    options.out.mkdir(parents=True, exist_ok=True)
+    rows = write_shapes(network, batch, options.out)
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
+    console.print(report_table(rows), explanation(network), highlight=False)
+    for fault in check_wiring(network):
+        raise UserError(f"this fusion is wired wrongly: {fault}")
+    console.print(f"which row of the map depends on which row of the picture: {options.out / DEPENDENCY_MAP}")
+    console.print("next: " + " ".join(["python train.py", *options.overrides]), highlight=False)
+
+
+def paint(options: argparse.Namespace) -> None:
+    """Paints each photo into a PNG of the same name and size."""
+    from colorize import backend
+    from colorize.data.images import read_photo
+
+    config = read_config(options.model)
+    painted = {photo: options.out / f"{photo.stem}.png" for photo in options.photos}
+    _check_paintable(painted)
+    backend.start(os.environ.get("KERAS_BACKEND", config.backend), "cpu")
+    from colorize.checkpoint import load_colorizer
+    from colorize.inference import paint_photo
+
+    colorizer = load_colorizer(options.model)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for source, target in painted.items():
+        photo = read_photo(source)
+        paint_photo(colorizer, photo).save(target)
+        print(f"{target}  {photo.width} x {photo.height}")
+
+
+def _check_paintable(painted: dict[Path, Path]) -> None:
+    for source, target in painted.items():
+        if not source.is_file():
+            raise UserError(f"there is no photo {source}")
+        if target.exists() and target.resolve() == source.resolve():
+            raise UserError(f"{target} would replace the photo itself; choose another folder for --out")
+    if len(set(painted.values())) < len(painted):
+        raise UserError("two photos have the same name and would be painted into one file; paint them into two folders")
+
+
+if __name__ == "__main__":
+    main()

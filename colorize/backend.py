@@ -1,0 +1,131 @@
+"""Everything that depends on which backend computes: choosing it, its devices, its memory, its noise.
+
+Imported before Keras. The only room of the package in which a backend is imported.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+
+from colorize.errors import UserError
+
+PACKAGES = ("keras", "tensorflow", "jax", "numpy", "scikit-image", "hydra-core", "mlflow", "pillow")
+
+
+@dataclass(frozen=True)
+class Device:
+    """What the run computes on."""
+
+    backend: str
+    kind: str
+    """cpu or gpu."""
+    name: str
+
+
+def start(backend: str, device: str) -> Device:
+    """Starts Keras on a backend and a device, without the start-up noise of either.
+
+    Args:
+        backend: tensorflow or jax.
+        device: cpu, which leaves graphics cards alone, or gpu.
+    Raises:
+        UserError: another backend is running in this process, the backend is not installed, or no GPU was found.
+    """
+    _set_environment(backend, device)
+    try:
+        with _silenced():
+            import keras
+
+            found = _devices(backend, device)
+    except ModuleNotFoundError as error:
+        raise UserError(f"backend={backend} needs the package {error.name}: {_install(backend, device)}") from None
+    if keras.backend.backend() != backend:
+        raise UserError(
+            f"backend={backend} was asked for, but Keras runs on {keras.backend.backend()} in this process, which"
+            " cannot change: unset KERAS_BACKEND, or start a process for each backend"
+        )
+    if not found:
+        raise UserError(
+            f"no GPU was found where trainer.device=gpu asks for one. Looked for: a CUDA device that backend={backend}"
+            f" can use{_visible()}. {_install(backend, device)}; or train on the CPU with trainer=cpu"
+        )
+    return Device(backend, device, found[0])
+
+
+def _set_environment(backend: str, device: str) -> None:
+    os.environ.setdefault("KERAS_BACKEND", backend)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX: grow, do not take the whole card
+    if device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        os.environ["JAX_PLATFORMS"] = "cpu"
+
+
+def _devices(backend: str, device: str) -> list[str]:
+    if backend == "jax":
+        import jax
+
+        return [d.device_kind for d in jax.devices() if d.platform == ("cpu" if device == "cpu" else "gpu")]
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices(device.upper())
+    if device == "gpu":
+        for gpu in devices:
+            tf.config.experimental.set_memory_growth(gpu, True)
+    return [tf.config.experimental.get_device_details(d).get("device_name", "CPU") for d in devices]
+
+
+def peak_memory_bytes(device: Device) -> int | None:
+    """Most memory of the GPU in use at once so far, or None on a CPU, where the backends do not count."""
+    if device.kind == "cpu":
+        return None
+    if device.backend == "jax":
+        import jax
+
+        return (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+    import tensorflow as tf
+
+    return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on, where installed."""
+    installed = {"python": sys.version.split()[0]}
+    for package in PACKAGES:
+        try:
+            installed[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return installed
+
+
+def _visible() -> str:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return "" if visible is None else f" (CUDA_VISIBLE_DEVICES={visible!r})"
+
+
+def _install(backend: str, device: str) -> str:
+    extra = {"cpu": {"tensorflow": "", "jax": "[test]"}, "gpu": {"tensorflow": "[gpu]", "jax": "[jax-gpu]"}}
+    return f"install it with: pip install -e '.{extra[device][backend]}' -c constraints.txt"
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Holds back what native libraries write to standard error while they start; shown after all if they fail."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as noise:
+        os.dup2(noise.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            noise.seek(0)
+            os.write(kept, noise.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

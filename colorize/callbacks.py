@@ -1,0 +1,154 @@
+"""What happens between steps and between epochs. Order matters: each writes into the epoch's logs for the next."""
+
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from colorize.checkpoint import save_weights
+from colorize.data.batches import Loader
+from colorize.optimizer import averaged_weights
+from colorize.pictures import save, strip
+from colorize.run_folder import BEST, STRIPS
+from colorize.signals import StopSignals
+from colorize.tracking import Tracker
+
+SHOWN_EVERY = 0.5
+"""Seconds between two readings of the running metrics: each makes an accelerator wait."""
+
+
+class StopOnSignal(keras.callbacks.Callback):
+    """Ends training after the step during which a signal came."""
+
+    def __init__(self, signals: StopSignals):
+        super().__init__()
+        self.signals = signals
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Asks Keras to stop."""
+        if self.signals.received is not None:
+            self.model.stop_training = True
+
+
+class Speed(keras.callbacks.Callback):
+    """Adds `images_per_second` and `input_wait_share` of the epoch to its logs, and sums up both for the run."""
+
+    def __init__(self, loader: Loader):
+        super().__init__()
+        self.loader = loader
+        self.images, self.seconds = 0, 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Starts the clocks."""
+        self._start, self._waited, self._steps = time.perf_counter(), self.loader.waited, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Counts the step."""
+        self._steps = batch + 1
+
+    def on_epoch_end(self, epoch, logs):
+        """Reads the clocks, before the other callbacks evaluate and paint."""
+        seconds = time.perf_counter() - self._start
+        images = self._steps * self.loader.batches.batch_size
+        logs["images_per_second"] = images / seconds
+        logs["input_wait_share"] = (self.loader.waited - self._waited) / seconds
+        self.images, self.seconds = self.images + images, self.seconds + seconds
+
+
+class HeldOut(keras.callbacks.Callback):
+    """Evaluates the averaged weights after each epoch, keeps the best of them, and paints a few photos.
+
+    Args:
+        rgb: the held-out photos, uint8 (N, H, W, 3).
+        names: their names.
+        folder: the output folder.
+        strips: how many of them are painted.
+        strip_every: epochs between two paintings; the last epoch is always painted.
+    """
+
+    def __init__(
+        self, rgb: np.ndarray, names: list[str], folder: Path, tracker: Tracker, strips: int, strip_every: int
+    ):
+        super().__init__()
+        self.rgb, self.folder, self.tracker, self.strip_every = rgb, folder, tracker, strip_every
+        chosen = np.linspace(0, len(rgb) - 1, min(strips, len(rgb)), dtype=int)
+        self.painted = {f"strip {Path(names[i]).stem}": rgb[i] for i in chosen}
+        self.best, self.best_epoch = float("inf"), 0
+
+    def on_epoch_end(self, epoch, logs):
+        """Adds `held_out_loss` and `held_out_ab_rmse` (Lab units) to the logs."""
+        with averaged_weights(self.model):
+            values = self.model.evaluate(self.rgb, batch_size=len(self.rgb), verbose=0, return_dict=True)
+            logs.update({f"held_out_{name}": value for name, value in values.items()})
+            if values["ab_rmse"] < self.best:
+                self.best, self.best_epoch = values["ab_rmse"], epoch + 1
+                save_weights(self.model.network, self.folder / BEST)
+            if self.painted and ((epoch + 1) % self.strip_every == 0 or epoch + 1 == self.params["epochs"]):
+                self._paint(epoch + 1)
+
+    def _paint(self, epoch: int) -> None:
+        rgb = np.stack(list(self.painted.values()))
+        for key, truth, predicted in zip(self.painted, rgb, self.model.predict_on_batch(rgb)):
+            picture = strip(truth, predicted)
+            save(picture, self.folder / STRIPS / f"{key.removeprefix('strip ')}.png")
+            self.tracker.picture(picture, key, epoch)
+
+
+class Curves(keras.callbacks.Callback):
+    """Sends the logs of each epoch and the learning rate to the tracker."""
+
+    def __init__(self, tracker: Tracker):
+        super().__init__()
+        self.tracker = tracker
+
+    def on_epoch_end(self, epoch, logs):
+        """Logs at step = epochs done."""
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self.tracker.metrics({**logs, "learning_rate": rate}, step=epoch + 1)
+
+
+class Screen(keras.callbacks.Callback):
+    """A progress bar for the epoch under way, a line for each epoch done; Lab units, a star for the best."""
+
+    def __init__(self, console: Console):
+        super().__init__()
+        columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+        self.progress = Progress(*columns, TextColumn("{task.fields[metrics]}"), console=console, transient=True)
+        self.best, self._read = float("inf"), 0.0
+
+    def on_train_begin(self, logs=None):
+        """Shows the bar."""
+        self.task = self.progress.add_task("", metrics="")
+        self.progress.start()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Sets the bar back."""
+        description = f"epoch {epoch + 1:>3}/{self.params['epochs']}"
+        self.progress.reset(self.task, total=self.params["steps"], description=description, metrics="")
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Moves the bar."""
+        self.progress.update(self.task, completed=batch + 1)
+        if logs and time.perf_counter() - self._read > SHOWN_EVERY:
+            text = f"loss {float(logs['loss']):.2f}  ab RMSE {float(logs['ab_rmse']):.2f}"
+            self.progress.update(self.task, metrics=text)
+            self._read = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs):
+        """Prints the epoch's line."""
+        held_out = logs["held_out_ab_rmse"]
+        star = "*" if held_out < self.best else " "
+        self.best = min(self.best, held_out)
+        self.progress.console.print(
+            f"epoch {epoch + 1:>3}/{self.params['epochs']}  loss {logs['loss']:5.2f}  ab RMSE {logs['ab_rmse']:5.2f}"
+            f"  held out {held_out:5.2f}{star} {logs['images_per_second']:4.0f} img/s"
+            f"  wait {logs['input_wait_share']:.0%}",
+            highlight=False,
+        )
+
+    def close(self) -> None:
+        """Takes the bar away, also when training failed."""
+        self.progress.stop()

@@ -1,0 +1,48 @@
+"""Weights on disk: written whole or not at all, refused where they do not belong.
+
+(Exact resume is not here yet: optimizer and random state are not kept.)
+"""
+
+import os
+import warnings
+from pathlib import Path
+
+import keras
+
+from colorize.errors import UserError
+from colorize.models.colorizer import Colorizer, build_network
+from colorize.run_folder import BEST, CONFIG, read_config
+
+
+def save_weights(network: keras.Model, path: Path) -> None:
+    """Writes weights so that at any moment either the old file is whole or the new one."""
+    partial = path.with_name(f".partial.{path.name}")
+    network.save_weights(partial)
+    os.replace(partial, path)
+
+
+def load_weights(network: keras.Model, path: Path) -> None:
+    """Reads weights.
+
+    Raises:
+        UserError: the file is damaged, or holds the weights of another network.
+    """
+    try:
+        with warnings.catch_warnings():  # Keras only warns where it finds no weights for a layer, and leaves it random
+            warnings.simplefilter("error", UserWarning)
+            network.load_weights(path)
+    except (OSError, ValueError, KeyError, UserWarning) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"{path} does not hold the weights of the network in {CONFIG} beside it: {reason}") from None
+
+
+def load_colorizer(folder: Path) -> Colorizer:
+    """The colorizer of a finished run with its best weights.
+
+    Raises:
+        UserError: there is no run in the folder, or its weights are damaged.
+    """
+    config = read_config(folder)
+    colorizer = Colorizer(build_network(config), config.head)
+    load_weights(colorizer.network, folder / BEST)
+    return colorizer

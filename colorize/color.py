@@ -1,0 +1,89 @@
+"""sRGB to CIE Lab (D65, 2 degree observer) and back, in keras.ops and in float32.
+
+Formulas: IEC 61966-2-1 for sRGB's transfer curve and primaries; CIE 15:2004, section 8.2.1, for Lab. The constants
+are rounded as scikit-image rounds them, so that the two agree.
+"""
+
+import numpy as np
+from keras import ops
+
+# Linear sRGB -> XYZ, one row per output (IEC 61966-2-1, primaries of ITU-R BT.709 under D65).
+RGB_TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+XYZ_TO_RGB = np.linalg.inv(RGB_TO_XYZ)
+WHITE_D65 = np.array([0.95047, 1.0, 1.08883])  # XYZ of the white point, 2 degree observer
+
+SRGB_LINEAR_BELOW = 0.04045  # encoded value under which sRGB is a straight line
+SRGB_LINEAR_SLOPE = 12.92
+SRGB_OFFSET = 0.055
+SRGB_GAMMA = 2.4
+
+LAB_LINEAR_BELOW = 0.008856  # share of white under which the cube root becomes a straight line
+LAB_LINEAR_SLOPE = 7.787
+LAB_OFFSET = 16.0 / 116.0
+LAB_LINEAR_BELOW_INVERSE = 0.2068966  # the same place, seen from the other side
+
+AB_SCALE = 110.0  # all of sRGB has |a|, |b| below this
+
+
+def rgb_to_lab(rgb):
+    """Converts sRGB to Lab.
+
+    Args:
+        rgb: (..., 3); uint8 in 0..255, or float in 0..1.
+    Returns:
+        float32 of the same shape: L in 0..100, a and b in Lab units (within -110..110 for any sRGB colour).
+    """
+    is_uint8 = "int" in str(rgb.dtype)
+    rgb = ops.cast(rgb, "float32")
+    xyz = _apply(RGB_TO_XYZ / WHITE_D65[:, None], _decode(rgb / 255.0 if is_uint8 else rgb))
+    x, y, z = ops.unstack(_lab_curve(xyz), 3, axis=-1)
+    return ops.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], axis=-1)
+
+
+def lab_to_rgb(lab):
+    """Converts Lab to sRGB; what lies outside the gamut is clipped in RGB, as scikit-image does.
+
+    Args:
+        lab: (..., 3); L in 0..100, a and b in Lab units.
+    Returns:
+        float32 of the same shape, in 0..1. The gradient is finite everywhere, and 0 where RGB was clipped.
+    """
+    lightness, a, b = ops.unstack(ops.cast(lab, "float32"), 3, axis=-1)
+    y = (lightness + 16.0) / 116.0
+    # A negative z has no colour; scikit-image sets it to 0 (and warns, which we do not).
+    curved = ops.stack([y + a / 500.0, y, ops.maximum(y - b / 200.0, 0.0)], axis=-1)
+    return _encode(_apply(XYZ_TO_RGB * WHITE_D65, _lab_curve_inverse(curved)))
+
+
+def to_uint8(rgb_float):
+    """Rounds RGB in 0..1 to uint8 in 0..255."""
+    return ops.cast(ops.round(rgb_float * 255.0), "uint8")
+
+
+def _apply(matrix, pixels):
+    # Written out: a matmul would run in bfloat16 or TF32 where an accelerator is allowed to.
+    channels = ops.unstack(pixels, 3, axis=-1)
+    rows = [sum(float(m) * channel for m, channel in zip(row, channels)) for row in matrix]
+    return ops.stack(rows, axis=-1)
+
+
+def _decode(rgb):
+    # Both branches of `where` are differentiated, so each gets only values that it is made for.
+    curved = ((ops.maximum(rgb, SRGB_LINEAR_BELOW) + SRGB_OFFSET) / (1 + SRGB_OFFSET)) ** SRGB_GAMMA
+    return ops.where(rgb > SRGB_LINEAR_BELOW, curved, rgb / SRGB_LINEAR_SLOPE)
+
+
+def _encode(linear):
+    below = SRGB_LINEAR_BELOW / SRGB_LINEAR_SLOPE
+    curved = (1 + SRGB_OFFSET) * ops.maximum(linear, below) ** (1 / SRGB_GAMMA) - SRGB_OFFSET
+    return ops.clip(ops.where(linear > below, curved, linear * SRGB_LINEAR_SLOPE), 0.0, 1.0)
+
+
+def _lab_curve(share):
+    root = ops.maximum(share, LAB_LINEAR_BELOW) ** (1 / 3)
+    return ops.where(share > LAB_LINEAR_BELOW, root, LAB_LINEAR_SLOPE * share + LAB_OFFSET)
+
+
+def _lab_curve_inverse(curved):
+    cubed = curved**3
+    return ops.where(curved > LAB_LINEAR_BELOW_INVERSE, cubed, (curved - LAB_OFFSET) / LAB_LINEAR_SLOPE)

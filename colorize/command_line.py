@@ -1,0 +1,175 @@
+"""Composing a configuration from `configs/` and the command line, and saying where a wrong value was written.
+
+Hydra lets unknown keys through behind `+` and `++`, and tells other mistakes in its own words. So everything is
+composed here first, with every override forced (`++`), and judged by the schema alone; what passes goes to Hydra.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from pathlib import Path
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser  # Hydra's own parser: the same flags, never a second opinion
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from colorize.config import PROJECT, Config, validate
+from colorize.errors import UserError
+from colorize.refusal import Problem, Refusal, nearest
+
+CONFIGS = PROJECT / "configs"
+FLAGS_OF_HYDRA = ("help", "hydra_help", "info", "shell_completion", "cfg", "config_dir", "config_path")
+
+
+def check_command_line(arguments: list[str]) -> None:
+    """Ends the program with status 2 and a message where the command line asks for a run that cannot be.
+
+    In a sweep (`-m`) every job is checked before the first one starts.
+    """
+    known, unknown = get_args_parser().parse_known_args(arguments)
+    if unknown or any(getattr(known, flag) for flag in FLAGS_OF_HYDRA):
+        return  # Hydra's to answer; the job checks its configuration again before it starts
+    try:
+        jobs = _jobs(known.overrides) if known.multirun else [known.overrides]
+        for overrides in jobs:
+            composed(overrides, known.config_name or "train")
+    except UserError as error:
+        fail(error)
+
+
+def fail(error: UserError) -> None:
+    """Shows a mistake of the user's and ends the program."""
+    print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+    sys.exit(error.exit_status)
+
+
+def composed(overrides: list[str], name: str = "train") -> Config:
+    """The configuration of `configs/<name>.yaml` under some overrides.
+
+    Raises:
+        UserError: an override cannot be read, or the configuration cannot be run.
+    """
+    parsed = _parse(overrides)
+    for override in parsed:
+        _check_option(override)
+    forced = [_forced(override) for override in parsed]
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            config = compose(name, forced, return_hydra_config=True)
+            choices = OmegaConf.to_container(config.hydra.runtime.choices)
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise UserError(f"the configuration cannot be composed: {error}") from None
+    return to_config(config, lambda key: locate(key, parsed, choices, name))
+
+
+def to_config(config: DictConfig, locate=None) -> Config:
+    """Validates what Hydra composed, its own section left out."""
+    without_hydra = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    try:
+        values = OmegaConf.to_container(without_hydra, resolve=True)
+    except OmegaConfBaseException as error:
+        raise UserError(f"the configuration cannot be resolved: {error}") from None
+    return validate(values, locate)
+
+
+def _parse(overrides: list[str]) -> list[Override]:
+    parser = OverridesParser.create()
+    parsed = []
+    for text in overrides:
+        try:
+            override = parser.parse_override(text)
+        except HydraException as error:
+            raise _unreadable(text, str(error).splitlines()[0]) from None
+        if not override.key_or_group:
+            raise _unreadable(text, "it has no key")
+        parsed.append(override)
+    return parsed
+
+
+def _unreadable(text: str, reason: str) -> UserError:
+    return UserError(f"{text!r} on the command line cannot be read: expected KEY=VALUE ({reason})")
+
+
+def _jobs(overrides: list[str]) -> list[list[str]]:
+    choices = []
+    for override in _parse(overrides):
+        if override.is_sweep_override():
+            key = override.get_key_element()
+            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+        else:
+            choices.append([override.input_line])
+    return [list(job) for job in itertools.product(*choices)]
+
+
+def groups() -> dict[str, list[str]]:
+    """Each group of `configs/` with its options."""
+    folders = sorted(path for path in CONFIGS.iterdir() if path.is_dir())
+    return {folder.name: sorted(path.stem for path in folder.glob("*.yaml")) for folder in folders}
+
+
+def _check_option(override: Override) -> None:
+    group, option = override.key_or_group, override.value()
+    options = groups().get(group)
+    if options is None or option is None or override.is_delete() or isinstance(option, list):
+        return
+    if str(option) not in options:
+        expected = f"one of the options of {group}: {', '.join(options)}"
+        close = nearest(str(option), options)
+        problem = Problem(group, expected, repr(option), close and f"{group}={close}")
+        raise Refusal([problem], lambda key: _on_command_line(override))
+
+
+def _forced(override: Override) -> str:
+    line = override.input_line
+    key = override.key_or_group
+    if override.is_sweep_override():
+        raise UserError(f"{line!r} on the command line lists several values: a sweep needs -m")
+    is_group = key in groups() or key.partition("@")[0] in groups()
+    if is_group or key.startswith("hydra") or override.is_delete():
+        return line.removeprefix("++" if is_group else "").removeprefix("+" if is_group else "")
+    return "++" + line.lstrip("+")
+
+
+def _on_command_line(override: Override) -> str:
+    return f"command line: {override.input_line}"
+
+
+def locate(key: str, overrides: list[Override], choices: dict[str, str], name: str = "train") -> str | None:
+    """Where the value of a dotted key was written: the command line, or a file and its line; the last one wins."""
+    for override in reversed(overrides):
+        written = override.key_or_group
+        if written not in groups() and (key == written or key.startswith(written + ".")):
+            return _on_command_line(override)
+    group = key.partition(".")[0]
+    files = [(CONFIGS / g / f"{choices[g]}.yaml", g) for g in ("debug", "experiment") if choices.get(g)]
+    files += [(CONFIGS / g / f"{o}.yaml", g) for g, o in choices.items() if o and g in groups()]
+    files.append((CONFIGS / f"{name}.yaml", None))
+    keys = key.split(".")
+    for path, section in files:
+        is_global = path.is_file() and "@package _global_" in path.read_text().partition("\n")[0]
+        if section is not None and not is_global and section != group:
+            continue
+        line = _line(path, keys if section is None or is_global else keys[1:])
+        if line:
+            return f"{path.relative_to(PROJECT)}, line {line}"
+    return None
+
+
+def _line(path: Path, keys: list[str]) -> int | None:
+    node = yaml.compose(path.read_text()) if path.is_file() and keys else None
+    line = None
+    for key in keys:
+        children = node.value if isinstance(node, yaml.MappingNode) else []
+        found = next(((k, v) for k, v in children if k.value == key), None)
+        if found is None:
+            return None
+        line, node = found[0].start_mark.line + 1, found[1]
+    return line

@@ -1,0 +1,1 @@
+"""Photos: read safely, split by content, gathered into batches."""

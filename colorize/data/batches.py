@@ -1,0 +1,112 @@
+"""Batches of training photos: which photo, cropped how, is a pure function of (seed, step); gathered ahead of time."""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from PIL import Image
+
+from colorize.config import Augmentation
+from colorize.data.images import resize
+from colorize.data.sources import Photos, centred_box
+
+ORDER, AUGMENTATION = 0, 1
+"""Streams of random numbers that must not repeat one another."""
+
+
+class Batches:
+    """The endless sequence of training batches.
+
+    Sample number g (counted over the whole run) is entry g mod N of the permutation of epoch g div N; batch k holds
+    the samples k * batch_size onwards. So no photo comes twice before each has come once, batches are always full,
+    and a batch can be made again from its number alone.
+    """
+
+    def __init__(self, photos: Photos, height: int, width: int, batch_size: int, augmentation: Augmentation, seed: int):
+        self.photos, self.shape, self.batch_size = photos, (height, width), batch_size
+        self.augmentation, self.seed = augmentation, seed
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in which about every photo comes once."""
+        return max(1, round(len(self.photos) / self.batch_size))
+
+    def indices(self, step: int) -> list[int]:
+        """Which photos are in batch `step`."""
+        return [self._index(step * self.batch_size + i) for i in range(self.batch_size)]
+
+    def _index(self, sample: int) -> int:
+        epoch, position = divmod(sample, len(self.photos))
+        order = np.random.default_rng([self.seed, ORDER, epoch]).permutation(len(self.photos))
+        return int(order[position])
+
+    def batch(self, step: int) -> np.ndarray:
+        """Batch number `step`: uint8 RGB (B, H, W, 3)."""
+        samples = enumerate(self.indices(step), start=step * self.batch_size)
+        pictures = [self._picture(index, sample) for sample, index in samples]
+        return np.stack([np.asarray(picture) for picture in pictures])
+
+    def _picture(self, index: int, sample: int) -> Image.Image:
+        rng = np.random.default_rng([self.seed, AUGMENTATION, sample])
+        return augment(self.photos.photos[index].image, self.shape, self.augmentation, rng)
+
+
+def augment(image: Image.Image, shape: tuple[int, int], augmentation: Augmentation, rng) -> Image.Image:
+    """A random crop of `image` at a random scale, resized to `shape` (H, W), maybe mirrored, its exposure jittered."""
+    height, width = shape
+    left, top, right, bottom = centred_box(image.size, height, width)
+    scale = rng.uniform(augmentation.crop, 1.0)
+    box_width, box_height = (right - left) * scale, (bottom - top) * scale
+    left = rng.uniform(0, image.width - box_width)
+    top = rng.uniform(0, image.height - box_height)
+    picture = resize(image, height, width, (left, top, left + box_width, top + box_height))
+    if rng.random() < augmentation.flip:
+        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    stops = rng.uniform(-augmentation.exposure, augmentation.exposure)
+    return picture.point(exposure_table(stops) * 3) if stops else picture
+
+
+def exposure_table(stops: float) -> list[int]:
+    """For each uint8 value of sRGB, the value after 2 ** stops times the light, clipped at white.
+
+    Scaling linear light changes lightness and leaves the chromaticity alone, as a longer exposure does; adding to L
+    would leave pale shadows and neon highlights as targets. The gamma of 2.4 stands for sRGB's curve: exact enough to
+    jitter with.
+    """
+    gain = 2.0 ** (stops / 2.4)
+    return [min(255, round(value * gain)) for value in range(256)]
+
+
+class Loader:
+    """Gathers batches `first`, `first` + 1, ... in threads, a few ahead, and measures how long it was waited for.
+
+    Iterating yields `(rgb,)` tuples, as `keras.Model.fit` takes them, `steps` of them.
+    """
+
+    def __init__(self, batches: Batches, steps: int, threads: int, ahead: int, first: int = 0):
+        self.batches, self.steps, self.threads, self.ahead, self.first = batches, steps, threads, ahead, first
+        self.waited = 0.0
+        """Seconds in which a batch was asked for and not ready, so far. On TensorFlow, whose own buffer asks early,
+        an upper bound of what training waited."""
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray]]:
+        last = self.first + self.steps
+        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="batches")
+        try:
+            pending = deque(
+                pool.submit(self.batches.batch, k) for k in range(self.first, min(self.first + self.ahead, last))
+            )
+            for step in range(self.first, last):
+                if step + self.ahead < last:
+                    pending.append(pool.submit(self.batches.batch, step + self.ahead))
+                yield (self._wait_for(pending.popleft()),)
+        finally:  # also when training stops early: a waiting thread would keep the process alive
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _wait_for(self, future) -> np.ndarray:
+        start = time.perf_counter()
+        batch = future.result()
+        self.waited += time.perf_counter() - start
+        return batch

@@ -1,0 +1,1 @@
+"""The network, part by part: encoder, fusion, decoder, head, and the colorizer that ties them."""

@@ -1,0 +1,40 @@
+"""Decoders: fused map (B, h, w, C + S) and the encoder's skips -> map at full size (B, H, W, D)."""
+
+from keras import layers
+
+from colorize.config import SkipDecoder
+from colorize.models.trace import Trace
+
+
+def skip_decoder(config: SkipDecoder, fused, skips: list, rows: int, trace: Trace):
+    """From the coarsest size to the finest: convolve, double the size, lay the encoder's map of that size beside it.
+
+    The size is doubled by a 2x2 convolution, transposed, of stride 2: its cells do not overlap, so it leaves no
+    checkerboard by itself. A convolution at full size would cost a quarter of the step and is left out, but for an
+    encoder of stride 1, which leaves no other place for one.
+
+    Args:
+        rows: H, at which the doubling ends.
+    """
+    features = fused
+    if config.dropout:
+        features = trace(layers.SpatialDropout2D(config.dropout, name="decoder_dropout"), features)
+    if features.shape[1] == rows:
+        return trace(_convolution(config.filters, "decoder_final"), features)
+    remaining = list(skips)
+    while features.shape[1] < rows:
+        size = 2 * features.shape[1]
+        filters = remaining[-1].shape[-1] if remaining else config.filters
+        features = trace(_convolution(filters, f"decoder_level{size // 2}"), features)
+        doubling = layers.Conv2DTranspose(filters, 2, 2, activation="relu", name=f"decoder_up{size}")
+        features = trace(doubling, features)
+        if remaining:
+            features = trace(layers.Concatenate(name=f"decoder_skip{size}"), [features, remaining.pop()])
+    return features
+
+
+def _convolution(filters: int, name: str):
+    return layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=name)
+
+
+DECODERS = {SkipDecoder: skip_decoder}

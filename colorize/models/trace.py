@@ -1,0 +1,60 @@
+"""Building a network while noting, for each step, what its axes mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import keras
+
+CELLS = ("batch", "row", "column", "channel")
+"""Axes of a map: (B, H, W, C)."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One layer as it was applied.
+
+    Attributes:
+        stage: the part of the network: encoder, fusion, decoder, head.
+        name: what the step does, unique in the network.
+        layer: the Keras layer.
+        output: its symbolic output, or one of its outputs.
+        axes: the meaning of each axis of `output`, batch first.
+    """
+
+    stage: str
+    name: str
+    layer: keras.Layer
+    output: keras.KerasTensor
+    axes: tuple[str, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Weights that this step brings."""
+        return self.layer.count_params()
+
+
+@dataclass
+class Trace:
+    """The steps of a network, in the order in which they were built."""
+
+    steps: list[Step] = field(default_factory=list)
+    stage: str = "input"
+
+    def __call__(self, layer: keras.Layer, inputs, axes: tuple[str, ...] = CELLS):
+        """Applies `layer` to `inputs`, notes the step and returns the output."""
+        output = layer(inputs)
+        self.steps.append(Step(self.stage, layer.name, layer, output, axes))
+        return output
+
+    def halves(self, layer: keras.layers.Bidirectional, inputs, axes: tuple[str, ...]):
+        """Applies a bidirectional layer that does not merge; returns its forward and its backward half."""
+        outputs = layer(inputs)
+        parts = {"forward": layer.forward_layer, "backward": layer.backward_layer}
+        for (direction, part), output in zip(parts.items(), outputs):
+            self.steps.append(Step(self.stage, f"{layer.name}_{direction}", part, output, axes))
+        return outputs
+
+    def step(self, name: str) -> Step:
+        """The step of that name; `KeyError` where there is none."""
+        return {step.name: step for step in self.steps}[name]

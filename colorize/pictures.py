@@ -1,0 +1,54 @@
+"""Pictures for people: strips of grey, ours and truth, and the dependency map."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from colorize.metrics import colorize_lightness
+
+GAP = 4
+"""White pixels between two pictures."""
+
+
+def strip(rgb: np.ndarray, ab: np.ndarray) -> np.ndarray:
+    """Grey, ours and truth of one photo side by side.
+
+    Args:
+        rgb: the truth, uint8 (H, W, 3).
+        ab: predicted, (H, W, 2) in Lab units.
+    Returns:
+        uint8 (H, 3 W + 2 gaps, 3).
+    """
+    grey, ours = colorize_lightness(rgb, np.zeros_like(ab)), colorize_lightness(rgb, ab)
+    gap = np.full((rgb.shape[0], GAP, 3), 255, "uint8")
+    return np.concatenate([grey, gap, ours, gap, rgb], axis=1)
+
+
+def sheet(strips: list[np.ndarray]) -> np.ndarray:
+    """Strips below one another: uint8 (N (H + gap) - gap, W, 3)."""
+    gap = np.full((GAP, strips[0].shape[1], 3), 255, "uint8")
+    rows = [part for picture in strips for part in (picture, gap)]
+    return np.concatenate(rows[:-1])
+
+
+def save(picture: np.ndarray, path: Path) -> None:
+    """Writes uint8 (H, W, 3) in the format of the path's ending, with none of the photo's metadata."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path)
+
+
+def dependency_figure(maps: dict[str, np.ndarray]) -> Figure:
+    """One panel per map: which rows of the picture (across) each row of a tensor (down) depends on.
+
+    Args:
+        maps: title -> (rows of the tensor, rows of the picture), as `shapes.dependency_maps` returns them.
+    """
+    figure = Figure(figsize=(4.2 * len(maps), 4.4), layout="constrained")
+    for axes, (title, values) in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps.items()):
+        shown = np.log10(np.maximum(values / max(values.max(), 1e-30), 1e-6))
+        image = axes.imshow(shown, aspect="auto", cmap="magma", vmin=-6, vmax=0, interpolation="nearest")
+        axes.set(title=title, xlabel="row of the picture", ylabel="row of the map = timestep")
+    figure.colorbar(image, ax=figure.axes, label="change, log10 of the share of the largest")
+    return figure

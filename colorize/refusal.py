@@ -1,0 +1,101 @@
+"""How a wrong configuration is told: the key, where it was written, what was expected and received."""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from colorize.errors import UserError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with one key."""
+
+    key: str
+    expected: str
+    received: str
+    nearest: str | None = None
+    """The valid name most like a mistyped one."""
+
+
+class Refusal(UserError):
+    """A configuration that cannot be run, with all its problems."""
+
+    def __init__(self, problems: Iterable[Problem], locate: Callable[[str], str | None] | None = None):
+        self.problems = list(problems)
+        blocks = [_block(problem, locate(problem.key) if locate else None) for problem in self.problems]
+        super().__init__("\n".join(["this configuration cannot be run:", *blocks]))
+
+
+def _block(problem: Problem, where: str | None) -> str:
+    lines = [f"  {problem.key}"]
+    rows = {
+        "where": where,
+        "expected": problem.expected,
+        "received": problem.received,
+        "nearest": problem.nearest,
+    }
+    return "\n".join(lines + [f"    {name:<9} {text}" for name, text in rows.items() if text])
+
+
+def nearest(name: str, names: Iterable[str]) -> str | None:
+    """The one of `names` that is most like `name`, or None where none is alike."""
+    return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)), None)
+
+
+def from_pydantic(error: dict, root: type[BaseModel]) -> Problem:
+    """Puts one entry of `ValidationError.errors()` into our words.
+
+    Pydantic puts the tag of a chosen union member into the location; it is no key and left out.
+    """
+    keys, model = [], root
+    for part in error["loc"]:
+        if isinstance(model, dict):  # a union: the part is the tag of the member
+            model = model[part]
+            continue
+        keys.append(str(part))
+        annotation = model.model_fields[part].annotation if _has(model, part) else None
+        model = _members(annotation)
+    key = ".".join(keys)
+    if error["type"] == "extra_forbidden":
+        return _unknown_key(key, error["input"], root if len(keys) == 1 else _parent(error["loc"], root))
+    if error["type"] == "missing":
+        return Problem(key, "a value", "nothing")
+    if error["type"] == "union_tag_invalid":
+        tag, tags = error["ctx"]["tag"], error["ctx"]["expected_tags"]
+        return Problem(f"{key}.name", f"one of {tags}", repr(tag), nearest(tag, tags.replace("'", "").split(", ")))
+    expected = error["msg"].removeprefix("Input should be ")
+    choices = [c.strip("' ") for c in error.get("ctx", {}).get("expected", "").replace(" or ", ",").split(",")]
+    return Problem(key, expected, repr(error["input"]), nearest(str(error["input"]), filter(None, choices)))
+
+
+def _unknown_key(key: str, value, parent: type[BaseModel]) -> Problem:
+    prefix, _, name = key.rpartition(".")
+    known = list(parent.model_fields)
+    close = nearest(name, known)
+    expected = f"one of the keys of {prefix or 'the configuration'}: {', '.join(known)}"
+    return Problem(key, expected, f"{name}: {value!r}", close and f"{prefix}.{close}".lstrip("."))
+
+
+def _parent(location: tuple, root: type[BaseModel]) -> type[BaseModel]:
+    model = root
+    for part in location[:-1]:
+        model = model[part] if isinstance(model, dict) else _members(model.model_fields[part].annotation)
+    return model
+
+
+def _has(model, part) -> bool:
+    return isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields
+
+
+def _members(annotation):
+    """A model class as it is; a union of them as {tag: class}; anything else as None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    classes = [a for a in typing.get_args(annotation) if isinstance(a, type) and issubclass(a, BaseModel)]
+    return {typing.get_args(c.model_fields["name"].annotation)[0]: c for c in classes} or None

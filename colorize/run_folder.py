@@ -1,0 +1,34 @@
+"""The output folder of a run: the names of what is in it, and its configuration. Keras is not needed to look."""
+
+from pathlib import Path
+
+from colorize.config import Config, dump, load
+from colorize.errors import UserError
+
+CONFIG = "config.yaml"
+BEST = "best.weights.h5"
+LAST = "last.weights.h5"
+RESULT = "result.json"
+STRIPS = "strips"
+SHAPES = "shapes.txt"
+DEPENDENCY_MAP = "dependency_map.png"
+
+
+def save_config(config: Config, folder: Path) -> None:
+    """Writes the resolved configuration, from which the network can be built again."""
+    (folder / CONFIG).write_text(dump(config))
+
+
+def read_config(folder: Path) -> Config:
+    """The configuration of a finished run.
+
+    Raises:
+        UserError: the folder is missing, or no run was kept there.
+    """
+    missing = [name for name in (CONFIG, BEST) if not (folder / name).is_file()]
+    if missing:
+        raise UserError(
+            f"{folder} is no trained model: {' and '.join(missing)} not found there; expected the output folder of"
+            " a finished `python train.py`"
+        )
+    return load(folder / CONFIG)

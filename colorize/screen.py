@@ -1,0 +1,30 @@
+"""The last lines of a run: the table, where everything is, and what to do next."""
+
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from colorize.config import Config, NoTracking
+from colorize.result import Result
+from colorize.run_folder import BEST, DEPENDENCY_MAP, RESULT, SHAPES, STRIPS
+from colorize.tracking import ui_command
+
+
+def print_result(result: Result, config: Config, folder: Path) -> None:
+    """Prints the table beside the baselines, the folder, and the commands that show and use the model."""
+    console = Console()
+    console.print(result.table())
+    best = min(baseline["ab_rmse"] for baseline in result.baselines.values())
+    verdict = "below" if result.gain() > 0 else "above"
+    shown = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else folder
+    lines = [
+        f"ab RMSE is {abs(result.gain()):.1%} {verdict} the best trivial baseline ({best:.3f});"
+        f" {result.seconds:.0f} s, {result.images_per_second:.0f} images/s, input wait {result.input_wait_share:.1%}",
+        f"results   {shown}: {RESULT}, {STRIPS}/, {SHAPES}, {DEPENDENCY_MAP}, {BEST}",
+        f"paint     python -m colorize paint PHOTO... --model {shown} --out painted",
+    ]
+    if not isinstance(config.tracking, NoTracking):
+        lines.append(f"look      {ui_command(config)}")
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)

@@ -1,0 +1,138 @@
+"""What every axis means, and proof that rows stay rows: the shape report and the dependency map.
+
+Legend: B batch, H W rows and columns of the picture, h rows of the feature map.
+"""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import ops
+
+from colorize.models.colorizer import Network
+
+NOISE_FLOOR = 1e-5
+"""Share of the largest change below which a change is float32 rounding, not dependence."""
+
+
+@dataclass(frozen=True)
+class ShapeRow:
+    """One line of the report."""
+
+    stage: str
+    step: str
+    layer: str
+    axes: str
+    declared: str
+    seen: str
+    parameters: int
+
+
+def shape_report(network: Network, lightness_scaled: np.ndarray) -> list[ShapeRow]:
+    """Every step of the network with the shape that it declares and the one seen on a real batch (B, H, W, 1)."""
+    steps = network.trace.steps
+    outputs = keras.Model(network.model.input, [step.output for step in steps])(lightness_scaled)
+    rows = [
+        ShapeRow(
+            "input",
+            "lightness_scaled",
+            "Input",
+            "batch, row, column, channel = L scaled",
+            _shape(network.model.input.shape),
+            _shape(lightness_scaled.shape),
+            0,
+        )
+    ]
+    for step, output in zip(steps, outputs):
+        layer = type(step.layer).__name__
+        shapes = _shape(step.output.shape), _shape(output.shape)
+        rows.append(ShapeRow(step.stage, step.name, layer, ", ".join(step.axes), *shapes, step.parameters))
+    return rows
+
+
+def _shape(shape) -> str:
+    return "(" + ", ".join("B" if size is None else str(size) for size in shape) + ")"
+
+
+def row_dependencies(inputs: keras.KerasTensor, outputs: list, seed: int = 0) -> list[np.ndarray]:
+    """How much each row of some tensors changes when one row of the picture does.
+
+    No gradients: a batch of H + 1 pictures of noise, the first as it is and each other with one row changed, goes
+    through the network once, so that any backend can do it.
+
+    Args:
+        inputs: the symbolic picture (B, H, W, 1), with H and W fixed.
+        outputs: symbolic tensors (B, h, ...), rows on axis 1; or (B, ...) without rows, as (B, units).
+    Returns:
+        for each tensor the matrix (h, H) of the largest absolute change of any feature in row i when row j of the
+        picture changes, rounding set to 0.
+    """
+    _, height, width, channels = inputs.shape
+    rng = np.random.default_rng(seed)
+    picture = rng.uniform(-1, 1, (height, width, channels))
+    batch = np.repeat(picture[None], height + 1, axis=0).astype("float32")
+    for row in range(height):
+        batch[row + 1, row] = rng.uniform(-1, 1, (width, channels))
+    seen = keras.Model(inputs, outputs)(batch)
+    seen = seen if isinstance(seen, (list, tuple)) else [seen]  # Keras unpacks a list of one
+    return [_largest_change(ops.convert_to_numpy(ops.cast(tensor, "float32"))) for tensor in seen]
+
+
+def _largest_change(tensor: np.ndarray) -> np.ndarray:
+    changes = np.abs(tensor[1:] - tensor[:1])  # (H, h, ...)
+    matrix = changes.reshape(*changes.shape[:2], -1).max(axis=-1).T  # (h, H)
+    return np.where(matrix > NOISE_FLOOR * matrix.max(), matrix, 0.0)
+
+
+def dependency_maps(network: Network) -> dict[str, np.ndarray]:
+    """The maps to look at: the halves of the first recurrent layer, where there is one, and the fused map."""
+    steps = {step.name: step.output for step in network.trace.steps}
+    fused = [step.output for step in network.trace.steps if step.stage in ("encoder", "fusion")][-1]
+    chosen = {
+        "first layer, forward": steps.get("gru1_forward"),
+        "first layer, backward": steps.get("gru1_backward"),
+        "fused map": fused,
+    }
+    chosen = {title: tensor for title, tensor in chosen.items() if tensor is not None}
+    return dict(zip(chosen, row_dependencies(network.model.input, list(chosen.values()))))
+
+
+def wiring_faults(features: np.ndarray, forward: np.ndarray, backward: np.ndarray) -> list[str]:
+    """What is wrong with the halves of a recurrent layer, in sentences; nothing where the wiring is right.
+
+    The reach of the convolutions is not guessed but measured: `features` says which rows of the picture row i of the
+    feature map sees. The forward half at row i may depend on what rows 0..i of the map see, the backward half on what
+    rows i..h-1 see; and row i of each must depend on what row i sees, or it speaks of another row.
+
+    Args:
+        features: (h, H), the map of the tensor that the layer reads.
+        forward: (h, H) of its forward half.
+        backward: (h, H) of its backward half.
+    """
+    reach = features > 0
+    allowed = {
+        "forward": np.logical_or.accumulate(reach, axis=0),
+        "backward": np.logical_or.accumulate(reach[::-1], axis=0)[::-1],
+    }
+    faults = []
+    for name, half in (("forward", forward > 0), ("backward", backward > 0)):
+        if half.shape != reach.shape:
+            faults.append(f"the {name} half has {len(half)} rows where the feature map has {len(reach)}")
+            continue
+        beyond = [int(i) for i in np.flatnonzero((half & ~allowed[name]).any(axis=1))]
+        blind = [int(i) for i in np.flatnonzero(~(half & reach).any(axis=1))]
+        side = "below" if name == "forward" else "above"
+        if beyond:
+            faults.append(f"the {name} half depends on rows {side} its own, at rows {beyond}")
+        if blind:
+            faults.append(f"the {name} half does not depend on its own row, at rows {blind}")
+    return faults
+
+
+def check_wiring(network: Network) -> list[str]:
+    """`wiring_faults` of a network's first recurrent layer; nothing where it has none."""
+    steps = {step.name: step.output for step in network.trace.steps}
+    if "gru1_forward" not in steps:
+        return []
+    names = ("to_sequence", "gru1_forward", "gru1_backward")
+    return wiring_faults(*row_dependencies(network.model.input, [steps[name] for name in names]))

@@ -1,0 +1,47 @@
+"""Ending a run cleanly on SIGINT and SIGTERM."""
+
+import signal
+from types import TracebackType
+
+
+class Stopped(SystemExit):
+    """The run was told to stop; the exit status is 128 + the signal's number, as a shell expects."""
+
+    def __init__(self, number: int):
+        super().__init__(128 + number)
+        self.signal = signal.Signals(number)
+
+
+class StopSignals:
+    """Within the context, the first signal raises `Stopped`; while `deferred`, it is noted for later instead.
+
+    Training defers: an exception between two statements of a step could leave half of the weights changed. A second
+    signal raises at once, whatever is going on.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self):
+        self.received: int | None = None
+        self.deferred = False
+        self._previous = {}
+
+    def __enter__(self) -> "StopSignals":
+        self._previous = {number: signal.signal(number, self._handle) for number in self.SIGNALS}
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame) -> None:
+        repeated = self.received is not None
+        self.received = number
+        if repeated or not self.deferred:
+            raise Stopped(number)
+
+    def raise_if_received(self) -> None:
+        """Ends a deferral: raises `Stopped` where a signal came in the meantime."""
+        self.deferred = False
+        if self.received is not None:
+            raise Stopped(self.received)

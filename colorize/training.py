@@ -1,0 +1,167 @@
+"""A run from photos to result: build, fit, evaluate, keep."""
+
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+import numpy as np
+from rich.console import Console
+
+from colorize.backend import Device, peak_memory_bytes, versions
+from colorize.callbacks import Curves, HeldOut, Screen, Speed, StopOnSignal
+from colorize.checkpoint import load_weights, save_weights
+from colorize.config import Config
+from colorize.data.batches import Batches, Loader
+from colorize.data.sources import Dataset
+from colorize.metrics import Baselines, evaluate
+from colorize.models.colorizer import Colorizer, build_network
+from colorize.optimizer import build_optimizer
+from colorize.report import write_shapes
+from colorize.result import Result
+from colorize.run_folder import BEST, CONFIG, DEPENDENCY_MAP, LAST, SHAPES, save_config
+from colorize.signals import Stopped, StopSignals
+from colorize.tracking import Tracker, flat, git_state, start_tracker
+
+
+def run(config: Config, dataset: Dataset, device: Device, folder: Path, overrides: list[str], started: float) -> Result:
+    """Trains, evaluates and logs; leaves config, weights, strips and `result.json` in the output folder.
+
+    Args:
+        config: the validated configuration.
+        dataset: the photos, read already, so that a wrong folder is told before Keras starts.
+        device: what `backend.start` found.
+        folder: the output folder; it exists.
+        overrides: of the command line, for the log.
+        started: `time.perf_counter()` at the start of the program.
+    Raises:
+        Stopped: SIGINT or SIGTERM came; the weights so far are kept and the MLflow run is marked KILLED.
+    """
+    status = "FAILED"
+    with StopSignals() as signals:
+        tracker = start_tracker(config)
+        try:
+            run = _Run(config, dataset, device, folder, tracker, signals)
+            run.log_start(overrides)
+            run.fit()
+            result = run.finish(started)
+            status = "FINISHED"
+            return result
+        except Stopped as stopped:
+            status = "KILLED"
+            print(f"stopped by {stopped.signal.name}: the weights so far are kept in {folder}", file=sys.stderr)
+            raise
+        finally:
+            tracker.finish(status)
+
+
+class _Run:
+    """The parts of one run and its three acts."""
+
+    def __init__(self, config: Config, dataset: Dataset, device: Device, folder: Path, tracker: Tracker, signals):
+        self.config, self.dataset, self.device = config, dataset, device
+        self.folder, self.tracker, self.signals = folder, tracker, signals
+        self.console = Console()
+        keras.utils.set_random_seed(config.seed)
+        size = config.data.height, config.data.width
+        self.train_rgb, self.held_out_rgb = dataset.train.fitted(*size), dataset.held_out.fitted(*size)
+        self.batches = Batches(dataset.train, *size, config.data.batch_size, config.data.augmentation, config.seed)
+        self.network = build_network(config)
+        self.colorizer = Colorizer(self.network, config.head)
+        trainer, steps = config.trainer, self.batches.steps_per_epoch
+        self.colorizer.compile(optimizer=build_optimizer(config.optimizer, trainer.epochs, steps))
+        self.loader = Loader(self.batches, steps * trainer.epochs, trainer.loader_threads, trainer.batches_ahead)
+        names = [photo.name for photo in dataset.held_out.photos]
+        self.speed = Speed(self.loader)
+        self.held_out = HeldOut(self.held_out_rgb, names, folder, tracker, trainer.strips, trainer.strip_every)
+
+    def log_start(self, overrides: list[str]) -> None:
+        """Everything that is known before the first step: on the screen, in the folder, in the tracker."""
+        config, dataset, tracker = self.config, self.dataset, self.tracker
+        save_config(config, self.folder)
+        tracker.parameters(flat(config.model_dump()))
+        tracker.parameters({"model.parameters": self.network.model.count_params(), "data.digest": self.digest})
+        tracker.tags({**git_state(), **flat({"device": asdict(self.device), "version": versions()})})
+        tracker.tags({"overrides": " ".join(overrides) or "none"})
+        tracker.file(self.folder / CONFIG)
+        for part, photos, rgb in (
+            ("train", dataset.train, self.train_rgb),
+            ("held_out", dataset.held_out, self.held_out_rgb),
+        ):
+            tracker.parameters({f"data.photos_{part}": len(photos)})
+            tracker.dataset(rgb, dataset.name, str(dataset.source), photos.digest, part)
+        self._log_shapes()
+        self.console.print(
+            f"{len(dataset.train)} photos to train on, {len(dataset.held_out)} held out ({dataset.name}, digest"
+            f" {self.digest}); {config.encoder.name} + {config.fusion.name},"
+            f" {self.network.model.count_params():,} parameters; {config.backend} on {self.device.name}",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
+
+    def _log_shapes(self) -> None:
+        rows = [asdict(row) for row in write_shapes(self.network, self.batches.batch(0), self.folder)]
+        self.tracker.table({name: [row[name] for row in rows] for name in rows[0]}, "shapes/shapes.json")
+        for name in (SHAPES, DEPENDENCY_MAP):
+            self.tracker.file(self.folder / name, "shapes")
+
+    @property
+    def digest(self) -> str:
+        """Of the photos of both parts."""
+        return f"{self.dataset.train.digest}-{self.dataset.held_out.digest}"
+
+    def fit(self) -> None:
+        """Trains to the end or to the first signal, and keeps the last weights either way."""
+        screen = Screen(self.console)
+        callbacks = [StopOnSignal(self.signals), self.speed, self.held_out, Curves(self.tracker), screen]
+        self.signals.deferred = True
+        try:
+            self.colorizer.fit(
+                iter(self.loader),
+                epochs=self.config.trainer.epochs,
+                steps_per_epoch=self.batches.steps_per_epoch,
+                shuffle=False,  # the loader has its own order; Keras would only warn that it cannot shuffle
+                verbose=0,
+                callbacks=callbacks,
+            )
+        finally:
+            screen.close()
+        save_weights(self.network.model, self.folder / LAST)
+        self.signals.raise_if_received()
+
+    def finish(self, started: float) -> Result:
+        """Evaluates the best checkpoint beside the baselines and writes the result."""
+        load_weights(self.network.model, self.folder / BEST)
+        metrics, truth = evaluate(self.colorizer.predict_on_batch, self.held_out_rgb)
+        seconds = time.perf_counter() - started
+        result = Result(
+            metrics=metrics,
+            baselines=Baselines(self.train_rgb).evaluate(self.held_out_rgb),
+            colorfulness_truth=truth,
+            best_epoch=self.held_out.best_epoch,
+            epochs=len(self.colorizer.history.epoch),
+            images_per_second=self.speed.images / self.speed.seconds,
+            seconds=seconds,
+            input_wait_share=self.loader.waited / self.speed.seconds,
+            tracking_share=self.tracker.seconds / seconds,
+            parameters=self.network.model.count_params(),
+            photos={"train": len(self.dataset.train), "held_out": len(self.dataset.held_out)},
+            data_digest=self.digest,
+            device=asdict(self.device),
+            peak_memory_bytes=peak_memory_bytes(self.device),
+            versions=versions(),
+            mlflow_run_id=self.tracker.run_id,
+        )
+        self._log_end(result)
+        return result
+
+    def _log_end(self, result: Result) -> None:
+        final = {f"final.{name}": value for name, value in result.metrics.items()}
+        baselines = flat({"baseline": result.baselines})
+        speed = {"final.colorfulness_truth": result.colorfulness_truth, "final.seconds": result.seconds}
+        memory = {"final.peak_memory_bytes": result.peak_memory_bytes} if result.peak_memory_bytes else {}
+        values = {**final, **baselines, **speed, **memory}
+        self.tracker.metrics({name: value for name, value in values.items() if np.isfinite(value)})
+        self.tracker.file(result.save(self.folder))
+        for name in (CONFIG, BEST):
+            self.tracker.file(self.folder / name, "model")

@@ -1,0 +1,108 @@
+"""Colour against scikit-image, the reference; gradients; precision."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from skimage import color as reference
+
+from colorize.color import lab_to_rgb, rgb_to_lab, to_uint8
+
+GREYS = np.repeat(np.arange(256, dtype="uint8")[:, None], 3, axis=1)
+CORNERS = np.array([[r, g, b] for r in (0, 255) for g in (0, 255) for b in (0, 255)], "uint8")
+RANDOM = np.random.default_rng(0).integers(0, 256, (100_000, 3)).astype("uint8")
+COLOURS = {"greys": GREYS, "corners": CORNERS, "random": RANDOM}
+
+
+def as_numpy(tensor):
+    return ops.convert_to_numpy(tensor)
+
+
+@pytest.mark.parametrize("rgb", COLOURS.values(), ids=COLOURS)
+def test_lab_is_that_of_scikit_image(rgb):
+    lab = as_numpy(rgb_to_lab(rgb))
+    assert lab.dtype == np.float32
+    np.testing.assert_allclose(lab, reference.rgb2lab(rgb), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("rgb", COLOURS.values(), ids=COLOURS)
+def test_the_round_trip_of_uint8_is_exact(rgb):
+    np.testing.assert_array_equal(as_numpy(to_uint8(lab_to_rgb(rgb_to_lab(rgb)))), rgb)
+
+
+def test_floats_are_taken_as_shares_of_one(noise):
+    rgb = noise(2, 5, 7)
+    np.testing.assert_allclose(as_numpy(rgb_to_lab(rgb / 255.0)), as_numpy(rgb_to_lab(rgb)), atol=1e-4)
+
+
+def test_one_picture_and_a_batch_agree(noise):
+    rgb = noise(3, 5, 7)
+    lab = as_numpy(rgb_to_lab(rgb))
+    assert lab.shape == (3, 5, 7, 3)
+    np.testing.assert_allclose(as_numpy(rgb_to_lab(rgb[1])), lab[1], atol=1e-4)
+
+
+def test_out_of_gamut_is_clipped_as_in_scikit_image():
+    rng = np.random.default_rng(0)
+    lab = np.stack([rng.uniform(0, 100, 10_000), *rng.uniform(-128, 128, (2, 10_000))], axis=-1)
+    with pytest.warns(UserWarning, match="negative Z"):  # the warning that ours does without
+        expected = reference.lab2rgb(lab)
+    ours = as_numpy(lab_to_rgb(lab))
+    assert (expected == 0).any() and (expected == 1).any(), "the test must hold colours out of gamut"
+    np.testing.assert_allclose(ours, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_colour_stays_float32_under_mixed_precision(policy, noise):
+    rgb = noise(2, 5, 7)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        lab = rgb_to_lab(rgb)
+        back = lab_to_rgb(ops.cast(lab, "float32"))
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert keras.backend.standardize_dtype(lab.dtype) == keras.backend.standardize_dtype(back.dtype) == "float32"
+    np.testing.assert_allclose(as_numpy(lab), reference.rgb2lab(rgb), atol=1e-3)
+
+
+class Shift(keras.Model):
+    """Converts its input plus a trained shift, so that `fit` shows the gradient on any backend."""
+
+    def __init__(self, convert, start):
+        super().__init__()
+        self.convert = convert
+        self.shift = self.add_weight(shape=start.shape, initializer=keras.initializers.Constant(start))
+
+    def call(self, x):
+        return self.convert(self.shift) + 0.0 * x
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return ops.sum(y_pred)
+
+
+def gradient(convert, at):
+    """d sum(convert(x)) / dx, from one step of plain gradient descent of rate 1."""
+    model = Shift(convert, np.asarray(at, "float32"))
+    model.compile(optimizer=keras.optimizers.SGD(1.0), jit_compile=False)
+    model.fit(np.zeros((1, *np.shape(at)), "float32"), verbose=0)
+    return np.asarray(at) - model.shift.numpy()
+
+
+HARD_RGB = [[0, 0, 0], [1, 1, 1], [1, 0, 0], [0, 0, 1], [0.04045, 0.04045, 0.04045], [1e-8, 0, 0.5], [-0.2, 0.5, 1.3]]
+HARD_LAB = [[0, 0, 0], [100, 0, 0], [50, 128, -128], [50, -128, 128], [8, 0, 0], [0, 100, 100], [100, -100, 110]]
+
+
+@pytest.mark.parametrize(("convert", "hard"), [(rgb_to_lab, HARD_RGB), (lab_to_rgb, HARD_LAB)])
+def test_gradients_are_finite_at_black_and_out_of_gamut(convert, hard):
+    assert np.isfinite(gradient(convert, hard)).all()
+
+
+def test_the_gradient_is_that_of_finite_differences():
+    at = np.array([[0.2, 0.5, 0.8], [0.01, 0.9, 0.3]])
+    step = 1e-5
+    slopes = np.zeros_like(at)
+    for i in range(3):
+        shift = np.eye(3)[i] * step
+        slopes[:, i] = (reference.rgb2lab(at + shift) - reference.rgb2lab(at - shift)).sum(axis=-1) / (2 * step)
+    np.testing.assert_allclose(gradient(rgb_to_lab, at), slopes, rtol=2e-3)

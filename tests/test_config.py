@@ -1,0 +1,206 @@
+"""Every way of being wrong on the command line or in a file is refused, by name, early and with status 2."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from colorize import command_line
+from colorize.command_line import CONFIGS, check_command_line, composed, groups
+from colorize.config import PROJECT, dump, load
+from colorize.errors import UserError
+
+OPTIONS = [(group, option) for group, options in groups().items() for option in options]
+TYPOS = {
+    "data.heigth=32": "data.height",
+    "data.augmentation.flips=1": "data.augmentation.flip",
+    "encoder.filter=[8]": "encoder.filters",
+    "fusion.unit=8": "fusion.units",
+    "decoder.droput=0.2": "decoder.dropout",
+    "head.dleta=2": "head.delta",
+    "optimizer.learning_rat=0.1": "optimizer.learning_rate",
+    "trainer.epohcs=3": "trainer.epochs",
+    "tracking.url=x": "tracking.uri",
+    "sed=3": "seed",
+}
+
+
+def refusal(*overrides) -> str:
+    with pytest.raises(UserError) as error:
+        composed(list(overrides))
+    return str(error.value)
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_of_every_group_composes(group, option):
+    # The question's fusion fits 32 columns and nothing else, so it needs its experiment's picture.
+    fitting = ["experiment=seed"] if (group, option) == ("fusion", "seed") else []
+    assert composed([*fitting, f"{group}={option}"]).backend == "tensorflow"
+
+
+def test_the_groups_are_those_that_readme_and_help_name():
+    named = ["data", "encoder", "fusion", "decoder", "head", "optimizer", "trainer", "tracking", "experiment", "debug"]
+    assert sorted(groups()) == sorted(named)
+
+
+@pytest.mark.parametrize("prefix", ["", "+", "++"])
+@pytest.mark.parametrize("typo", TYPOS)
+def test_a_typo_is_refused_with_the_nearest_name(typo, prefix):
+    message = refusal(prefix + typo)
+    assert f"command line: {prefix}{typo}" in message
+    assert f"nearest   {TYPOS[typo]}" in message
+
+
+@pytest.mark.parametrize("group", [group for group in groups() if group not in ("experiment", "debug")])
+def test_a_typo_in_a_group_file_is_found_there(group, tmp_path, monkeypatch):
+    copy = copied_configs(tmp_path, monkeypatch)
+    file = copy / group / f"{groups()[group][0]}.yaml"
+    file.write_text(file.read_text() + "speling: 1\n")
+    message = refusal(f"{group}={file.stem}")
+    line = len(file.read_text().splitlines())
+    assert f"{group}.speling" in message
+    assert f"{file.relative_to(tmp_path)}, line {line}" in message
+
+
+@pytest.mark.parametrize("file", ["experiment/mine.yaml", "debug/mine.yaml", "train.yaml"])
+def test_a_typo_in_a_file_of_the_whole_configuration_is_found_there(file, tmp_path, monkeypatch):
+    copy = copied_configs(tmp_path, monkeypatch)
+    path = copy / file
+    before = path.read_text() if path.exists() else "# @package _global_\n"
+    path.write_text(before + "trainer:\n  epoch: 3\n")
+    message = refusal(*([f"{path.parent.name}=mine"] if "/" in file else []))
+    assert "nearest   trainer.epochs" in message
+    assert f"{path.relative_to(tmp_path)}, line {len(path.read_text().splitlines())}" in message
+
+
+def copied_configs(tmp_path: Path, monkeypatch) -> Path:
+    copy = tmp_path / "configs"
+    for path in CONFIGS.rglob("*.yaml"):
+        target = copy / path.relative_to(CONFIGS)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(path.read_text())
+    monkeypatch.setattr(command_line, "CONFIGS", copy)
+    monkeypatch.setattr(command_line, "PROJECT", tmp_path)
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("override", "expected", "received"),
+    [
+        ("trainer.epochs=many", "a valid integer", "'many'"),
+        ("trainer.epochs=1.5", "a valid integer", "1.5"),
+        ("trainer.epochs=true", "a valid integer", "True"),
+        ("trainer.epochs=0", "greater than or equal to 1", "0"),
+        ("trainer.epochs=null", "a valid integer", "None"),
+        ("optimizer.learning_rate=-1", "greater than 0", "-1"),
+        ("optimizer.learning_rate=nan", "a finite number", "nan"),
+        ("decoder.dropout=1.0", "less than 1", "1.0"),
+        ("encoder.filters=[]", "at least 1 item", "[]"),
+        ("encoder.filters=[8,-1]", "greater than or equal to 1", "-1"),
+        ("trainer.precision=float16", "'float32' or 'mixed_bfloat16'", "'float16'"),
+        ("data.root=3", "a valid string", "3"),
+        ("seed=-1", "greater than or equal to 0", "-1"),
+        ("backend=tensorfow", "'tensorflow' or 'jax'", "'tensorfow'"),
+        ("fusion.merges=[sum,concat]", "'sum' or 'concatenate'", "'concat'"),
+        ("~trainer.epochs", "a value", "nothing"),
+        ("encoder.name=resnet", "one of 'seed', 'pyramid'", "'resnet'"),
+    ],
+)
+def test_a_wrong_value_says_what_was_expected_and_received(override, expected, received):
+    message = refusal(override)
+    assert expected in message.partition("expected")[2]
+    assert received in message.partition("received")[2]
+
+
+def test_the_nearest_of_some_choices_is_named():
+    assert "nearest   tensorflow" in refusal("backend=tensorfow")
+    assert "nearest   encoder=pyramid" in refusal("encoder=pyramd")
+    assert "nearest   concatenate" in refusal("fusion.merges=[sum,concat]")
+
+
+@pytest.mark.parametrize("group", groups())
+def test_an_unknown_option_lists_those_there_are(group):
+    message = refusal(f"{group}=nonsense")
+    assert all(option in message for option in groups()[group])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "numbers"),
+    [
+        (["data.height=65"], ["65", "8"]),
+        (["data.width=100"], ["100", "8"]),
+        (["fusion.mapping=reshape", "fusion.units=10"], ["128", "20"]),
+        (["fusion.combine=add"], ["64", "8"]),
+        (["experiment=seed", "fusion.units=15"], ["32", "30"]),
+    ],
+)
+def test_impossible_combinations_name_both_numbers(overrides, numbers):
+    message = refusal(*overrides)
+    assert all(number in message for number in numbers)
+
+
+def test_all_problems_are_told_at_once():
+    message = refusal("data.height=65", "data.width=100")
+    assert "data.height" in message and "data.width" in message
+
+
+@pytest.mark.parametrize("override", ["trainer.epochs", "=3", "a b=c"])
+def test_what_is_no_override_is_refused(override):
+    assert repr(override) in refusal(override)
+
+
+def test_several_values_need_a_sweep():
+    assert "-m" in refusal("seed=1,2")
+
+
+def test_a_sweep_is_checked_before_its_first_job(capsys):
+    with pytest.raises(SystemExit) as ended:
+        check_command_line(["-m", "seed=1,2", "fusion=row_gru,nome"])
+    assert ended.value.code == 2
+    assert "nearest   fusion=none" in capsys.readouterr().err
+
+
+def test_a_good_sweep_passes():
+    check_command_line(["-m", "seed=1,2", "fusion=row_gru,none"])
+
+
+def test_a_refusal_ends_with_status_2_before_a_backend_is_imported():
+    program = (
+        "import sys; from colorize.command_line import check_command_line\n"
+        "try: check_command_line(['trainer.epohcs=3'])\n"
+        "finally: print([m for m in ('tensorflow', 'jax', 'keras', 'mlflow') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=PROJECT)
+    assert done.returncode == 2
+    assert done.stdout.strip() == "[]"
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.rglob("*.yaml")), ids=lambda p: str(p.relative_to(CONFIGS)))
+def test_every_line_of_every_file_has_its_reason(path):
+    lines = path.read_text().splitlines()
+    assert lines[0].startswith("# "), "a file starts with what it is"
+    help_text = 0
+    for line in lines:
+        help_text = line.startswith("    template") or (help_text and (line.startswith("      ") or not line))
+        has_value = bool(line.partition("#")[0].strip().partition(":")[2].strip()) or line.startswith("  - ")
+        assert help_text or not has_value or "#" in line, line
+
+
+def test_a_stored_configuration_reads_back_the_same(tmp_path):
+    config = composed(["experiment=seed"])
+    (tmp_path / "config.yaml").write_text(dump(config))
+    assert load(tmp_path / "config.yaml") == config
+    assert yaml.safe_load(dump(config))["data"]["height"] == 32
+
+
+def test_the_command_line_wins_over_an_experiment():
+    assert composed(["experiment=seed", "trainer.epochs=7"]).trainer.epochs == 7
+
+
+def test_gpu_brings_larger_batches_and_mixed_precision():
+    config = composed(["trainer=gpu"])
+    assert config.data.batch_size > composed([]).data.batch_size
+    assert config.trainer.precision == "mixed_bfloat16"

@@ -1,0 +1,221 @@
+"""Reading, splitting, ordering and augmenting photos."""
+
+import io
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from colorize.command_line import composed
+from colorize.data.batches import Batches, Loader, augment, exposure_table
+from colorize.data.images import read_photo
+from colorize.data.sources import SAMPLE, centred_box, read_dataset
+from colorize.errors import UserError
+
+DATA = composed([]).data
+
+
+def data(**changes):
+    return DATA.model_copy(update=changes)
+
+
+def batches(photos, seed=1, batch_size=5, **augmentation):
+    changed = DATA.augmentation.model_copy(update=augmentation)
+    return Batches(photos, 16, 32, batch_size, changed, seed)
+
+
+@pytest.fixture
+def photos(photo_folder):
+    return read_dataset(data(root=str(photo_folder), held_out=0.3)).train
+
+
+def test_the_sample_has_its_attribution_and_is_split_by_about_a_fifth():
+    listed = (SAMPLE / "ATTRIBUTION.csv").read_text().splitlines()[1:]
+    files = {line.split(",")[0] for line in listed}
+    assert files == {f"photos/{path.name}" for path in (SAMPLE / "photos").iterdir()}
+    sample = read_dataset(data())
+    assert len(sample.train) + len(sample.held_out) == len(files) == 292
+    assert 0.15 < len(sample.held_out) / 292 < 0.25
+
+
+def test_the_split_depends_on_content_and_on_nothing_else(photo_folder, tmp_path):
+    before = read_dataset(data(root=str(photo_folder), held_out=0.3))
+    other = tmp_path / "elsewhere" / "deeper"
+    other.mkdir(parents=True)
+    for i, path in enumerate(sorted(photo_folder.iterdir(), reverse=True)):
+        shutil.copy(path, other / f"renamed_{i}.png")
+    shutil.copy(other / "renamed_0.png", other / "the_same_twice.png")
+    after = read_dataset(data(root=str(other.parent), held_out=0.3))
+    for part in ("train", "held_out"):
+        old, new = getattr(before, part), getattr(after, part)
+        assert [p.sha256 for p in old.photos] == [p.sha256 for p in new.photos]
+        assert old.digest == new.digest
+    assert not {p.sha256 for p in after.train.photos} & {p.sha256 for p in after.held_out.photos}
+
+
+def test_a_missing_and_an_empty_folder_get_a_sentence(tmp_path):
+    with pytest.raises(UserError, match="no folder .*nowhere"):
+        read_dataset(data(root=str(tmp_path / "nowhere")))
+    with pytest.raises(UserError, match="no photo in"):
+        read_dataset(data(root=str(tmp_path)))
+
+
+def test_a_batch_is_a_pure_function_of_seed_and_step(photos):
+    in_order = [batches(photos).batch(k) for k in range(4)]
+    again = batches(photos)
+    for step in (3, 0, 2, 1):
+        np.testing.assert_array_equal(again.batch(step), in_order[step])
+    assert not np.array_equal(batches(photos, seed=2).batch(0), in_order[0])
+    assert in_order[0].shape == (5, 16, 32, 3) and in_order[0].dtype == np.uint8
+
+
+def test_no_photo_comes_twice_before_each_has_come_once(photos):
+    sampler = batches(photos)
+    order = [index for step in range(3 * len(photos)) for index in sampler.indices(step)]
+    epochs = [tuple(order[i : i + len(photos)]) for i in range(0, len(order), len(photos))]
+    assert all(sorted(epoch) == list(range(len(photos))) for epoch in epochs)
+    assert len(set(epochs)) > 1, "the order must change from epoch to epoch"
+
+
+def test_the_same_photo_is_augmented_differently_each_time(photos):
+    sampler = batches(photos, batch_size=len(photos))
+    first, second = (sampler.batch(k)[sampler.indices(k).index(0)] for k in (0, 1))
+    assert not np.array_equal(first, second)
+
+
+def test_without_augmentation_a_sample_is_what_evaluation_sees(photos):
+    sampler = batches(photos, crop=1.0, flip=0.0, exposure=0.0)
+    plain = photos.fitted(16, 32)
+    # The photos are 24 x 40: the largest crop of 1 : 2 slides up and down, and only its size is fixed.
+    tall = batches(photos, crop=1.0, flip=0.0, exposure=0.0)
+    tall.shape = (24, 40)
+    np.testing.assert_array_equal(tall.batch(0), photos.fitted(24, 40)[tall.indices(0)])
+    assert sampler.batch(0).shape == plain[:5].shape
+
+
+def test_crops_stay_inside_the_photo_and_reach_its_edges():
+    ramp = np.zeros((20, 60, 3), "uint8")
+    ramp[..., 0], ramp[..., 1] = np.arange(60) * 4, np.arange(20)[:, None] * 10
+    settings = DATA.augmentation.model_copy(update={"crop": 0.3, "flip": 0.0, "exposure": 0.0})
+    crops = [augment(Image.fromarray(ramp), (4, 8), settings, np.random.default_rng(k)) for k in range(300)]
+    seen = np.stack([np.asarray(crop) for crop in crops])
+    assert seen[..., 0].min() < 12 and seen[..., 0].max() > 224
+    assert (np.diff(seen[..., 0].astype(int), axis=2) > 0).all(), "columns must stay in order"
+    spans = np.ptp(seen[..., 0].astype(int), axis=(1, 2))
+    assert spans.max() > 2 * spans.min(), "scales must differ"
+
+
+def test_a_flip_mirrors_left_and_right_only(noise):
+    image = Image.fromarray(noise(8, 16))
+    settings = DATA.augmentation.model_copy(update={"crop": 1.0, "flip": 1.0, "exposure": 0.0})
+    flipped = np.asarray(augment(image, (8, 16), settings, np.random.default_rng(0)))
+    np.testing.assert_array_equal(flipped, np.asarray(image)[:, ::-1])
+
+
+def test_exposure_scales_light_and_keeps_black_and_order():
+    assert exposure_table(0.0) == list(range(256))
+    brighter, darker = exposure_table(1.0), exposure_table(-1.0)
+    assert brighter[0] == darker[0] == 0 and max(brighter) == 255
+    assert sorted(brighter) == brighter and darker[128] < 128 < brighter[128]
+    # One stop doubles the light: sRGB 128 is linear .2158, and .4317 is sRGB 175 (IEC 61966-2-1, by hand).
+    assert abs(brighter[128] - 175) <= 5
+
+
+def test_the_loader_yields_the_batches_in_order_and_counts_waiting(photos):
+    sampler = batches(photos)
+    loader = Loader(sampler, steps=6, threads=3, ahead=2, first=4)
+    loaded = [rgb for (rgb,) in loader]
+    assert len(loaded) == 6
+    for step, rgb in enumerate(loaded, start=4):
+        np.testing.assert_array_equal(rgb, sampler.batch(step))
+    assert loader.waited > 0
+
+
+def test_an_error_in_a_loader_thread_reaches_training(photos):
+    sampler = batches(photos)
+    sampler.batch = lambda step: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        list(Loader(sampler, steps=3, threads=1, ahead=1))
+
+
+def test_the_centred_box_has_the_shape_and_fits():
+    assert centred_box((256, 128), 64, 128) == (0, 0, 256, 128)
+    assert centred_box((100, 100), 64, 128) == (0, 25, 100, 75)
+    assert centred_box((300, 100), 64, 128) == (50, 0, 250, 100)
+
+
+def save(path, image, **options):
+    image.save(path, **options)
+    return path
+
+
+PICTURE = np.random.default_rng(1).integers(0, 256, (6, 9, 3)).astype("uint8")
+
+
+def test_reading_keeps_rgb_as_it_is(tmp_path):
+    path = save(tmp_path / "a.png", Image.fromarray(PICTURE))
+    np.testing.assert_array_equal(np.asarray(read_photo(path)), PICTURE)
+
+
+def test_exif_turns_the_photo_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held so that the picture must turn by 90 degrees clockwise
+    path = save(tmp_path / "a.png", Image.fromarray(PICTURE), exif=exif)
+    np.testing.assert_array_equal(np.asarray(read_photo(path)), np.rot90(PICTURE, k=-1))
+
+
+def test_alpha_is_laid_on_white(tmp_path):
+    rgba = np.dstack([np.full((2, 3, 3), 100, "uint8"), np.array([[0, 255, 128]] * 2, "uint8")])
+    seen = np.asarray(read_photo(save(tmp_path / "a.png", Image.fromarray(rgba))))
+    np.testing.assert_array_equal(seen[0, :, 0], [255, 100, 177])
+
+
+def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
+    deep = np.array([[0, 257 * 100, 65535]], "uint16")
+    seen = np.asarray(read_photo(save(tmp_path / "a.png", Image.fromarray(deep))))
+    np.testing.assert_array_equal(seen[0, :, 0], [0, 100, 255])
+
+
+def test_a_profile_is_honoured_and_a_broken_one_ignored(tmp_path):
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    same = save(tmp_path / "a.png", Image.fromarray(PICTURE), icc_profile=lab)
+    assert np.abs(np.asarray(read_photo(same)).astype(int) - PICTURE).max() <= 1
+    broken = save(tmp_path / "b.png", Image.fromarray(PICTURE), icc_profile=b"nonsense")
+    np.testing.assert_array_equal(np.asarray(read_photo(broken)), PICTURE)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "CMYK", "RGBA"])
+def test_every_mode_becomes_rgb(mode, tmp_path):
+    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    Image.fromarray(PICTURE).convert(mode).save(path)
+    photo = read_photo(path)
+    assert photo.mode == "RGB" and photo.size == (9, 6)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "text", "gif"])
+def test_a_file_that_is_no_photo_is_named(damage, tmp_path):
+    whole = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype("uint8")).save(whole, "JPEG")
+    gif = io.BytesIO()
+    Image.fromarray(PICTURE).save(gif, "GIF")
+    content = {
+        "truncated": whole.getvalue()[:1500],
+        "empty": b"",
+        "text": b"hello",
+        "gif": gif.getvalue(),
+    }
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content[damage])
+    with pytest.raises(UserError, match="photo.jpg"):
+        read_photo(path)
+
+
+def test_a_decompression_bomb_is_refused_from_its_header(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+    path = save(tmp_path / "bomb.png", Image.fromarray(PICTURE))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserError, match="too large"):
+            read_photo(path)

@@ -1,0 +1,202 @@
+"""Every network: its shapes, its arithmetic against a hand computation, its precision, its loss."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from colorize.color import AB_SCALE, rgb_to_lab
+from colorize.models.colorizer import Colorizer, build_network, scale_lightness
+from colorize.models.head import regression_loss
+
+NETWORKS = [
+    ["encoder=pyramid", "fusion=row_gru"],
+    ["encoder=pyramid", "fusion=none"],
+    ["encoder=pyramid", "fusion=row_gru", "fusion.mapping=projection", "fusion.units=5", "fusion.channels=3"],
+    ["encoder=pyramid", "fusion=row_gru", "fusion.combine=add", "fusion.channels=64"],
+    ["encoder=pyramid", "fusion=row_gru", "fusion.merges=[concatenate]"],
+    ["encoder=pyramid", "fusion=row_gru", "fusion.merges=[concatenate,sum,sum]"],
+    ["encoder=pyramid", "encoder.filters=[6]", "decoder.dropout=0"],
+    ["encoder=seed", "fusion=row_gru"],
+    ["encoder=seed", "fusion=none"],
+    ["experiment=seed"],
+]
+NETWORK_IDS = [" ".join(overrides) for overrides in NETWORKS]
+
+
+def lightness(config, batch=2):
+    shape = batch, config.data.height, config.data.width, 1
+    return np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
+
+
+@pytest.mark.parametrize("overrides", NETWORKS, ids=NETWORK_IDS)
+@pytest.mark.parametrize("size", [(24, 8), (16, 32)])
+def test_every_step_has_the_shape_it_declares(overrides, size, config_of):
+    changes = [f"data.height={size[0]}", f"data.width={size[1]}"]
+    if overrides == ["experiment=seed"]:  # its units fit 2 x units columns only, on purpose
+        changes = [f"data.height={size[0]}", "data.width=32"]
+    config = config_of(*overrides, *changes)
+    network = build_network(config)
+    outputs = keras.Model(network.model.input, [step.output for step in network.trace.steps])(lightness(config))
+    for step, output in zip(network.trace.steps, outputs):
+        assert tuple(output.shape) == (2, *step.output.shape[1:]), step.name
+        assert len(step.axes) == len(output.shape), step.name
+    assert tuple(outputs[-1].shape) == (2, config.data.height, config.data.width, 2)
+
+
+@pytest.mark.parametrize("overrides", NETWORKS, ids=NETWORK_IDS)
+def test_the_trace_counts_every_parameter_once(overrides, config_of):
+    network = build_network(config_of(*overrides))
+    assert sum(step.parameters for step in network.trace.steps) == network.model.count_params()
+
+
+def test_the_seed_has_exactly_the_shapes_of_its_table(config_of):
+    trace = build_network(config_of("experiment=seed", "data.height=32", "data.width=32")).trace
+    table = {
+        "encoder_conv": (32, 32, 16),
+        "to_sequence": (32, 512),
+        "gru1_forward": (32, 16),
+        "gru1_backward": (32, 16),
+        "gru1_sum": (32, 16),
+        "gru2_forward": (32, 16),
+        "gru2_backward": (32, 16),
+        "gru2_concatenate": (32, 32),
+        "to_map": (32, 32, 1),
+        "fuse": (32, 32, 17),
+    }
+    assert {name: trace.step(name).output.shape[1:] for name in table} == table
+    assert [step.name for step in trace.steps if step.stage in ("encoder", "fusion")] == list(table)
+
+
+def test_without_fusion_the_rest_of_the_network_is_the_same(config_of):
+    names = {}
+    for fusion in ("row_gru", "none"):
+        steps = build_network(config_of(f"fusion={fusion}")).trace.steps
+        names[fusion] = [step.name for step in steps if step.stage != "fusion"]
+    assert names["row_gru"] == names["none"]
+
+
+def gru_by_hand(layer, sequence):
+    """A GRU with reset_after (Keras's default, cuDNN's variant), step by step in NumPy: (T, F) -> (T, U)."""
+    kernel, recurrent, bias = [weight.numpy().astype("float64") for weight in layer.weights]
+    state, states = np.zeros(recurrent.shape[0]), []
+    for features in sequence:
+        reading = np.split(features @ kernel + bias[0], 3)
+        memory = np.split(state @ recurrent + bias[1], 3)
+        update, reset = [1 / (1 + np.exp(-(reading[i] + memory[i]))) for i in (0, 1)]
+        candidate = np.tanh(reading[2] + reset * memory[2])
+        state = update * state + (1 - update) * candidate
+        states.append(state)
+    return np.array(states)
+
+
+def test_the_fusion_equals_its_hand_computation(config_of):
+    config = config_of("encoder.filters=[4, 5]", "fusion.units=6", "fusion.channels=3")  # 4 x 8 cells: a projection
+    network = build_network(config)
+    trace, picture = network.trace, lightness(config, batch=1)
+    names = ["encoder_level2", "project_units", "fuse"]
+    model = keras.Model(network.model.input, [trace.step(name).output for name in names])
+    features, projected, fused = [ops.convert_to_numpy(x)[0].astype("float64") for x in model(picture)]
+    rows, columns, channels = features.shape
+
+    sequence = np.array([[features[r, c, k] for c in range(columns) for k in range(channels)] for r in range(rows)])
+    for number, merge in ((1, np.add), (2, lambda a, b: np.hstack([a, b]))):
+        forward = gru_by_hand(trace.step(f"gru{number}_forward").layer, sequence)
+        backward = gru_by_hand(trace.step(f"gru{number}_backward").layer, sequence[::-1])[::-1]
+        sequence = merge(forward, backward)
+    weights, bias = [weight.numpy() for weight in trace.step("project_units").layer.weights]
+    expected = sequence @ weights + bias
+
+    np.testing.assert_allclose(projected, expected, atol=1e-4)
+    np.testing.assert_array_equal(fused[..., :channels], features)
+    np.testing.assert_allclose(fused[..., channels:], expected.reshape(rows, columns, 3), atol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_weights(config_of):
+    weights = []
+    for seed in (1, 1, 2):
+        keras.utils.set_random_seed(seed)
+        weights.append(np.concatenate([w.ravel() for w in build_network(config_of()).model.get_weights()]))
+    np.testing.assert_array_equal(weights[0], weights[1])
+    assert not np.array_equal(weights[0], weights[2])
+
+
+def test_the_first_guess_is_grey(config_of, noise):
+    config = config_of()
+    colorizer = Colorizer(build_network(config), config.head)
+    assert not ops.convert_to_numpy(colorizer(noise(2, 16, 32))).any()
+
+
+def test_colour_never_reaches_the_network(config_of, noise):
+    """Two photos of the same lightness and other colours get the same answer: nothing leaks from the target."""
+    config = config_of()
+    colorizer = Colorizer(build_network(config), config.head)
+    colorizer.network.set_weights([w + 0.05 for w in colorizer.network.get_weights()])
+    rgb = noise(1, 16, 32)
+    grey = ops.convert_to_numpy(rgb_to_lab(rgb))[..., :1]
+    expected = ops.convert_to_numpy(colorizer.network(scale_lightness(grey)))
+    np.testing.assert_allclose(ops.convert_to_numpy(colorizer(rgb)), expected, rtol=1e-4, atol=1e-2)  # ab is huge here
+    assert expected.any()
+
+
+def test_mixed_precision_keeps_head_and_loss_in_float32(config_of, noise):
+    config = config_of("trainer.precision=mixed_bfloat16")
+    network = build_network(config)
+    assert keras.config.dtype_policy().name == "float32", "the policy must not leak out"
+    dtypes = {step.name: keras.backend.standardize_dtype(step.output.dtype) for step in network.trace.steps}
+    assert dtypes["encoder_down1"] == dtypes["gru1_forward"] == dtypes["fuse"] == "bfloat16"
+    assert dtypes["head_ab_scaled"] == dtypes["head_ab"] == "float32"
+    assert {keras.backend.standardize_dtype(v.dtype) for v in network.model.trainable_variables} == {"float32"}
+    colorizer = Colorizer(network, config.head)
+    rgb = noise(2, 16, 32)
+    loss = colorizer.compute_loss(rgb, None, colorizer(rgb))
+    assert keras.backend.standardize_dtype(loss.dtype) == "float32"
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("overrides", NETWORKS[:2] + NETWORKS[-1:], ids=NETWORK_IDS[:2] + NETWORK_IDS[-1:])
+def test_a_few_steps_learn_a_photo_by_heart(overrides, precision, config_of):
+    config = config_of(*overrides, f"trainer.precision={precision}", "decoder.dropout=0")
+    ramp = np.linspace(40, 220, config.data.width).astype("uint8")
+    rgb = np.zeros((4, config.data.height, config.data.width, 3), "uint8")
+    rgb[..., 0], rgb[..., 2] = ramp, ramp[::-1] // 2
+    colorizer = Colorizer(build_network(config), config.head)
+    colorizer.compile(optimizer=keras.optimizers.Adam(0.01))
+    history = colorizer.fit(rgb, epochs=50, batch_size=4, verbose=0).history
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+    assert history["ab_rmse"][-1] < 0.7 * history["ab_rmse"][0]
+
+
+def test_the_reported_ab_rmse_is_over_all_pixels_of_uneven_batches(config_of, noise):
+    config = config_of()
+    colorizer = Colorizer(build_network(config), config.head)
+    colorizer.compile(optimizer="sgd")
+    rgb = noise(5, 16, 32)
+    reported = colorizer.evaluate(rgb, batch_size=4, verbose=0, return_dict=True)["ab_rmse"]
+    ab = ops.convert_to_numpy(rgb_to_lab(rgb))[..., 1:].astype("float64")  # the guess of a new network is 0
+    assert reported == pytest.approx(np.sqrt((ab**2).mean()), rel=1e-5)
+
+
+def loss(config_of, true, predicted, **head):
+    config = config_of(*[f"head.{name}={value}" for name, value in head.items()]).head
+    as_map = [np.asarray(ab, "float32").reshape(1, 1, -1, 2) for ab in (true, predicted)]
+    return float(regression_loss(config, *as_map))
+
+
+def test_the_loss_is_smooth_l1_in_lab_units(config_of):
+    # |error| .5 is within delta 1: .5^2 / 2 = .125; |error| 4 is beyond: 4 - .5 = 3.5.
+    assert loss(config_of, [[0, 0]], [[0.5, -4]], delta=1.0, chroma_weight=0.0) == pytest.approx((0.125 + 3.5) / 2)
+    assert loss(config_of, [[0, 0]], [[4, 4]], delta=2.0, chroma_weight=0.0) == pytest.approx(4 - 1)
+
+
+def test_colourful_pixels_weigh_more_by_their_true_chroma(config_of):
+    # Chroma 0 and 50 under a weight of 2 count 1 and 2 times; the errors 1 and 10 cost .5 and 9.5 a channel.
+    true, predicted = [[0, 0], [30, 40]], [[1, 1], [40, 50]]
+    plain, weighted = [loss(config_of, true, predicted, delta=1.0, chroma_weight=w) for w in (0.0, 2.0)]
+    assert plain == pytest.approx((0.5 + 9.5) / 2)
+    assert weighted == pytest.approx((1 * 0.5 + 2 * 9.5) / 3)
+
+
+def test_ab_scale_holds_all_of_srgb():
+    cube = np.stack(np.meshgrid(*[np.arange(0, 256, 15)] * 3), axis=-1).astype("uint8")
+    assert np.abs(ops.convert_to_numpy(rgb_to_lab(cube))[..., 1:]).max() < AB_SCALE

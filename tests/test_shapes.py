@@ -1,0 +1,146 @@
+"""The report agrees with a wrong network; the dependency map does not. The question's wiring is built here."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from colorize.models.colorizer import Network, build_network
+from colorize.models.trace import CELLS, Trace
+from colorize.pictures import dependency_figure
+from colorize.report import explanation, write_shapes
+from colorize.shapes import check_wiring, dependency_maps, row_dependencies, shape_report, wiring_faults
+
+SIZES = [(32, 32), (24, 32)]
+
+
+def questions_network(height: int, width: int) -> tuple[Network, dict]:
+    """The wiring of the question of 2018, as Keras 3 accepts it, from bare GRUs; see README, "Where it comes from"."""
+    trace = Trace(stage="encoder")
+    picture = keras.Input((height, width, 1))
+    features = trace(layers.Conv2D(16, 3, padding="same", activation="relu", name="encoder_conv"), picture)
+    trace.stage = "fusion"
+    units = width // 2  # it worked only because 2 x units was the width
+    rows = ("batch", "timestep = row", "feature")
+    sequence = trace(layers.Reshape((height, width * 16), name="to_sequence"), features, rows)
+
+    def gru(name, inputs, **options):
+        layer = layers.GRU(units, kernel_initializer="he_normal", name=name, **options)
+        return trace(layer, inputs, rows if options.get("return_sequences") else ("batch", "unit"))
+
+    gru1 = gru("gru1", sequence)
+    gru1_b = gru("gru1_b", sequence, return_sequences=True, go_backwards=True)
+    # In 2018 this add failed; Keras 3 broadcasts (B, units) over (B, T, units), without a word.
+    merged = trace(layers.Add(name="merge1"), [layers.Reshape((1, units))(gru1), gru1_b], rows)
+    gru2 = gru("gru2", merged, return_sequences=True)
+    gru2_b = gru("gru2_b", merged, return_sequences=True, go_backwards=True)
+    joined = trace(layers.Concatenate(name="merge2"), [gru2, gru2_b], rows)
+    sequence_map = trace(layers.Reshape((height, width, 1), name="to_map"), joined, CELLS)
+    fused = trace(layers.Concatenate(name="fuse"), [features, sequence_map])
+    tensors = {
+        "features": sequence,
+        "forward": layers.RepeatVector(height)(gru1),  # what each row gets from the broadcast
+        "backward": gru1_b,
+    }
+    return Network(keras.Model(picture, fused), trace), tensors
+
+
+def maps_of(network, tensors):
+    return dict(zip(tensors, row_dependencies(network.model.input, list(tensors.values()))))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_shapes_of_the_questions_wiring_look_right_which_is_the_trap(size):
+    network, _ = questions_network(*size)
+    picture = np.zeros((3, *size, 1), "float32")
+    rows = {row.step: row for row in shape_report(network, picture)}
+    height, width = size
+    assert rows["merge1"].seen == f"(3, {height}, {width // 2})"
+    assert rows["fuse"].seen == f"(3, {height}, {width}, 17)"
+    assert all(row.declared.replace("B", "3", 1) == row.seen for row in rows.values())
+
+
+def test_even_a_bare_add_builds_in_keras_3():
+    """The first fault without our reshape: (B, T, U) + (B, U) is taken where T happens to be the batch size or 1."""
+    forward, backward = np.ones((1, 16), "float32"), np.zeros((1, 32, 16), "float32")
+    assert tuple(keras.ops.add(forward, backward).shape) == (1, 32, 16)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_map_catches_both_silent_faults_of_the_question(size):
+    network, tensors = questions_network(*size)
+    maps = maps_of(network, tensors)
+    height = size[0]
+    assert (maps["forward"] == maps["forward"][0]).all(), "every row gets the same summary"
+    assert (maps["forward"][:, height // 2 :] > 0).all(), "the top row depends on the lower half of the picture"
+    mirrored = np.array([[j >= height - 2 - i for j in range(height)] for i in range(height)])
+    assert not maps["backward"][~mirrored].any()
+    assert (np.diagonal(maps["backward"][:, ::-1]) > 0).all(), "row i reads row H-1-i; what is far may fade away"
+    faults = wiring_faults(maps["features"], maps["forward"], maps["backward"])
+    assert any("forward half depends on rows below" in fault for fault in faults)
+    assert any("backward half depends on rows above" in fault for fault in faults)
+    assert any("backward half does not depend on its own row" in fault for fault in faults)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("wrong", ["forward", "backward"])
+def test_each_fault_is_caught_by_itself(size, wrong):
+    network, tensors = questions_network(*size)
+    maps = maps_of(network, tensors)
+    height = size[0]
+    reach = np.array([[abs(i - j) <= 1 for j in range(height)] for i in range(height)], float)
+    right = {"forward": np.tril(np.ones((height, height)), 1), "backward": np.triu(np.ones((height, height)), -1)}
+    assert wiring_faults(reach, **right) == []
+    faults = wiring_faults(reach, **{**right, wrong: maps[wrong]})
+    assert faults and all(wrong in fault for fault in faults)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("overrides", [["experiment=seed"], ["encoder=pyramid"], ["encoder.filters=[4]"]])
+def test_the_corrected_wiring_is_right(size, overrides, config_of):
+    network = build_network(config_of(*overrides, f"data.height={size[0]}", f"data.width={size[1]}"))
+    assert check_wiring(network) == []
+
+
+def test_the_maps_of_the_seed_are_triangles_but_for_the_convolutions_reach(config_of):
+    network = build_network(config_of("experiment=seed", "data.height=24"))
+    forward, backward, fused = [values > 0 for values in dependency_maps(network).values()]
+    rows, inputs = np.mgrid[:24, :24]
+    near = abs(rows - inputs) <= 8  # a GRU may forget what is far: only what it must not see is exact
+    assert not forward[inputs > rows + 1].any() and forward[near & (inputs <= rows + 1)].all()
+    assert not backward[inputs < rows - 1].any() and backward[near & (inputs >= rows - 1)].all()
+    assert fused[near].all(), "both halves together reach both sides"
+
+
+def test_without_fusion_the_map_is_the_convolutions_reach(config_of):
+    network = build_network(config_of("experiment=seed", "data.height=24", "fusion=none"))
+    ((title, reach),) = dependency_maps(network).items()
+    rows, inputs = np.mgrid[:24, :24]
+    np.testing.assert_array_equal(reach > 0, abs(rows - inputs) <= 1)
+    assert title == "fused map"
+    assert check_wiring(network) == []
+
+
+def test_halves_of_another_length_are_a_fault():
+    assert "3 rows where the feature map has 4" in wiring_faults(np.eye(4), np.ones((3, 4)), np.eye(4))[0]
+
+
+def test_the_report_says_what_a_timestep_is(config_of, noise, tmp_path):
+    config = config_of()
+    network = build_network(config)
+    rows = {row.step: row for row in write_shapes(network, noise(5, 16, 32), tmp_path)}
+    assert "timestep = row" in rows["to_sequence"].axes and "column x channel" in rows["to_sequence"].axes
+    assert rows["to_sequence"].declared == "(B, 2, 256)" and rows["to_sequence"].seen == "(5, 2, 256)"
+    assert "one row of the feature map" in explanation(network)
+    assert "4 columns x 64 channels" in explanation(network)
+    text = (tmp_path / "shapes.txt").read_text()
+    assert "timestep = row" in text and f"{network.model.count_params():,}" in text
+    assert (tmp_path / "dependency_map.png").stat().st_size > 5_000
+
+
+def test_the_figure_shows_a_panel_per_map():
+    figure = dependency_figure({"one": np.eye(4), "two": np.ones((4, 6))})
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[:2] == ["one", "two"]
+    shown = figure.axes[0].get_images()[0].get_array()
+    assert shown[0, 0] == 0 and shown[0, 1] == -6

@@ -1,0 +1,218 @@
+"""The whole loop: a run from photos to result, its tracking, its signals, its failures."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorize.config import PROJECT
+from colorize.data.sources import read_dataset
+from colorize.metrics import Baselines, evaluate
+from colorize.models.colorizer import Colorizer, build_network
+from colorize.optimizer import averaged_weights, build_optimizer
+from colorize.run_folder import BEST, read_config
+
+BACKEND = keras.backend.backend()
+SMALL = ["debug=smoke", f"backend={BACKEND}", "encoder.filters=[4,6]", "fusion.units=4", "fusion.channels=1"]
+
+MLFLOW_WARNS = pytest.mark.filterwarnings("ignore")  # of what it imports, when a test reads its database
+
+
+def train(*overrides, folder: Path, cwd: Path | None = None, check=True):
+    """Runs train.py as a user would, in a process of its own."""
+    command = [sys.executable, str(PROJECT / "train.py"), *SMALL, f"hydra.run.dir={folder}", *overrides]
+    environment = {**os.environ, "MLFLOW_RUN_ID": "left over from another run"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd or folder.parent, env=environment)
+    assert not check or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory):
+    """One run with MLflow, from a folder that is not the project's: its folder, its screen, its database."""
+    place = tmp_path_factory.mktemp("tracked")
+    database = f"sqlite:///{place / 'runs.db'}"
+    done = train(f"tracking.uri={database}", "tracking.experiment=tests", folder=place / "run", cwd=place)
+    return place / "run", done, database
+
+
+def test_a_run_leaves_what_is_promised(tracked):
+    folder, done, _ = tracked
+    result = json.loads((folder / "result.json").read_text())
+    for metrics in (result["metrics"], *result["baselines"].values()):
+        assert set(metrics) == {"ab_rmse", "ab_mae", "psnr_pooled", "colorfulness"}
+    assert set(result["baselines"]) == {"grey", "mean_ab", "ab_given_lightness"}
+    assert result["parameters"] == build_network(read_config(folder)).model.count_params()
+    assert 0 <= result["input_wait_share"] < 1 and result["images_per_second"] > 0 and result["seconds"] > 0
+    assert result["versions"]["keras"] == keras.__version__ and result["colorfulness_truth"] > 1
+    assert len(list((folder / "strips").glob("*.png"))) == 2
+    with Image.open(next((folder / "strips").iterdir())) as strip:
+        assert strip.size == (3 * 32 + 2 * 4, 16)
+    assert all((folder / name).stat().st_size for name in ("shapes.txt", "dependency_map.png", "last.weights.h5"))
+
+
+def test_the_screen_shows_epochs_the_table_and_the_next_command_and_nothing_else(tracked):
+    folder, done, _ = tracked
+    for text in ("epoch   1/2", "epoch   2/2", "E[ab given L]", "ours", "truth", "baseline", "mlflow ui", "paint"):
+        assert text in done.stdout, text
+    assert done.stderr == ""
+
+
+def test_the_result_is_that_of_the_stored_weights(tracked):
+    folder, _, _ = tracked
+    result, config = json.loads((folder / "result.json").read_text()), read_config(folder)
+    colorizer = Colorizer(build_network(config), config.head)
+    colorizer.network.load_weights(folder / BEST)
+    dataset = read_dataset(config.data)
+    size = config.data.height, config.data.width
+    metrics, truth = evaluate(lambda rgb: colorizer(rgb, training=False), dataset.held_out.fitted(*size))
+    assert metrics == pytest.approx(result["metrics"], rel=1e-4)
+    assert truth == pytest.approx(result["colorfulness_truth"])
+    baselines = Baselines(dataset.train.fitted(*size)).evaluate(dataset.held_out.fitted(*size))
+    for name, baseline in baselines.items():
+        assert baseline == pytest.approx(result["baselines"][name], rel=1e-4)
+
+
+@MLFLOW_WARNS
+def test_mlflow_has_the_whole_run(tracked):
+    folder, _, database = tracked
+    from mlflow import MlflowClient
+
+    client = MlflowClient(database)
+    result = json.loads((folder / "result.json").read_text())
+    run = client.get_run(result["mlflow_run_id"])
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == "pyramid + row_gru, sample, seed 1"
+    assert run.data.params["trainer.epochs"] == "2" and run.data.params["fusion.units"] == "4"
+    assert run.data.params["data.photos_held_out"] == str(result["photos"]["held_out"])
+    assert "encoder.filters=[4,6]" in run.data.tags["overrides"]
+    assert run.data.tags["version.keras"] == keras.__version__
+    assert run.data.metrics["final.ab_rmse"] == pytest.approx(result["metrics"]["ab_rmse"])
+    assert run.data.metrics["baseline.grey.ab_rmse"] == pytest.approx(result["baselines"]["grey"]["ab_rmse"])
+    for name in ("loss", "ab_rmse", "held_out_ab_rmse", "learning_rate", "images_per_second", "input_wait_share"):
+        assert [point.step for point in client.get_metric_history(run.info.run_id, name)] == [1, 2], name
+    assert {entry.tags[0].value for entry in run.inputs.dataset_inputs} == {"train", "held_out"}
+    folders = ("", "shapes", "model")
+    artifacts = {file.path for folder in folders for file in client.list_artifacts(run.info.run_id, folder)}
+    assert {"config.yaml", "result.json", "shapes/shapes.txt", "shapes/shapes.json"} <= artifacts
+    assert {"shapes/dependency_map.png", "model/config.yaml", "model/best.weights.h5"} <= artifacts
+    images = [file.path for file in client.list_artifacts(run.info.run_id, "images")]
+    assert len([path for path in images if path.endswith(".png")]) == 2 * 2, "two photos in each of two epochs"
+
+
+def test_the_same_seed_gives_the_same_result(tracked, tmp_path):
+    folder, _, _ = tracked
+    train("tracking=off", folder=tmp_path / "again")
+    before, after = [json.loads((f / "result.json").read_text()) for f in (folder, tmp_path / "again")]
+    assert after["metrics"] == before["metrics"]
+    assert after["mlflow_run_id"] is None
+
+
+@MLFLOW_WARNS
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_keeps_the_weights_and_marks_the_run_killed(number, status, tmp_path):
+    database = f"sqlite:///{tmp_path / 'runs.db'}"
+    overrides = [*SMALL, f"hydra.run.dir={tmp_path / 'run'}", f"tracking.uri={database}", "trainer.epochs=1000"]
+    command = [sys.executable, str(PROJECT / "train.py"), *overrides]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    best = tmp_path / "run" / BEST
+    deadline = time.monotonic() + 300
+    while not best.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == status, out + err
+    assert "Traceback" not in out + err
+    from mlflow import MlflowClient
+
+    client = MlflowClient(database)
+    (run,) = client.search_runs([client.get_experiment_by_name("colorize").experiment_id])
+    assert run.info.status == "KILLED"
+    build_network(read_config(tmp_path / "run")).model.load_weights(tmp_path / "run" / "last.weights.h5")
+    assert "kept" in err
+
+
+def test_an_exception_marks_the_run_failed(tmp_path, config_of, monkeypatch):
+    from colorize import training
+    from colorize.backend import Device
+
+    ended = []
+    tracker = training.Tracker()
+    tracker.finish = ended.append
+    monkeypatch.setattr(training, "start_tracker", lambda config: tracker)
+    monkeypatch.setattr(training._Run, "fit", lambda self: 1 / 0)
+    config = config_of()
+    with pytest.raises(ZeroDivisionError):
+        training.run(config, read_dataset(config.data), Device(BACKEND, "cpu", "CPU"), tmp_path, [], 0.0)
+    assert ended == ["FAILED"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["data.root=nowhere"], "there is no folder"),
+        (["trainer=gpu", "trainer.epochs=1"], "no GPU was found"),
+        (["tracking.uri=http://127.0.0.1:9"], "tracking=off"),
+        (["tracking.uri=nonsense://x"], "tracking.uri=nonsense://x"),
+    ],
+)
+def test_a_mistake_found_late_is_still_told_without_a_trace(overrides, sentence, tmp_path):
+    done = train(*overrides, folder=tmp_path / "run", check=False)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert sentence in done.stderr and "Traceback" not in done.stderr
+
+
+def test_help_shows_groups_and_three_examples(tmp_path):
+    command = [sys.executable, str(PROJECT / "train.py"), "--help"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    assert text.count("  python train.py ") == 3
+    assert all(
+        f"{group}: " in text
+        for group in ["data", "encoder", "fusion", "decoder", "head", "optimizer", "trainer", "tracking"]
+    )
+
+
+def test_averaged_weights_are_the_average_and_leave_no_trace(config_of, noise):
+    config = config_of("decoder.dropout=0")
+    colorizer = Colorizer(build_network(config), config.head)
+    colorizer.compile(optimizer=build_optimizer(config.optimizer, epochs=2, steps_per_epoch=3))
+    seen = [colorizer.network.get_weights()]
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if keras.backend.backend() == "jax":
+                self.model.jax_state_sync()
+            seen.append(self.model.network.get_weights())
+
+        def on_epoch_end(self, epoch, logs=None):
+            momentum = config.optimizer.average
+            expected = seen[1]  # the first step starts the average, the initial weights are forgotten
+            for weights in seen[2:]:
+                expected = [momentum * a + (1 - momentum) * w for a, w in zip(expected, weights)]
+            with averaged_weights(self.model):
+                self.model.evaluate(noise(2, 16, 32), verbose=0)
+                inside = self.model.network.get_weights()
+            for a, b in zip(inside, expected):
+                np.testing.assert_allclose(a, b, atol=1e-6)
+            for a, b in zip(self.model.network.get_weights(), seen[-1]):
+                np.testing.assert_array_equal(a, b)
+
+    colorizer.fit(noise(6, 16, 32), batch_size=2, epochs=2, verbose=0, callbacks=[Watch()])
+    assert len(seen) == 7
+
+
+def test_the_learning_rate_rises_and_falls_to_zero(config_of):
+    settings = config_of("optimizer.warmup=0.25", "optimizer.learning_rate=0.01").optimizer
+    rate = build_optimizer(settings, epochs=10, steps_per_epoch=4)._learning_rate
+    rates = [float(rate(step)) for step in range(41)]
+    assert rates[0] == 0 and max(rates) == pytest.approx(0.01) and rates.index(max(rates)) == 10
+    assert rates[:11] == sorted(rates[:11]) and rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[40] == pytest.approx(0, abs=1e-8)

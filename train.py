@@ -1,0 +1,46 @@
+"""Trains a colorizer: `python train.py [GROUP=OPTION] [KEY=VALUE]`; `python train.py --help` lists both."""
+
+import sys
+import time
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from colorize.command_line import check_command_line, fail, to_config
+from colorize.errors import UserError
+
+STARTED = time.perf_counter()
+
+
+@hydra.main(version_base="1.3", config_path="configs", config_name="train")
+def main(composed: DictConfig) -> float:
+    """One job: returns the ab RMSE on the held-out photos, which a search may minimise."""
+    job = HydraConfig.get()
+    folder = Path(job.runtime.output_dir)
+    try:
+        return train(composed, folder, list(job.overrides.task))
+    except UserError as error:
+        fail(error)
+
+
+def train(composed: DictConfig, folder: Path, overrides: list[str]) -> float:
+    """What is quick comes first: a wrong configuration or folder is told before Keras starts."""
+    from colorize import backend
+    from colorize.data.sources import read_dataset
+
+    config = to_config(composed)
+    dataset = read_dataset(config.data)
+    device = backend.start(config.backend, config.trainer.device)
+    from colorize.screen import print_result
+    from colorize.training import run
+
+    result = run(config, dataset, device, folder, overrides, STARTED)
+    print_result(result, config, folder)
+    return result.metrics["ab_rmse"]
+
+
+if __name__ == "__main__":
+    check_command_line(sys.argv[1:])
+    main()
