@@ -69,6 +69,7 @@ def _devices(backend: str, device: str) -> list[str]:
     if backend == "jax":
         import jax
 
+        _quiet_tensorflow()
         return [d.device_kind for d in jax.devices() if d.platform == ("cpu" if device == "cpu" else "gpu")]
     import tensorflow as tf
 
@@ -77,6 +78,15 @@ def _devices(backend: str, device: str) -> list[str]:
         for gpu in devices:
             tf.config.experimental.set_memory_growth(gpu, True)
     return [tf.config.experimental.get_device_details(d).get("device_name", "CPU") for d in devices]
+
+
+def _quiet_tensorflow() -> None:
+    """Keras imports TensorFlow on every backend where it is installed: here it is silent, and takes no GPU memory."""
+    try:
+        import tensorflow as tf
+    except ModuleNotFoundError:
+        return
+    tf.config.set_visible_devices([], "GPU")
 
 
 def peak_memory_bytes(device: Device) -> int | None:

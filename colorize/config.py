@@ -19,6 +19,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Normalization = Literal["batch", "none"]
 Filters = Annotated[list[Positive], Field(min_length=1)]
 
 
@@ -76,6 +77,7 @@ class PyramidEncoder(Section):
     name: Literal["pyramid"]
     filters: Filters
     """Filters of each level, from large to small."""
+    normalization: Normalization
 
     @property
     def stride(self) -> int:
@@ -130,6 +132,7 @@ class SkipDecoder(Section):
     """Filters of the last convolution, at full size."""
     dropout: Share
     """Share of the fused map's channels dropped in training."""
+    normalization: Normalization
 
 
 class RegressionHead(Section):

@@ -50,7 +50,9 @@ def run(config: Config, dataset: Dataset, device: Device, folder: Path, override
             return result
         except Stopped as stopped:
             status = "KILLED"
-            print(f"stopped by {stopped.signal.name}: the weights so far are kept in {folder}", file=sys.stderr)
+            kept = [name for name in (LAST, BEST) if (folder / name).exists()]
+            what = f"the weights so far are kept in {folder}: {', '.join(kept)}" if kept else "nothing was trained yet"
+            print(f"stopped by {stopped.signal.name}; {what}", file=sys.stderr)
             raise
         finally:
             tracker.finish(status)

@@ -1,4 +1,4 @@
-"""Prints the losses of 20 steps on the backend in KERAS_BACKEND, from weights that no backend's generator made."""
+"""Prints the losses of the default run's first 20 steps on the backend in KERAS_BACKEND, from weights that no backend's generator made."""
 
 import json
 import os
@@ -15,21 +15,20 @@ from colorize.optimizer import build_optimizer
 
 def main() -> None:
     """Dropout is off: the backends draw other random numbers from the same seed."""
-    config = composed(
-        ["decoder.dropout=0", "data.height=32", "data.width=64", f"backend={os.environ['KERAS_BACKEND']}"]
-    )
-    photos = read_dataset(config.data).train
-    batches = Batches(photos, 32, 64, 8, config.data.augmentation, config.seed)
+    config = composed(["decoder.dropout=0", f"backend={os.environ['KERAS_BACKEND']}"])
+    data = config.data
+    photos = read_dataset(data).train
+    batches = Batches(photos, data.height, data.width, data.batch_size, data.augmentation, config.seed)
     colorizer = Colorizer(build_network(config), config.head)
     rng = np.random.default_rng(0)
-    weights = [rng.normal(0, 1 / np.sqrt(max(1, np.prod(w.shape[:-1]))), w.shape) for w in colorizer.network.weights]
+    weights = colorizer.network.get_weights()  # biases and normalisations start the same; kernels do not
+    weights = [rng.normal(0, np.prod(w.shape[:-1]) ** -0.5, w.shape) if w.ndim > 1 else w for w in weights]
     colorizer.network.set_weights(weights)
-    colorizer.compile(optimizer=build_optimizer(config.optimizer, epochs=2, steps_per_epoch=10))
+    colorizer.compile(optimizer=build_optimizer(config.optimizer, config.trainer.epochs, batches.steps_per_epoch))
     losses = []
     for step in range(20):
-        logs = colorizer.train_on_batch(batches.batch(step), return_dict=True)
-        total = float(logs["loss"]) * (step + 1)  # Keras reports the mean so far
-        losses.append(total - sum(losses))
+        colorizer.reset_metrics()  # or Keras would report the mean so far
+        losses.append(float(colorizer.train_on_batch(batches.batch(step), return_dict=True)["loss"]))
     print(json.dumps({"backend": keras.backend.backend(), "losses": losses}))
 
 

@@ -17,6 +17,7 @@ NETWORKS = [
     ["encoder=pyramid", "fusion=row_gru", "fusion.merges=[concatenate]"],
     ["encoder=pyramid", "fusion=row_gru", "fusion.merges=[concatenate,sum,sum]"],
     ["encoder=pyramid", "encoder.filters=[6]", "decoder.dropout=0"],
+    ["encoder=pyramid", "encoder.normalization=none", "decoder.normalization=none"],
     ["encoder=seed", "fusion=row_gru"],
     ["encoder=seed", "fusion=none"],
     ["experiment=seed"],
@@ -94,8 +95,8 @@ def test_the_fusion_equals_its_hand_computation(config_of):
     config = config_of("encoder.filters=[4, 5]", "fusion.units=6", "fusion.channels=3")  # 4 x 8 cells: a projection
     network = build_network(config)
     trace, picture = network.trace, lightness(config, batch=1)
-    names = ["encoder_level2", "project_units", "fuse"]
-    model = keras.Model(network.model.input, [trace.step(name).output for name in names])
+    outputs = [trace.step("to_sequence").layer.input, *[trace.step(name).output for name in ("project_units", "fuse")]]
+    model = keras.Model(network.model.input, outputs)
     features, projected, fused = [ops.convert_to_numpy(x)[0].astype("float64") for x in model(picture)]
     rows, columns, channels = features.shape
 
@@ -131,12 +132,12 @@ def test_colour_never_reaches_the_network(config_of, noise):
     """Two photos of the same lightness and other colours get the same answer: nothing leaks from the target."""
     config = config_of()
     colorizer = Colorizer(build_network(config), config.head)
-    colorizer.network.set_weights([w + 0.05 for w in colorizer.network.get_weights()])
+    colorizer.network.set_weights([w + 0.01 for w in colorizer.network.get_weights()])  # the head starts at 0
     rgb = noise(1, 16, 32)
     grey = ops.convert_to_numpy(rgb_to_lab(rgb))[..., :1]
     expected = ops.convert_to_numpy(colorizer.network(scale_lightness(grey)))
-    np.testing.assert_allclose(ops.convert_to_numpy(colorizer(rgb)), expected, rtol=1e-4, atol=1e-2)  # ab is huge here
-    assert expected.any()
+    np.testing.assert_allclose(ops.convert_to_numpy(colorizer(rgb)), expected, atol=1e-3)
+    assert 1 < np.abs(expected).max() < 1000
 
 
 def test_mixed_precision_keeps_head_and_loss_in_float32(config_of, noise):
@@ -153,8 +154,11 @@ def test_mixed_precision_keeps_head_and_loss_in_float32(config_of, noise):
     assert keras.backend.standardize_dtype(loss.dtype) == "float32"
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize("overrides", NETWORKS[:2] + NETWORKS[-1:], ids=NETWORK_IDS[:2] + NETWORK_IDS[-1:])
+@pytest.mark.parametrize(
+    ("overrides", "precision"),
+    [(NETWORKS[0], "float32"), (NETWORKS[0], "mixed_bfloat16"), (NETWORKS[1], "float32"), (NETWORKS[-1], "float32")],
+    ids=["row_gru float32", "row_gru mixed_bfloat16", "none float32", "seed float32"],
+)
 def test_a_few_steps_learn_a_photo_by_heart(overrides, precision, config_of):
     config = config_of(*overrides, f"trainer.precision={precision}", "decoder.dropout=0")
     ramp = np.linspace(40, 220, config.data.width).astype("uint8")
@@ -162,9 +166,11 @@ def test_a_few_steps_learn_a_photo_by_heart(overrides, precision, config_of):
     rgb[..., 0], rgb[..., 2] = ramp, ramp[::-1] // 2
     colorizer = Colorizer(build_network(config), config.head)
     colorizer.compile(optimizer=keras.optimizers.Adam(0.01))
-    history = colorizer.fit(rgb, epochs=50, batch_size=4, verbose=0).history
-    assert history["loss"][-1] < 0.5 * history["loss"][0]
-    assert history["ab_rmse"][-1] < 0.7 * history["ab_rmse"][0]
+    before = colorizer.evaluate(rgb, verbose=0, return_dict=True)
+    colorizer.fit(np.tile(rgb, (50, 1, 1, 1)), batch_size=4, verbose=0)  # one epoch of 50 steps: epochs cost seconds
+    after = colorizer.evaluate(rgb, verbose=0, return_dict=True)
+    assert after["loss"] < 0.5 * before["loss"]
+    assert after["ab_rmse"] < 0.5 * before["ab_rmse"]
 
 
 def test_the_reported_ab_rmse_is_over_all_pixels_of_uneven_batches(config_of, noise):

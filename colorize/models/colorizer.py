@@ -85,6 +85,11 @@ class Colorizer(keras.Model):
         self.head = head
         self.ab_rmse = AbRootMeanSquare(name="ab_rmse")
 
+    def compile(self, *args, **kwargs):
+        """As in Keras, and builds the optimizer; one that is built within the first step makes TensorFlow trace twice."""
+        super().compile(*args, **kwargs)
+        self.optimizer.build(self.trainable_variables)
+
     def call(self, rgb, training=False):
         """Predicts ab from nothing but the lightness of `rgb`."""
         return self.network(scale_lightness(rgb_to_lab(rgb)[..., :1]), training=training)

@@ -3,6 +3,7 @@
 from keras import layers
 
 from colorize.config import SkipDecoder
+from colorize.models.blocks import convolve
 from colorize.models.trace import Trace
 
 
@@ -20,21 +21,17 @@ def skip_decoder(config: SkipDecoder, fused, skips: list, rows: int, trace: Trac
     if config.dropout:
         features = trace(layers.SpatialDropout2D(config.dropout, name="decoder_dropout"), features)
     if features.shape[1] == rows:
-        return trace(_convolution(config.filters, "decoder_final"), features)
+        return convolve(trace, features, config.filters, "decoder_final", config.normalization)
     remaining = list(skips)
     while features.shape[1] < rows:
         size = 2 * features.shape[1]
         filters = remaining[-1].shape[-1] if remaining else config.filters
-        features = trace(_convolution(filters, f"decoder_level{size // 2}"), features)
+        features = convolve(trace, features, filters, f"decoder_level{size // 2}", config.normalization)
         doubling = layers.Conv2DTranspose(filters, 2, 2, activation="relu", name=f"decoder_up{size}")
         features = trace(doubling, features)
         if remaining:
             features = trace(layers.Concatenate(name=f"decoder_skip{size}"), [features, remaining.pop()])
     return features
-
-
-def _convolution(filters: int, name: str):
-    return layers.Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer="he_normal", name=name)
 
 
 DECODERS = {SkipDecoder: skip_decoder}

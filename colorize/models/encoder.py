@@ -6,6 +6,7 @@ Legend: B batch, H W rows and columns of the picture, h w of the feature map, C 
 from keras import layers
 
 from colorize.config import PyramidEncoder, SeedEncoder
+from colorize.models.blocks import convolve
 from colorize.models.trace import Trace
 
 
@@ -30,17 +31,11 @@ def pyramid_encoder(config: PyramidEncoder, lightness_scaled, trace: Trace):
     """
     features, levels = lightness_scaled, []
     for level, filters in enumerate(config.filters, start=1):
-        features = trace(_convolution(filters, f"encoder_down{level}", strides=2), features)
+        features = convolve(trace, features, filters, f"encoder_down{level}", config.normalization, strides=2)
         if level > 1:
-            features = trace(_convolution(filters, f"encoder_level{level}"), features)
+            features = convolve(trace, features, filters, f"encoder_level{level}", config.normalization)
         levels.append(features)
     return levels[-1], levels[:-1]
-
-
-def _convolution(filters: int, name: str, strides: int = 1):
-    return layers.Conv2D(
-        filters, 3, strides, padding="same", activation="relu", kernel_initializer="he_normal", name=name
-    )
 
 
 ENCODERS = {SeedEncoder: seed_encoder, PyramidEncoder: pyramid_encoder}

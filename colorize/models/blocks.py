@@ -1,0 +1,40 @@
+"""The convolution that encoder and decoder are made of."""
+
+from keras import layers
+
+from colorize.models.trace import Trace
+
+
+MOMENTUM = 0.9
+"""Of the running statistics: about ten steps, as fast as the weights change; Keras's .99 lags in runs this short."""
+
+
+def convolve(trace: Trace, features, filters: int, name: str, normalization: str, strides: int = 1):
+    """A 3x3 convolution, batch normalisation where asked for (Ioffe and Szegedy 2015), relu.
+
+    Batch normalisation and no other: in use it is a fixed scale and shift of each channel, so that rows stay apart and
+    the dependency map keeps its meaning. Group, instance or layer normalisation over the map would let every row
+    depend on all others.
+
+    Args:
+        features: (B, H, W, C).
+        normalization: batch or none.
+    Returns:
+        (B, H / strides, W / strides, filters).
+    """
+    normalized = normalization == "batch"
+    convolution = layers.Conv2D(
+        filters,
+        3,
+        strides,
+        padding="same",
+        activation=None if normalized else "relu",
+        use_bias=not normalized,  # the normalisation brings its own
+        kernel_initializer="he_normal",
+        name=name,
+    )
+    features = trace(convolution, features)
+    if not normalized:
+        return features
+    features = trace(layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm"), features)
+    return trace(layers.ReLU(name=f"{name}_relu"), features)
