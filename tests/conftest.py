@@ -3,23 +3,20 @@
 import os
 import warnings
 
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
+from colorize import backend
 
+BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 with warnings.catch_warnings():  # a warning while a dependency is imported is no fault of ours
     warnings.simplefilter("ignore")
-    import keras
+    backend.start(BACKEND, "cpu")
 
+import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from colorize.command_line import composed  # noqa: E402
-
-BACKEND = keras.backend.backend()
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,7 @@
-"""Prints the losses of the default run's first 20 steps on the backend in KERAS_BACKEND, from weights that no backend's generator made."""
+"""Prints the losses of the default run's first 20 steps on the backend in KERAS_BACKEND.
+
+The kernels come from NumPy: each backend's own generator would draw others.
+"""
 
 import json
 import os

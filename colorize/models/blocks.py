@@ -4,7 +4,6 @@ from keras import layers
 
 from colorize.models.trace import Trace
 
-
 MOMENTUM = 0.9
 """Of the running statistics: about ten steps, as fast as the weights change; Keras's .99 lags in runs this short."""
 

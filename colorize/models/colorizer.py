@@ -86,7 +86,7 @@ class Colorizer(keras.Model):
         self.ab_rmse = AbRootMeanSquare(name="ab_rmse")
 
     def compile(self, *args, **kwargs):
-        """As in Keras, and builds the optimizer; one that is built within the first step makes TensorFlow trace twice."""
+        """As in Keras, and builds the optimizer: built within the first step, TensorFlow would trace the step twice."""
         super().compile(*args, **kwargs)
         self.optimizer.build(self.trainable_variables)
 
