@@ -6,7 +6,7 @@ Imported before Keras. The only room of the package in which a backend is import
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -87,6 +87,27 @@ def _quiet_tensorflow() -> None:
     except ModuleNotFoundError:
         return
     tf.config.set_visible_devices([], "GPU")
+
+
+def feed(backend: str, batches: Iterable[tuple], shape: tuple[int, ...]) -> Iterable[tuple]:
+    """What `keras.Model.fit` should be given to train on some batches, once from first to last.
+
+    On TensorFlow, Keras turns an iterator into a tf.data pipeline that tunes itself in a thread; when training ends,
+    that thread is waited for, which takes half a minute (TensorFlow 2.21). There is nothing to tune: the batches are
+    gathered ahead already. So the pipeline is made here, and does not tune itself.
+
+    Args:
+        batches: yields `(rgb,)`, uint8.
+        shape: of each batch.
+    """
+    if backend != "tensorflow":
+        return iter(batches)
+    import tensorflow as tf
+
+    signature = (tf.TensorSpec(shape, tf.uint8),)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature).with_options(options)
 
 
 def peak_memory_bytes(device: Device) -> int | None:

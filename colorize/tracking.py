@@ -10,6 +10,7 @@ import os
 import subprocess
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -154,8 +155,10 @@ class MlflowTracker(Tracker):
 
     @_timed
     def finish(self, status: str) -> None:
-        self.mlflow.flush_async_logging()
-        self.mlflow.flush_artifact_async_logging()
+        flushes = self.mlflow.flush_async_logging, self.mlflow.flush_artifact_async_logging
+        with ThreadPoolExecutor(len(flushes)) as pool:  # each waits up to a second for a queue that is empty already
+            for flushed in [pool.submit(flush) for flush in flushes]:
+                flushed.result()
         self.mlflow.end_run(status)
 
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from rich.console import Console
 
-from colorize.backend import Device, peak_memory_bytes, versions
+from colorize.backend import Device, feed, peak_memory_bytes, versions
 from colorize.callbacks import Curves, HeldOut, Screen, Speed, StopOnSignal
 from colorize.checkpoint import load_weights, save_weights
 from colorize.config import Config
@@ -119,7 +119,7 @@ class _Run:
         self.signals.deferred = True
         try:
             self.colorizer.fit(
-                iter(self.loader),
+                feed(self.config.backend, self.loader, self.batches.shape_of_batch),
                 epochs=self.config.trainer.epochs,
                 steps_per_epoch=self.batches.steps_per_epoch,
                 shuffle=False,  # the loader has its own order; Keras would only warn that it cannot shuffle

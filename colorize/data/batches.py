@@ -33,6 +33,11 @@ class Batches:
         """Batches in which about every photo comes once."""
         return max(1, round(len(self.photos) / self.batch_size))
 
+    @property
+    def shape_of_batch(self) -> tuple[int, int, int, int]:
+        """(B, H, W, 3)."""
+        return self.batch_size, *self.shape, 3
+
     def indices(self, step: int) -> list[int]:
         """Which photos are in batch `step`."""
         return [self._index(step * self.batch_size + i) for i in range(self.batch_size)]
