@@ -66,7 +66,7 @@ class HeldOut(keras.callbacks.Callback):
         names: their names.
         folder: the output folder.
         strips: how many of them are painted.
-        strip_every: epochs between two paintings; the last epoch is always painted.
+        strip_every: epochs between two paintings; the start and the last epoch are always painted.
     """
 
     def __init__(
@@ -77,6 +77,11 @@ class HeldOut(keras.callbacks.Callback):
         chosen = np.linspace(0, len(rgb) - 1, min(strips, len(rgb)), dtype=int)
         self.painted = {f"strip {Path(names[i]).stem}": rgb[i] for i in chosen}
         self.best, self.best_epoch = float("inf"), 0
+
+    def on_train_begin(self, logs=None):
+        """Paints once before training, as epoch 0: a slider in the UI starts there, and shows nothing otherwise."""
+        if self.painted:
+            self._paint(0)
 
     def on_epoch_end(self, epoch, logs):
         """Adds `held_out_loss` and `held_out_ab_rmse` (Lab units) to the logs."""

@@ -10,8 +10,8 @@ import os
 import subprocess
 import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 
@@ -25,6 +25,9 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "GIT_PYTHON_REFRESH": "quiet",  # no complaint where git is not installed
 }
+
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Opens the experiment in the UI as model training; without it, MLflow 3 takes it for one about language models."""
 
 
 def default_uri() -> str:
@@ -155,10 +158,12 @@ class MlflowTracker(Tracker):
 
     @_timed
     def finish(self, status: str) -> None:
-        flushes = self.mlflow.flush_async_logging, self.mlflow.flush_artifact_async_logging
-        with ThreadPoolExecutor(len(flushes)) as pool:  # each waits up to a second for a queue that is empty already
-            for flushed in [pool.submit(flush) for flush in flushes]:
-                flushed.result()
+        # Each flush waits up to a second for a queue that is empty already: both at once. The one of the artifacts
+        # stays in this thread, since it looks for the active run, and in another thread there is none.
+        metrics = Thread(target=self.mlflow.flush_async_logging)
+        metrics.start()
+        self.mlflow.flush_artifact_async_logging()
+        metrics.join()
         self.mlflow.end_run(status)
 
 
@@ -169,7 +174,7 @@ def _experiment(mlflow, config: Config) -> str:
         return found.experiment_id
     # A server knows where its artifacts go; the local database would put them below the folder that a job runs in.
     location = None if config.tracking.uri else (PROJECT / "mlartifacts").as_uri()
-    return mlflow.create_experiment(name, artifact_location=location)
+    return mlflow.create_experiment(name, artifact_location=location, tags=KIND)
 
 
 def run_name(config: Config) -> str:

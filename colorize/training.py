@@ -158,11 +158,12 @@ class _Run:
         return result
 
     def _log_end(self, result: Result) -> None:
-        final = {f"final.{name}": value for name, value in result.metrics.items()}
-        baselines = flat({"baseline": result.baselines})
-        speed = {"final.colorfulness_truth": result.colorfulness_truth, "final.seconds": result.seconds}
-        memory = {"final.peak_memory_bytes": result.peak_memory_bytes} if result.peak_memory_bytes else {}
-        values = {**final, **baselines, **speed, **memory}
+        final = {**result.metrics, "colorfulness_truth": result.colorfulness_truth, "seconds": result.seconds}
+        if result.peak_memory_bytes:
+            final["peak_memory_bytes"] = result.peak_memory_bytes
+        # The slash makes a section of its own in the UI: below the curves, not between them.
+        values = {f"final/{name}": value for name, value in final.items()}
+        values |= {f"baseline/{name}": value for name, value in flat(result.baselines).items()}
         self.tracker.metrics({name: value for name, value in values.items() if np.isfinite(value)})
         self.tracker.file(result.save(self.folder))
         for name in (CONFIG, BEST):

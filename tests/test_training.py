@@ -95,8 +95,8 @@ def test_mlflow_has_the_whole_run(tracked):
     assert run.data.params["data.photos_held_out"] == str(result["photos"]["held_out"])
     assert "encoder.filters=[4,6]" in run.data.tags["overrides"]
     assert run.data.tags["version.keras"] == keras.__version__
-    assert run.data.metrics["final.ab_rmse"] == pytest.approx(result["metrics"]["ab_rmse"])
-    assert run.data.metrics["baseline.grey.ab_rmse"] == pytest.approx(result["baselines"]["grey"]["ab_rmse"])
+    assert run.data.metrics["final/ab_rmse"] == pytest.approx(result["metrics"]["ab_rmse"])
+    assert run.data.metrics["baseline/grey.ab_rmse"] == pytest.approx(result["baselines"]["grey"]["ab_rmse"])
     for name in ("loss", "ab_rmse", "held_out_ab_rmse", "learning_rate", "images_per_second", "input_wait_share"):
         assert [point.step for point in client.get_metric_history(run.info.run_id, name)] == [1, 2], name
     assert {entry.tags[0].value for entry in run.inputs.dataset_inputs} == {"train", "held_out"}
@@ -105,7 +105,7 @@ def test_mlflow_has_the_whole_run(tracked):
     assert {"config.yaml", "result.json", "shapes/shapes.txt", "shapes/shapes.json"} <= artifacts
     assert {"shapes/dependency_map.png", "model/config.yaml", "model/best.weights.h5"} <= artifacts
     images = [file.path for file in client.list_artifacts(run.info.run_id, "images")]
-    assert len([path for path in images if path.endswith(".png")]) == 2 * 2, "two photos in each of two epochs"
+    assert len([path for path in images if path.endswith(".png")]) == 2 * 3, "two photos at the start and in each of two epochs"
 
 
 def test_the_same_seed_gives_the_same_result(tracked, tmp_path):

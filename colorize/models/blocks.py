@@ -4,8 +4,8 @@ from keras import layers
 
 from colorize.models.trace import Trace
 
-MOMENTUM = 0.9
-"""Of the running statistics: about ten steps, as fast as the weights change; Keras's .99 lags in runs this short."""
+MOMENTUM = 0.99
+"""Of the running statistics: over about as many steps as the averaged weights that they are used with."""
 
 
 def convolve(trace: Trace, features, filters: int, name: str, normalization: str, strides: int = 1):
