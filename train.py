@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from colorize.command_line import check_command_line, fail, to_config
 from colorize.errors import UserError
 
-STARTED = time.perf_counter()
+STARTS = [time.perf_counter()]  # of the program; in a sweep, the jobs after the first start their own clock
 
 
 @hydra.main(version_base="1.3", config_path="configs", config_name="train")
@@ -27,20 +27,22 @@ def main(composed: DictConfig) -> float:
 
 def train(composed: DictConfig, folder: Path, overrides: list[str]) -> float:
     """What is quick comes first: a wrong configuration or folder is told before Keras starts."""
-    from colorize import backend
+    from colorize import backend, run_folder
     from colorize.data.sources import read_dataset
 
+    started = STARTS.pop() if STARTS else time.perf_counter()
     config = to_config(composed)
     dataset = read_dataset(config.data)
+    run_folder.check_unused(folder)
     device = backend.start(config.backend, config.trainer.device)
     from colorize.screen import print_result
     from colorize.training import run
 
-    result = run(config, dataset, device, folder, overrides, STARTED)
+    result = run(config, dataset, device, folder, overrides, started)
     print_result(result, config, folder)
     return result.metrics["ab_rmse"]
 
 
 if __name__ == "__main__":
-    check_command_line(sys.argv[1:])
+    sys.argv[1:] = check_command_line(sys.argv[1:])
     main()

@@ -51,11 +51,15 @@ def show_shapes(options: argparse.Namespace) -> None:
     data = config.data
     photos = read_dataset(data).train
     batch = Batches(photos, data.height, data.width, data.batch_size, data.augmentation, config.seed).batch(0)
+    _check_folder(options.out)
     backend.start(config.backend, config.trainer.device)
+    import keras
+
     from colorize.models.colorizer import build_network
     from colorize.report import WIDTH, explanation, report_table, write_shapes
     from colorize.shapes import check_wiring
 
+    keras.utils.set_random_seed(config.seed)
     network = build_network(config)
     options.out.mkdir(parents=True, exist_ok=True)
     rows = write_shapes(network, batch, options.out)
@@ -75,6 +79,7 @@ def paint(options: argparse.Namespace) -> None:
     config = read_config(options.model)
     painted = {photo: options.out / f"{photo.stem}.png" for photo in options.photos}
     _check_paintable(painted)
+    _check_folder(options.out)
     backend.start(os.environ.get("KERAS_BACKEND", config.backend), "cpu")
     from colorize.checkpoint import load_colorizer
     from colorize.inference import paint_photo
@@ -85,6 +90,11 @@ def paint(options: argparse.Namespace) -> None:
         photo = read_photo(source)
         paint_photo(colorizer, photo).save(target)
         print(f"{target}  {photo.width} x {photo.height}")
+
+
+def _check_folder(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out: {out} is a file; expected a folder, or a name that is free")
 
 
 def _check_paintable(painted: dict[Path, Path]) -> None:

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from colorize.checkpoint import save_weights
 from colorize.data.batches import Loader
+from colorize.errors import UserError
 from colorize.optimizer import averaged_weights
 from colorize.pictures import save, strip
 from colorize.run_folder import BEST, STRIPS
@@ -63,7 +64,7 @@ class HeldOut(keras.callbacks.Callback):
 
     Args:
         rgb: the held-out photos, uint8 (N, H, W, 3).
-        names: their names.
+        names: of each, different from all others.
         folder: the output folder.
         strips: how many of them are painted.
         strip_every: epochs between two paintings; the start and the last epoch are always painted.
@@ -75,7 +76,7 @@ class HeldOut(keras.callbacks.Callback):
         super().__init__()
         self.rgb, self.folder, self.tracker, self.strip_every = rgb, folder, tracker, strip_every
         chosen = np.linspace(0, len(rgb) - 1, min(strips, len(rgb)), dtype=int)
-        self.painted = {f"strip {Path(names[i]).stem}": rgb[i] for i in chosen}
+        self.painted = {f"strip {names[i]}": rgb[i] for i in chosen}
         self.best, self.best_epoch = float("inf"), 0
 
     def on_train_begin(self, logs=None):
@@ -87,6 +88,11 @@ class HeldOut(keras.callbacks.Callback):
         """Adds `held_out_loss` and `held_out_ab_rmse` (Lab units) to the logs."""
         with averaged_weights(self.model):
             values = self.model.evaluate(self.rgb, batch_size=len(self.rgb), verbose=0, return_dict=True)
+            if not np.isfinite(values["ab_rmse"]):
+                raise UserError(
+                    f"training diverged: in epoch {epoch + 1} the held-out ab RMSE is {values['ab_rmse']}. Lower"
+                    f" optimizer.learning_rate or optimizer.clip_norm; the best weights so far stay in {self.folder}"
+                )
             logs.update({f"held_out_{name}": value for name, value in values.items()})
             if values["ab_rmse"] < self.best:
                 self.best, self.best_epoch = values["ab_rmse"], epoch + 1

@@ -7,6 +7,7 @@ import os
 import warnings
 from pathlib import Path
 
+import h5py
 import keras
 
 from colorize.errors import UserError
@@ -31,9 +32,22 @@ def load_weights(network: keras.Model, path: Path) -> None:
         with warnings.catch_warnings():  # Keras only warns where it finds no weights for a layer, and leaves it random
             warnings.simplefilter("error", UserWarning)
             network.load_weights(path)
+        if _parameters_in(path) != network.count_params():  # Keras passes over what a file has too much
+            raise ValueError(f"it has {_parameters_in(path):,} parameters, the network {network.count_params():,}")
     except (OSError, ValueError, KeyError, UserWarning) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"{path} does not hold the weights of the network in {CONFIG} beside it: {reason}") from None
+
+
+def _parameters_in(path: Path) -> int:
+    sizes = []
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: sizes.append(item.size) if _holds_weights(name, item) else None)
+    return sum(sizes)
+
+
+def _holds_weights(name: str, item) -> bool:
+    return isinstance(item, h5py.Dataset) and "seed_generator" not in name
 
 
 def load_colorizer(folder: Path) -> Colorizer:

@@ -25,23 +25,29 @@ from colorize.errors import UserError
 from colorize.refusal import Problem, Refusal, nearest
 
 CONFIGS = PROJECT / "configs"
-FLAGS_OF_HYDRA = ("help", "hydra_help", "info", "shell_completion", "cfg", "config_dir", "config_path")
+OPTIONAL = ("experiment", "debug")
+"""Groups of which a run may have none."""
+FLAGS_OF_HYDRA = ("help", "hydra_help", "info", "shell_completion", "config_dir", "config_path")
 
 
-def check_command_line(arguments: list[str]) -> None:
+def check_command_line(arguments: list[str]) -> list[str]:
     """Ends the program with status 2 and a message where the command line asks for a run that cannot be.
 
     In a sweep (`-m`) every job is checked before the first one starts.
+
+    Returns:
+        the arguments for Hydra, without `+` and `++`, which it takes amiss before keys that exist, as all of them do.
     """
     known, unknown = get_args_parser().parse_known_args(arguments)
     if unknown or any(getattr(known, flag) for flag in FLAGS_OF_HYDRA):
-        return  # Hydra's to answer; the job checks its configuration again before it starts
+        return arguments  # Hydra's to answer; the job checks its configuration again before it starts
     try:
         jobs = _jobs(known.overrides) if known.multirun else [known.overrides]
         for overrides in jobs:
             composed(overrides, known.config_name or "train")
     except UserError as error:
         fail(error)
+    return [text.lstrip("+") if text in known.overrides and not _is_hydras(text) else text for text in arguments]
 
 
 def fail(error: UserError) -> None:
@@ -57,17 +63,25 @@ def composed(overrides: list[str], name: str = "train") -> Config:
         UserError: an override cannot be read, or the configuration cannot be run.
     """
     parsed = _parse(overrides)
+    forced = [_forced(override) for override in parsed]
     for override in parsed:
         _check_option(override)
-    forced = [_forced(override) for override in parsed]
+    hydras = [override for override in parsed if override.key_or_group.startswith("hydra.")]
+    if hydras:
+        without = [text for text, override in zip(forced, parsed) if override not in hydras]
+        _check_hydras(hydras, _compose(name, without).hydra)
+    config = _compose(name, forced)
+    choices = OmegaConf.to_container(config.hydra.runtime.choices)
+    return to_config(config, lambda key: locate(key, parsed, choices, name))
+
+
+def _compose(name: str, overrides: list[str]) -> DictConfig:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            config = compose(name, forced, return_hydra_config=True)
-            choices = OmegaConf.to_container(config.hydra.runtime.choices)
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+            return compose(name, overrides, return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
         raise UserError(f"the configuration cannot be composed: {error}") from None
-    return to_config(config, lambda key: locate(key, parsed, choices, name))
 
 
 def to_config(config: DictConfig, locate=None) -> Config:
@@ -103,10 +117,17 @@ def _jobs(overrides: list[str]) -> list[list[str]]:
     for override in _parse(overrides):
         if override.is_sweep_override():
             key = override.get_key_element()
-            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+            choices.append([f"{key}={value}" for value in _values(override)])
         else:
             choices.append([override.input_line])
     return [list(job) for job in itertools.product(*choices)]
+
+
+def _values(override: Override) -> list[str]:
+    try:
+        return list(override.sweep_string_iterator())
+    except HydraException as error:
+        raise _unreadable(override.input_line, f"a sweep here needs a list or a range: {error}") from None
 
 
 def groups() -> dict[str, list[str]]:
@@ -118,13 +139,34 @@ def groups() -> dict[str, list[str]]:
 def _check_option(override: Override) -> None:
     group, option = override.key_or_group, override.value()
     options = groups().get(group)
-    if options is None or option is None or override.is_delete() or isinstance(option, list):
+    if options is None or override.is_delete():
         return
-    if str(option) not in options:
-        expected = f"one of the options of {group}: {', '.join(options)}"
+    if isinstance(option, list) or str(option) not in options:
+        optional = "; for none of them, leave it out" if group in OPTIONAL else ""
+        expected = f"one of the options of {group}: {', '.join(options)}{optional}"
         close = nearest(str(option), options)
-        problem = Problem(group, expected, repr(option), close and f"{group}={close}")
+        problem = Problem(group, expected, repr(option), f"{group}={close}")
         raise Refusal([problem], lambda key: _on_command_line(override))
+
+
+def _is_hydras(text: str) -> bool:
+    return text.lstrip("+~").startswith("hydra")
+
+
+def _check_hydras(overrides: list[Override], hydra: DictConfig) -> None:
+    """Refuses a key of Hydra's own that Hydra does not have; behind `++` it would be taken without a word."""
+    for override in overrides:
+        node, keys = hydra, override.key_or_group.split(".")[1:]
+        for depth, key in enumerate(keys, start=1):
+            if not isinstance(node, DictConfig) or not len(node):
+                break  # free to hold anything, as hydra.job.env_set
+            if key not in node:
+                prefix = ".".join(["hydra", *keys[: depth - 1]])
+                known = [str(name) for name in node]
+                expected = f"one of the keys of {prefix}: {', '.join(known)}"
+                problem = Problem(override.key_or_group, expected, key, f"{prefix}.{nearest(key, known)}")
+                raise Refusal([problem], lambda _, override=override: _on_command_line(override))
+            node = node._get_node(key)
 
 
 def _forced(override: Override) -> str:

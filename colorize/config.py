@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from colorize.errors import UserError
 from colorize.refusal import Problem, Refusal, from_pydantic
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -200,7 +201,7 @@ class Config(Section):
     optimizer: AdamW
     trainer: Trainer
     tracking: Annotated[MlflowTracking | NoTracking, Field(discriminator="name")]
-    seed: Count
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
     backend: Literal["tensorflow", "jax"]
 
     @property
@@ -259,7 +260,13 @@ def validate(values: dict, locate=None) -> Config:
 
 def load(path: Path) -> Config:
     """Reads the configuration that a finished run stored."""
-    return validate(yaml.safe_load(path.read_text()), locate=lambda key: str(path))
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError):
+        values = None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} is damaged: expected the configuration of a run, as train.py writes it")
+    return validate(values, locate=lambda key: str(path))
 
 
 def dump(config: Config) -> str:

@@ -15,7 +15,7 @@ NOT_DECAYED = ["bias", "gamma", "beta"]
 def build_optimizer(config: AdamW, epochs: int, steps_per_epoch: int) -> keras.optimizers.Optimizer:
     """AdamW (Loshchilov and Hutter 2019); the rate rises linearly in the warm-up, then falls by a cosine to 0."""
     steps = epochs * steps_per_epoch
-    warmup = round(config.warmup * steps)
+    warmup = min(round(config.warmup * steps), steps - 1)  # Keras wants a step to decay in
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup else config.learning_rate,
         warmup_target=config.learning_rate if warmup else None,

@@ -44,8 +44,8 @@ def _block(problem: Problem, where: str | None) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` that is most like `name`, or None where none is alike."""
-    return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)), None)
+    """The one of `names` that is most like `name`, however little; None where there are no names."""
+    return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.0)), None)
 
 
 def from_pydantic(error: dict, root: type[BaseModel]) -> Problem:
@@ -69,6 +69,8 @@ def from_pydantic(error: dict, root: type[BaseModel]) -> Problem:
     if error["type"] == "union_tag_invalid":
         tag, tags = error["ctx"]["tag"], error["ctx"]["expected_tags"]
         return Problem(f"{key}.name", f"one of {tags}", repr(tag), nearest(tag, tags.replace("'", "").split(", ")))
+    if error["type"] == "union_tag_not_found":
+        return Problem(f"{key}.name", f"one of {', '.join(model)}", f"keys {', '.join(error['input'])}", f"{key}.name")
     expected = error["msg"].removeprefix("Input should be ")
     choices = [c.strip("' ") for c in error.get("ctx", {}).get("expected", "").replace(" or ", ",").split(",")]
     return Problem(key, expected, repr(error["input"]), nearest(str(error["input"]), filter(None, choices)))

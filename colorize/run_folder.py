@@ -19,6 +19,19 @@ def save_config(config: Config, folder: Path) -> None:
     (folder / CONFIG).write_text(dump(config))
 
 
+def check_unused(folder: Path) -> None:
+    """Refuses to train into the folder of another run: its weights would be taken for those of this one.
+
+    Raises:
+        UserError: something that a run leaves is there.
+    """
+    found = [name for name in (RESULT, BEST, LAST) if (folder / name).exists()]
+    if found:
+        raise UserError(
+            f"hydra.run.dir: {folder} holds {found[0]} of another run, which is kept; choose another folder"
+        )
+
+
 def read_config(folder: Path) -> Config:
     """The configuration of a finished run.
 

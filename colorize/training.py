@@ -40,8 +40,11 @@ def run(config: Config, dataset: Dataset, device: Device, folder: Path, override
     """
     status = "FAILED"
     with StopSignals() as signals:
-        tracker = start_tracker(config)
+        tracker = Tracker()
         try:
+            signals.deferred = True  # or a run could be started that nobody knows to end
+            tracker = start_tracker(config)
+            signals.raise_if_received()
             run = _Run(config, dataset, device, folder, tracker, signals)
             run.log_start(overrides)
             run.fit()
@@ -74,7 +77,7 @@ class _Run:
         trainer, steps = config.trainer, self.batches.steps_per_epoch
         self.colorizer.compile(optimizer=build_optimizer(config.optimizer, trainer.epochs, steps))
         self.loader = Loader(self.batches, steps * trainer.epochs, trainer.loader_threads, trainer.batches_ahead)
-        names = [photo.name for photo in dataset.held_out.photos]
+        names = [photo.key for photo in dataset.held_out.photos]
         self.speed = Speed(self.loader)
         self.held_out = HeldOut(self.held_out_rgb, names, folder, tracker, trainer.strips, trainer.strip_every)
 

@@ -100,13 +100,18 @@ def test_a_missing_model_is_an_error_and_paints_nothing(photo, tmp_path, capsys)
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("damage", ["foreign", "truncated", "text", "config"])
+@pytest.mark.parametrize("damage", ["foreign", "more layers", "truncated", "text", "config", "yaml"])
 def test_a_damaged_or_foreign_model_is_an_error(damage, model_folder, photo, config_of, tmp_path, capsys):
     best = model_folder / BEST
     if damage == "foreign":
         save_config(config_of("fusion.units=9"), model_folder)
+    elif damage == "more layers":  # Keras would take what fits and pass over the rest
+        save_config(config_of("fusion.merges=[sum]"), model_folder)
+        save_weights(build_network(config_of("fusion.merges=[sum,sum]")).model, best)
     elif damage == "truncated":
         best.write_bytes(best.read_bytes()[:3000])
+    elif damage == "yaml":
+        (model_folder / "config.yaml").write_text("a: [1")
     elif damage == "text":
         best.write_text("weights")
     else:

@@ -13,12 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colorize.callbacks import HeldOut
 from colorize.config import PROJECT
 from colorize.data.sources import read_dataset
+from colorize.errors import UserError
 from colorize.metrics import Baselines, evaluate
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.optimizer import averaged_weights, build_optimizer
 from colorize.run_folder import BEST, read_config
+from colorize.tracking import Tracker
 
 BACKEND = keras.backend.backend()
 SMALL = ["debug=smoke", f"backend={BACKEND}", "encoder.filters=[4,6]", "fusion.units=4", "fusion.channels=1"]
@@ -105,7 +108,10 @@ def test_mlflow_has_the_whole_run(tracked):
     assert {"config.yaml", "result.json", "shapes/shapes.txt", "shapes/shapes.json"} <= artifacts
     assert {"shapes/dependency_map.png", "model/config.yaml", "model/best.weights.h5"} <= artifacts
     images = [file.path for file in client.list_artifacts(run.info.run_id, "images")]
-    assert len([path for path in images if path.endswith(".png")]) == 2 * 3, "two photos at the start and in each of two epochs"
+    pictures = [path for path in images if path.endswith(".png")]
+    assert len(pictures) == 2 * 3, "two photos, before training and after each of two epochs"
+    experiment = client.get_experiment(run.info.experiment_id)
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
 
 
 def test_the_same_seed_gives_the_same_result(tracked, tmp_path):
@@ -170,6 +176,43 @@ def test_a_mistake_found_late_is_still_told_without_a_trace(overrides, sentence,
     assert sentence in done.stderr and "Traceback" not in done.stderr
 
 
+def test_the_folder_of_another_run_is_refused(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / BEST).write_bytes(b"of another run")
+    done = train("tracking=off", folder=tmp_path / "run", check=False)
+    assert done.returncode == 2 and "of another run" in done.stderr
+    assert (tmp_path / "run" / BEST).read_bytes() == b"of another run"
+
+
+@MLFLOW_WARNS
+def test_any_file_name_has_a_strip_of_its_own(tmp_path):
+    rng = np.random.default_rng(0)
+    for folder in ("a", "b"):
+        (tmp_path / "photos" / folder).mkdir(parents=True)
+        for i in range(6):
+            name = f"Foto_\u00e4 ({i})+it's.png"
+            Image.fromarray(rng.integers(0, 256, (24, 40, 3)).astype("uint8")).save(tmp_path / "photos" / folder / name)
+    overrides = [
+        f"data.root={tmp_path / 'photos'}",
+        f"tracking.uri=sqlite:///{tmp_path / 'runs.db'}",
+        "trainer.strips=99",
+    ]
+    train(*overrides, "data.batch_size=2", "trainer.epochs=1", folder=tmp_path / "run")
+    photos = json.loads((tmp_path / "run" / "result.json").read_text())["photos"]
+    assert sum(photos.values()) == 12
+    assert len(list((tmp_path / "run" / "strips").iterdir())) == photos["held_out"]
+
+
+def test_training_that_diverges_says_so(config_of, tmp_path, noise):
+    held_out = HeldOut(noise(2, 16, 32), ["a", "b"], tmp_path, Tracker(), strips=0, strip_every=1)
+    config = config_of()
+    colorizer = Colorizer(build_network(config), config.head)
+    colorizer.compile(optimizer="sgd")
+    colorizer.network.set_weights([np.full_like(w, np.nan) for w in colorizer.network.get_weights()])
+    with pytest.raises(UserError, match="optimizer.learning_rate"):
+        colorizer.fit(noise(2, 16, 32), batch_size=2, verbose=0, callbacks=[held_out])
+
+
 def test_help_shows_groups_and_three_examples(tmp_path):
     command = [sys.executable, str(PROJECT / "train.py"), "--help"]
     text = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
@@ -220,3 +263,4 @@ def test_the_learning_rate_rises_and_falls_to_zero(config_of):
     assert rates[0] == 0 and max(rates) == pytest.approx(0.01) and rates.index(max(rates)) == 10
     assert rates[:11] == sorted(rates[:11]) and rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[40] == pytest.approx(0, abs=1e-8)
+    assert build_optimizer(settings, epochs=1, steps_per_epoch=1)  # one step in all leaves none to warm up in

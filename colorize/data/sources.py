@@ -1,6 +1,7 @@
 """Where photos come from, and which of them training never sees."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,11 @@ class Photo:
     name: str
     sha256: str
     image: Image.Image
+
+    @property
+    def key(self) -> str:
+        """A name of its own, for a file or for MLflow, which takes letters, digits and `_-.` only."""
+        return f"{re.sub('[^A-Za-z0-9_.-]', '_', Path(self.name).stem)}-{self.sha256[:6]}"
 
 
 @dataclass(frozen=True)

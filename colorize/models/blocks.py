@@ -4,8 +4,8 @@ from keras import layers
 
 from colorize.models.trace import Trace
 
-MOMENTUM = 0.99
-"""Of the running statistics: over about as many steps as the averaged weights that they are used with."""
+MOMENTUM = 0.95
+"""Of the running statistics, over some 20 steps: Keras's .99 would judge a run of a few epochs by stale ones."""
 
 
 def convolve(trace: Trace, features, filters: int, name: str, normalization: str, strides: int = 1):
