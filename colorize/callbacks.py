@@ -17,6 +17,9 @@ from colorize.run_folder import BEST, STRIPS
 from colorize.signals import StopSignals
 from colorize.tracking import Tracker
 
+SECTION = "epoch"
+"""Of MLflow's UI, which sorts sections by name: curves and strips come before what is logged under final/."""
+
 SHOWN_EVERY = 0.5
 """Seconds between two readings of the running metrics: each makes an accelerator wait."""
 
@@ -76,7 +79,7 @@ class HeldOut(keras.callbacks.Callback):
         super().__init__()
         self.rgb, self.folder, self.tracker, self.strip_every = rgb, folder, tracker, strip_every
         chosen = np.linspace(0, len(rgb) - 1, min(strips, len(rgb)), dtype=int)
-        self.painted = {f"strip {names[i]}": rgb[i] for i in chosen}
+        self.painted = {names[i]: rgb[i] for i in chosen}
         self.best, self.best_epoch = float("inf"), 0
 
     def on_train_begin(self, logs=None):
@@ -104,8 +107,8 @@ class HeldOut(keras.callbacks.Callback):
         rgb = np.stack(list(self.painted.values()))
         for key, truth, predicted in zip(self.painted, rgb, self.model.predict_on_batch(rgb)):
             picture = strip(truth, predicted)
-            save(picture, self.folder / STRIPS / f"{key.removeprefix('strip ')}.png")
-            self.tracker.picture(picture, key, epoch)
+            save(picture, self.folder / STRIPS / f"{key}.png")
+            self.tracker.picture(picture, f"{SECTION}/strip {key}", epoch)
 
 
 class Curves(keras.callbacks.Callback):
@@ -118,7 +121,8 @@ class Curves(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs):
         """Logs at step = epochs done."""
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        self.tracker.metrics({**logs, "learning_rate": rate}, step=epoch + 1)
+        values = {**logs, "learning_rate": rate}
+        self.tracker.metrics({f"{SECTION}/{name}": value for name, value in values.items()}, step=epoch + 1)
 
 
 class Screen(keras.callbacks.Callback):

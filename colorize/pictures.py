@@ -13,24 +13,19 @@ GAP = 4
 
 
 def strip(rgb: np.ndarray, ab: np.ndarray) -> np.ndarray:
-    """Grey, ours and truth of one photo side by side.
+    """Grey, ours and truth of one photo, along its shorter side: nearly square, as the UI's image grid shows it.
 
     Args:
         rgb: the truth, uint8 (H, W, 3).
         ab: predicted, (H, W, 2) in Lab units.
     Returns:
-        uint8 (H, 3 W + 2 gaps, 3).
+        uint8, (3 H + 2 gaps, W, 3) of a wide photo, else (H, 3 W + 2 gaps, 3).
     """
     grey, ours = colorize_lightness(rgb, np.zeros_like(ab)), colorize_lightness(rgb, ab)
-    gap = np.full((rgb.shape[0], GAP, 3), 255, "uint8")
-    return np.concatenate([grey, gap, ours, gap, rgb], axis=1)
-
-
-def sheet(strips: list[np.ndarray]) -> np.ndarray:
-    """Strips below one another: uint8 (N (H + gap) - gap, W, 3)."""
-    gap = np.full((GAP, strips[0].shape[1], 3), 255, "uint8")
-    rows = [part for picture in strips for part in (picture, gap)]
-    return np.concatenate(rows[:-1])
+    height, width, _ = rgb.shape
+    axis, shape = (0, (GAP, width, 3)) if width > height else (1, (height, GAP, 3))
+    gap = np.full(shape, 255, "uint8")
+    return np.concatenate([grey, gap, ours, gap, rgb], axis=axis)
 
 
 def save(picture: np.ndarray, path: Path) -> None:

@@ -26,9 +26,6 @@ ENVIRONMENT = {
     "GIT_PYTHON_REFRESH": "quiet",  # no complaint where git is not installed
 }
 
-KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""Opens the experiment in the UI as model training; without it, MLflow 3 takes it for one about language models."""
-
 
 def default_uri() -> str:
     """The database beside the project, wherever the job runs."""
@@ -174,7 +171,7 @@ def _experiment(mlflow, config: Config) -> str:
         return found.experiment_id
     # A server knows where its artifacts go; the local database would put them below the folder that a job runs in.
     location = None if config.tracking.uri else (PROJECT / "mlartifacts").as_uri()
-    return mlflow.create_experiment(name, artifact_location=location, tags=KIND)
+    return mlflow.create_experiment(name, artifact_location=location)
 
 
 def run_name(config: Config) -> str:

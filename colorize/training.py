@@ -164,9 +164,7 @@ class _Run:
         final = {**result.metrics, "colorfulness_truth": result.colorfulness_truth, "seconds": result.seconds}
         if result.peak_memory_bytes:
             final["peak_memory_bytes"] = result.peak_memory_bytes
-        # The slash makes a section of its own in the UI: below the curves, not between them.
-        values = {f"final/{name}": value for name, value in final.items()}
-        values |= {f"baseline/{name}": value for name, value in flat(result.baselines).items()}
+        values = {f"final/{name}": value for name, value in {**final, **flat({"baseline": result.baselines})}.items()}
         self.tracker.metrics({name: value for name, value in values.items() if np.isfinite(value)})
         self.tracker.file(result.save(self.folder))
         for name in (CONFIG, BEST):
