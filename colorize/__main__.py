@@ -48,10 +48,10 @@ def show_shapes(options: argparse.Namespace) -> None:
     from colorize.data.sources import read_dataset
 
     config = composed(options.overrides)
+    _check_folder(options.out)
     data = config.data
     photos = read_dataset(data).train
     batch = Batches(photos, data.height, data.width, data.batch_size, data.augmentation, config.seed).batch(0)
-    _check_folder(options.out)
     backend.start(config.backend, config.trainer.device)
     import keras
 

@@ -32,22 +32,25 @@ def load_weights(network: keras.Model, path: Path) -> None:
         with warnings.catch_warnings():  # Keras only warns where it finds no weights for a layer, and leaves it random
             warnings.simplefilter("error", UserWarning)
             network.load_weights(path)
-        if _parameters_in(path) != network.count_params():  # Keras passes over what a file has too much
-            raise ValueError(f"it has {_parameters_in(path):,} parameters, the network {network.count_params():,}")
+        stored, expected = _parameters_in(path), network.count_params()
+        if stored != expected:  # Keras passes over what a file has too much
+            raise ValueError(f"it has {stored:,} parameters, the network {expected:,}")
     except (OSError, ValueError, KeyError, UserWarning) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"{path} does not hold the weights of the network in {CONFIG} beside it: {reason}") from None
 
 
 def _parameters_in(path: Path) -> int:
-    sizes = []
+    total = 0
+
+    def add(name: str, item) -> None:
+        nonlocal total
+        if isinstance(item, h5py.Dataset) and "seed_generator" not in name:  # the state of dropout is no parameter
+            total += item.size
+
     with h5py.File(path) as file:
-        file.visititems(lambda name, item: sizes.append(item.size) if _holds_weights(name, item) else None)
-    return sum(sizes)
-
-
-def _holds_weights(name: str, item) -> bool:
-    return isinstance(item, h5py.Dataset) and "seed_generator" not in name
+        file.visititems(add)
+    return total
 
 
 def load_colorizer(folder: Path) -> Colorizer:

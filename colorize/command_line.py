@@ -7,6 +7,7 @@ composed here first, with every override forced (`++`), and judged by the schema
 from __future__ import annotations
 
 import itertools
+import re
 import sys
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from colorize.config import PROJECT, Config, validate
 from colorize.errors import UserError
-from colorize.refusal import Problem, Refusal, nearest
+from colorize.refusal import Problem, Refusal, nearest, unknown_key
 
 CONFIGS = PROJECT / "configs"
 OPTIONAL = ("experiment", "debug")
@@ -47,7 +48,8 @@ def check_command_line(arguments: list[str]) -> list[str]:
             composed(overrides, known.config_name or "train")
     except UserError as error:
         fail(error)
-    return [text.lstrip("+") if text in known.overrides and not _is_hydras(text) else text for text in arguments]
+    plain = {o.input_line: o.input_line.lstrip("+") for o in _parse(known.overrides) if not _is_hydras(o)}
+    return [plain.get(text, text) for text in arguments]
 
 
 def fail(error: UserError) -> None:
@@ -66,7 +68,7 @@ def composed(overrides: list[str], name: str = "train") -> Config:
     forced = [_forced(override) for override in parsed]
     for override in parsed:
         _check_option(override)
-    hydras = [override for override in parsed if override.key_or_group.startswith("hydra.")]
+    hydras = [override for override in parsed if _is_hydras(override)]
     if hydras:
         without = [text for text, override in zip(forced, parsed) if override not in hydras]
         _check_hydras(hydras, _compose(name, without).hydra)
@@ -149,8 +151,8 @@ def _check_option(override: Override) -> None:
         raise Refusal([problem], lambda key: _on_command_line(override))
 
 
-def _is_hydras(text: str) -> bool:
-    return text.lstrip("+~").startswith("hydra")
+def _is_hydras(override: Override) -> bool:
+    return re.match(r"hydra\b", override.key_or_group) is not None
 
 
 def _check_hydras(overrides: list[Override], hydra: DictConfig) -> None:
@@ -162,9 +164,7 @@ def _check_hydras(overrides: list[Override], hydra: DictConfig) -> None:
                 break  # free to hold anything, as hydra.job.env_set
             if key not in node:
                 prefix = ".".join(["hydra", *keys[: depth - 1]])
-                known = [str(name) for name in node]
-                expected = f"one of the keys of {prefix}: {', '.join(known)}"
-                problem = Problem(override.key_or_group, expected, key, f"{prefix}.{nearest(key, known)}")
+                problem = unknown_key(prefix, key, [str(name) for name in node], received=key)
                 raise Refusal([problem], lambda _, override=override: _on_command_line(override))
             node = node._get_node(key)
 
@@ -175,9 +175,9 @@ def _forced(override: Override) -> str:
     if override.is_sweep_override():
         raise UserError(f"{line!r} on the command line lists several values: a sweep needs -m")
     is_group = key in groups() or key.partition("@")[0] in groups()
-    if is_group or key.startswith("hydra") or override.is_delete():
-        return line.removeprefix("++" if is_group else "").removeprefix("+" if is_group else "")
-    return "++" + line.lstrip("+")
+    if is_group:
+        return line.lstrip("+")
+    return line if _is_hydras(override) or override.is_delete() else "++" + line.lstrip("+")
 
 
 def _on_command_line(override: Override) -> str:

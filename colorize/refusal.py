@@ -63,7 +63,8 @@ def from_pydantic(error: dict, root: type[BaseModel]) -> Problem:
         model = _members(annotation)
     key = ".".join(keys)
     if error["type"] == "extra_forbidden":
-        return _unknown_key(key, error["input"], root if len(keys) == 1 else _parent(error["loc"], root))
+        parent = root if len(keys) == 1 else _parent(error["loc"], root)
+        return unknown_key(".".join(keys[:-1]), keys[-1], list(parent.model_fields), f"{keys[-1]}: {error['input']!r}")
     if error["type"] == "missing":
         return Problem(key, "a value", "nothing")
     if error["type"] == "union_tag_invalid":
@@ -76,12 +77,11 @@ def from_pydantic(error: dict, root: type[BaseModel]) -> Problem:
     return Problem(key, expected, repr(error["input"]), nearest(str(error["input"]), filter(None, choices)))
 
 
-def _unknown_key(key: str, value, parent: type[BaseModel]) -> Problem:
-    prefix, _, name = key.rpartition(".")
-    known = list(parent.model_fields)
-    close = nearest(name, known)
+def unknown_key(prefix: str, name: str, known: list[str], received: str) -> Problem:
+    """A key `name` that is none of the `known` ones of the section `prefix` (empty: the whole configuration)."""
     expected = f"one of the keys of {prefix or 'the configuration'}: {', '.join(known)}"
-    return Problem(key, expected, f"{name}: {value!r}", close and f"{prefix}.{close}".lstrip("."))
+    key, close = [f"{prefix}.{last}".lstrip(".") for last in (name, nearest(name, known))]
+    return Problem(key, expected, received, close)
 
 
 def _parent(location: tuple, root: type[BaseModel]) -> type[BaseModel]:

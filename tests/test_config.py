@@ -64,8 +64,10 @@ def test_a_typo_in_a_group_file_is_found_there(group, option, tmp_path, monkeypa
     file.write_text("\n".join(lines))
     message = refusal(f"{group}={option}")
     assert typo in message
-    assert f"{group}.{key}" in message or key in message.partition("nearest")[2]
-    if key != "name":  # where that is missing, nothing is known of the rest
+    if key == "name":  # where that is missing, nothing is known of the rest
+        assert f"nearest   {group}.name" in message
+    else:
+        assert f".{key}" in message.partition("nearest")[2]
         assert f"{file.relative_to(tmp_path)}, line {number}" in message
 
 

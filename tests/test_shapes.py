@@ -67,6 +67,7 @@ def test_the_map_catches_both_silent_faults_of_the_question(size):
     network, tensors = questions_network(*size)
     maps = maps_of(network, tensors)
     height = size[0]
+    # Not bit for bit: what was broadcast is had back by a subtraction, which rounds.
     summary = np.broadcast_to(maps["forward"].mean(axis=0), maps["forward"].shape)
     np.testing.assert_allclose(maps["forward"], summary, atol=1e-4 * summary.max(), err_msg="all rows get one summary")
     assert (maps["forward"][:, height // 2 :] > 0).all(), "the top row depends on the lower half of the picture"
