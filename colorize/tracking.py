@@ -1,17 +1,17 @@
 """Everything MLflow: the only room that imports it.
 
-Every call is asynchronous where MLflow can; `finish` waits for what is under way. `tracker.seconds` says what all of
-it cost the training.
+No call waits for MLflow, but `start`, `flush` and `finish`. `tracker.seconds` says what all of it cost the training.
 """
 
 import functools
 import logging
 import os
 import subprocess
+import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 
@@ -40,8 +40,8 @@ def ui_command(config: Config) -> str:
     return f"mlflow ui --backend-store-uri {uri or default_uri()}"
 
 
-def start_tracker(config: Config) -> "Tracker":
-    """The tracker that the configuration asks for, its run started."""
+def open_tracker(config: Config) -> "Tracker":
+    """The tracker that the configuration asks for; the database is opened while the caller does something else."""
     return MlflowTracker(config) if isinstance(config.tracking, MlflowTracking) else Tracker()
 
 
@@ -50,7 +50,10 @@ class Tracker:
 
     run_id: str | None = None
     seconds: float = 0.0
-    """Time that the training has spent in tracking so far."""
+    """Time that the training has spent in tracking, or waited for it, so far."""
+
+    def start(self) -> None:
+        """Starts the run: what is logged from here on belongs to it."""
 
     def parameters(self, values: dict) -> None:
         """Logs what the run was given: flat names to values."""
@@ -70,14 +73,14 @@ class Tracker:
     def table(self, columns: dict[str, list], name: str) -> None:
         """Logs a table as an artifact."""
 
-    def text(self, text: str, name: str) -> None:
-        """Logs a text as an artifact."""
-
     def file(self, path: Path, folder: str | None = None) -> None:
-        """Logs a file as an artifact."""
+        """Logs a file as an artifact; it must stay as it is until the next `flush`."""
+
+    def flush(self) -> None:
+        """Waits until all that was logged so far is stored."""
 
     def finish(self, status: str) -> None:
-        """Waits for what is under way and ends the run as FINISHED, FAILED or KILLED."""
+        """Stores what is under way and ends the run as FINISHED, FAILED or KILLED."""
 
 
 def _timed(method):
@@ -93,41 +96,63 @@ def _timed(method):
 
 
 class MlflowTracker(Tracker):
-    """One MLflow run."""
+    """One MLflow run, spoken to by a thread of its own, one call after the other.
+
+    Not by MLflow's own threads: their flush waits a second for queues that are empty, and starts another run in a
+    thread that has none. Here the run is the active one of that thread, and the order of calls is kept.
+    """
 
     @_timed
     def __init__(self, config: Config):
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         os.environ.pop("MLFLOW_RUN_ID", None)  # left over from another run, it would override ours
-        import mlflow
+        import mlflow  # here and not in the thread: Keras is being imported beside it
 
         for noisy in ("alembic", "mlflow"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
-        self.mlflow = mlflow
-        uri = config.tracking.uri or default_uri()
+        self.mlflow, self.config = mlflow, config
+        self.uri = config.tracking.uri or default_uri()
+        self.calls = self.lost = 0
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
+        self.opened = self.thread.submit(self._open)
+
+    def _open(self) -> None:
+        self.mlflow.set_tracking_uri(self.uri)
+        self.mlflow.set_experiment(experiment_id=_experiment(self.mlflow, self.config))
+
+    @_timed
+    def start(self) -> None:
+        """Starts the run.
+
+        Raises:
+            UserError: the database or the server cannot be used.
+        """
         try:
-            mlflow.set_tracking_uri(uri)
-            mlflow.set_experiment(experiment_id=_experiment(mlflow, config))
-            run = mlflow.start_run(run_name=run_name(config), log_system_metrics=True)
-        except (mlflow.MlflowException, OSError) as error:
-            reason = str(error).strip().splitlines()[0]
+            self.run_id = self.thread.submit(self._start).result().info.run_id
+        except (self.mlflow.MlflowException, OSError) as error:
             raise UserError(
-                f"tracking.uri={uri}: no run could be started there: {reason}. Start the server, correct the address,"
-                " or train without it: tracking=off"
+                f"tracking.uri={self.uri}: no run could be started there: {_reason(error)}. Start the server, correct"
+                " the address, or train without it: tracking=off"
             ) from None
-        self.run_id = run.info.run_id
+
+    def _start(self):
+        self.opened.result()
+        return self.mlflow.start_run(run_name=run_name(self.config), log_system_metrics=True)
 
     @_timed
     def parameters(self, values: dict) -> None:
-        self.mlflow.log_params(values, synchronous=False)
+        self._send(self.mlflow.log_params, values)
 
     @_timed
     def tags(self, values: dict[str, str]) -> None:
-        self.mlflow.set_tags(values, synchronous=False)
+        self._send(self.mlflow.set_tags, values)
 
     @_timed
     def dataset(self, rgb: np.ndarray, name: str, source: str, digest: str, part: str) -> None:
+        self._send(self._dataset, rgb, name, source, digest, part)
+
+    def _dataset(self, rgb: np.ndarray, name: str, source: str, digest: str, part: str) -> None:
         with warnings.catch_warnings():  # MLflow registers its source for local folders twice, and wonders which it is
             warnings.simplefilter("ignore", UserWarning)
             photos = self.mlflow.data.from_numpy(rgb, source=source, name=f"{name} {part}", digest=digest)
@@ -135,33 +160,49 @@ class MlflowTracker(Tracker):
 
     @_timed
     def metrics(self, values: dict[str, float], step: int | None = None) -> None:
-        self.mlflow.log_metrics({k: float(v) for k, v in values.items()}, step=step, synchronous=False)
+        self._send(self.mlflow.log_metrics, {k: float(v) for k, v in values.items()}, step=step)
 
     @_timed
     def picture(self, rgb: np.ndarray, key: str, step: int) -> None:
-        self.mlflow.log_image(rgb, key=key, step=step, synchronous=False)
+        self._send(self.mlflow.log_image, rgb, key=key, step=step)
 
     @_timed
     def table(self, columns: dict[str, list], name: str) -> None:
-        self.mlflow.log_table(columns, name)
-
-    @_timed
-    def text(self, text: str, name: str) -> None:
-        self.mlflow.log_text(text, name)
+        self._send(self.mlflow.log_table, columns, name)
 
     @_timed
     def file(self, path: Path, folder: str | None = None) -> None:
-        self.mlflow.log_artifact(str(path), folder)
+        self._send(self.mlflow.log_artifact, str(path), folder)
+
+    @_timed
+    def flush(self) -> None:
+        self.thread.submit(bool).result()  # does nothing, after all others
 
     @_timed
     def finish(self, status: str) -> None:
-        # Each flush waits up to a second for a queue that is empty already: both at once. The one of the artifacts
-        # stays in this thread, since it looks for the active run, and in another thread there is none.
-        metrics = Thread(target=self.mlflow.flush_async_logging)
-        metrics.start()
-        self.mlflow.flush_artifact_async_logging()
-        metrics.join()
-        self.mlflow.end_run(status)
+        self._send(self.mlflow.end_run, status)
+        self.thread.shutdown(wait=True)
+        if self.lost:
+            print(
+                f"{self.lost} of {self.calls} records did not reach MLflow at {self.uri}, the first because:"
+                f" {self.first_reason}. The output folder has the results all the same",
+                file=sys.stderr,
+            )
+
+    def _send(self, call, *args, **kwargs) -> None:
+        self.calls += 1
+        self.thread.submit(self._call, call, args, kwargs)
+
+    def _call(self, call, args, kwargs) -> None:
+        try:
+            call(*args, **kwargs)
+        except Exception as error:  # of whatever kind: a training is worth more than its log
+            self.first_reason = self.first_reason if self.lost else _reason(error)
+            self.lost += 1
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _experiment(mlflow, config: Config) -> str:

@@ -22,16 +22,25 @@ from colorize.report import write_shapes
 from colorize.result import Result
 from colorize.run_folder import BEST, CONFIG, DEPENDENCY_MAP, LAST, SHAPES, save_config
 from colorize.signals import Stopped, StopSignals
-from colorize.tracking import Tracker, flat, git_state, start_tracker
+from colorize.tracking import Tracker, flat, git_state
 
 
-def run(config: Config, dataset: Dataset, device: Device, folder: Path, overrides: list[str], started: float) -> Result:
+def run(
+    config: Config,
+    dataset: Dataset,
+    device: Device,
+    tracker: Tracker,
+    folder: Path,
+    overrides: list[str],
+    started: float,
+) -> Result:
     """Trains, evaluates and logs; leaves config, weights, strips and `result.json` in the output folder.
 
     Args:
         config: the validated configuration.
         dataset: the photos, read already, so that a wrong folder is told before Keras starts.
         device: what `backend.start` found.
+        tracker: opened already, so that its database is made ready while Keras starts.
         folder: the output folder; it exists.
         overrides: of the command line, for the log.
         started: `time.perf_counter()` at the start of the program.
@@ -40,11 +49,8 @@ def run(config: Config, dataset: Dataset, device: Device, folder: Path, override
     """
     status = "FAILED"
     with StopSignals() as signals:
-        tracker = Tracker()
         try:
-            signals.deferred = True  # or a run could be started that nobody knows to end
-            tracker = start_tracker(config)
-            signals.raise_if_received()
+            tracker.start()
             run = _Run(config, dataset, device, folder, tracker, signals)
             run.log_start(overrides)
             run.fit()
@@ -138,6 +144,7 @@ class _Run:
         """Evaluates the best checkpoint beside the baselines and writes the result."""
         load_weights(self.network.model, self.folder / BEST)
         metrics, truth = evaluate(self.colorizer.predict_on_batch, self.held_out_rgb)
+        self.tracker.flush()  # so that the share below leaves out no more than the few calls after it
         seconds = time.perf_counter() - started
         result = Result(
             metrics=metrics,

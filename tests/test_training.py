@@ -149,13 +149,12 @@ def test_an_exception_marks_the_run_failed(tmp_path, config_of, monkeypatch):
     from colorize.backend import Device
 
     ended = []
-    tracker = training.Tracker()
+    tracker = Tracker()
     tracker.finish = ended.append
-    monkeypatch.setattr(training, "start_tracker", lambda config: tracker)
     monkeypatch.setattr(training._Run, "fit", lambda self: 1 / 0)
     config = config_of()
     with pytest.raises(ZeroDivisionError):
-        training.run(config, read_dataset(config.data), Device(BACKEND, "cpu", "CPU"), tmp_path, [], 0.0)
+        training.run(config, read_dataset(config.data), Device(BACKEND, "cpu", "CPU"), tracker, tmp_path, [], 0.0)
     assert ended == ["FAILED"]
 
 
