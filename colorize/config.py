@@ -39,6 +39,8 @@ class Augmentation(Section):
     """Probability that a photo is mirrored left to right."""
     exposure: Annotated[float, Field(ge=0, le=3)]
     """Lightness jitter: the light is scaled by up to this many stops, up or down (0: never)."""
+    mix: Annotated[float, Field(ge=0, le=1)]
+    """Probability that the photos of a batch are laid over one another, like a double exposure."""
 
 
 class SampleData(Section):
@@ -133,6 +135,8 @@ class SkipDecoder(Section):
     """Filters of the last convolution, at full size."""
     dropout: Share
     """Share of the fused map's channels dropped in training."""
+    global_context: bool
+    """Whether each cell of the fused map is also told what the whole map holds."""
     normalization: Normalization
 
 

@@ -1,6 +1,7 @@
 """Reading, splitting, ordering and augmenting photos."""
 
 import io
+import itertools
 import shutil
 import warnings
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from colorize.command_line import composed
-from colorize.data.batches import Batches, Loader, augment, exposure_table
+from colorize.data.batches import Batches, Loader, augment, exposure_table, mix
 from colorize.data.images import read_photo
 from colorize.data.sources import SAMPLE, centred_box, read_dataset
 from colorize.errors import UserError
@@ -86,10 +87,10 @@ def test_the_same_photo_is_augmented_differently_each_time(photos):
 
 
 def test_without_augmentation_a_sample_is_what_evaluation_sees(photos):
-    sampler = batches(photos, crop=1.0, flip=0.0, exposure=0.0)
+    sampler = batches(photos, crop=1.0, flip=0.0, exposure=0.0, mix=0.0)
     plain = photos.fitted(16, 32)
     # The photos are 24 x 40: the largest crop of 1 : 2 slides up and down, and only its size is fixed.
-    tall = batches(photos, crop=1.0, flip=0.0, exposure=0.0)
+    tall = batches(photos, crop=1.0, flip=0.0, exposure=0.0, mix=0.0)
     tall.shape = (24, 40)
     np.testing.assert_array_equal(tall.batch(0), photos.fitted(24, 40)[tall.indices(0)])
     assert sampler.batch(0).shape == plain[:5].shape
@@ -121,6 +122,33 @@ def test_exposure_scales_light_and_keeps_black_and_order():
     assert sorted(brighter) == brighter and darker[128] < 128 < brighter[128]
     # One stop doubles the light: sRGB 128 is linear .2158, and .4317 is sRGB 175 (IEC 61966-2-1, by hand).
     assert abs(brighter[128] - 175) <= 5
+
+
+def test_a_mixture_lays_each_photo_over_another_in_one_ratio(noise):
+    rgb = noise(4, 3, 5).astype(float)
+    shares = []
+    for k in range(20):
+        mixed = mix(rgb.astype("uint8"), 1.0, np.random.default_rng(k))
+        fits = [fit_of_mixture(rgb, rgb[list(others)], mixed) for others in itertools.permutations(range(4))]
+        error, share = min(fits)
+        assert error < 1, "nothing but rounding may be left"
+        shares.append(share)
+    assert -0.01 < min(shares) < 0.2 and 0.8 < max(shares) < 1.01
+
+
+def fit_of_mixture(rgb, others, mixed):
+    """Largest error of the one ratio that explains `mixed` best, and that ratio."""
+    difference = rgb - others
+    squared = np.sum(difference**2)
+    share = np.sum(difference * (mixed - others)) / squared if squared else 1.0
+    return np.abs(share * rgb + (1 - share) * others - mixed).max(), share
+
+
+def test_as_many_batches_are_mixed_as_asked_for(noise):
+    rgb = noise(6, 4, 8)
+    for probability in (0.0, 0.3, 1.0):
+        mixed = [not np.array_equal(mix(rgb, probability, np.random.default_rng(k)), rgb) for k in range(400)]
+        assert abs(np.mean(mixed) - probability) < 0.1
 
 
 def test_the_loader_yields_the_batches_in_order_and_counts_waiting(photos):

@@ -17,6 +17,7 @@ NETWORKS = [
     ["encoder=pyramid", "fusion=row_gru", "fusion.merges=[concatenate]"],
     ["encoder=pyramid", "fusion=row_gru", "fusion.merges=[concatenate,sum,sum]"],
     ["encoder=pyramid", "encoder.filters=[6]", "decoder.dropout=0"],
+    ["encoder=pyramid", "decoder.global_context=false"],
     ["encoder=pyramid", "encoder.normalization=none", "decoder.normalization=none"],
     ["encoder=seed", "fusion=row_gru"],
     ["encoder=seed", "fusion=none"],
@@ -111,6 +112,19 @@ def test_the_fusion_equals_its_hand_computation(config_of):
     np.testing.assert_allclose(projected, expected, atol=1e-4)
     np.testing.assert_array_equal(fused[..., :channels], features)
     np.testing.assert_allclose(fused[..., channels:], expected.reshape(rows, columns, 3), atol=1e-4)
+
+
+@pytest.mark.parametrize("fusion", ["row_gru", "none"])
+def test_the_global_context_equals_its_hand_computation(fusion, config_of):
+    network = build_network(config_of(f"fusion={fusion}"))
+    trace = network.trace
+    before, after = trace.step("decoder_mean").layer.input, trace.step("decoder_add_context").output
+    outputs = keras.Model(network.model.input, [before, after])(lightness(config_of(), batch=3))
+    fused, told = [ops.convert_to_numpy(x).astype("float64") for x in outputs]
+    kernel, bias = [weight.numpy() for weight in trace.step("decoder_context").layer.weights]
+    for own, picture in zip(told, fused):
+        mean = sum(cell for row in picture for cell in row) / (picture.shape[0] * picture.shape[1])
+        np.testing.assert_allclose(own, picture + np.maximum(mean @ kernel + bias, 0.0), atol=1e-4)
 
 
 def test_the_same_seed_gives_the_same_weights(config_of):

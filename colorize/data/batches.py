@@ -12,8 +12,10 @@ from colorize.config import Augmentation
 from colorize.data.images import resize
 from colorize.data.sources import Photos, centred_box
 
-ORDER, AUGMENTATION = 0, 1
+ORDER, AUGMENTATION, MIXING = 0, 1, 2
 """Streams of random numbers that must not repeat one another."""
+
+MIX_ALPHA = 0.4  # the largest that Zhang et al. 2018 found good on ImageNet (section 3.1)
 
 
 class Batches:
@@ -51,7 +53,8 @@ class Batches:
         """Batch number `step`: uint8 RGB (B, H, W, 3)."""
         samples = enumerate(self.indices(step), start=step * self.batch_size)
         pictures = [self._picture(index, sample) for sample, index in samples]
-        return np.stack([np.asarray(picture) for picture in pictures])
+        rgb = np.stack([np.asarray(picture) for picture in pictures])
+        return mix(rgb, self.augmentation.mix, np.random.default_rng([self.seed, MIXING, step]))
 
     def _picture(self, index: int, sample: int) -> Image.Image:
         rng = np.random.default_rng([self.seed, AUGMENTATION, sample])
@@ -71,6 +74,18 @@ def augment(image: Image.Image, shape: tuple[int, int], augmentation: Augmentati
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     stops = rng.uniform(-augmentation.exposure, augmentation.exposure)
     return picture.point(exposure_table(stops) * 3) if stops else picture
+
+
+def mix(rgb: np.ndarray, probability: float, rng) -> np.ndarray:
+    """With that probability, lays each photo of a batch over another one of it; uint8 (B, H, W, 3) -> the same.
+
+    mixup (Zhang et al. 2018, section 1), all photos of a batch in one ratio out of Beta(MIX_ALPHA, MIX_ALPHA), which is
+    mostly near 0 or 1. Done to the pixels, so that the lightness and the colours of the mixture belong together.
+    """
+    if rng.random() >= probability:
+        return rgb
+    share = rng.beta(MIX_ALPHA, MIX_ALPHA)
+    return np.round(share * rgb + (1 - share) * rgb[rng.permutation(len(rgb))]).astype("uint8")
 
 
 def exposure_table(stops: float) -> list[int]:

@@ -17,7 +17,7 @@ def skip_decoder(config: SkipDecoder, fused, skips: list, rows: int, trace: Trac
     Args:
         rows: H, at which the doubling ends.
     """
-    features = fused
+    features = _with_global_context(config, fused, trace) if config.global_context else fused
     if config.dropout:
         features = trace(layers.SpatialDropout2D(config.dropout, name="decoder_dropout"), features)
     if features.shape[1] == rows:
@@ -32,6 +32,21 @@ def skip_decoder(config: SkipDecoder, fused, skips: list, rows: int, trace: Trac
         if remaining:
             features = trace(layers.Concatenate(name=f"decoder_skip{size}"), [features, remaining.pop()])
     return features
+
+
+def _with_global_context(config: SkipDecoder, fused, trace: Trace):
+    """Adds to each cell what the mean over all cells says: (B, h, w, C) -> the same.
+
+    A convolution sees little around it, and one of the GRUs' rows nothing to its side; whether it is a beach or a
+    city is told by the whole (global features as in Iizuka et al. 2016, section 3.2, without their classifier).
+    """
+    whole = ("batch", "all rows", "all columns", "channel")
+    mean = trace(layers.GlobalAveragePooling2D(keepdims=True, name="decoder_mean"), fused, whole)  # (B, 1, 1, C)
+    dense = layers.Dense(fused.shape[-1], activation="relu", name="decoder_context")
+    context = trace(dense, mean, whole)
+    if config.dropout:
+        context = trace(layers.Dropout(config.dropout, name="decoder_context_dropout"), context, whole)
+    return trace(layers.Add(name="decoder_add_context"), [fused, context])
 
 
 DECODERS = {SkipDecoder: skip_decoder}
