@@ -29,18 +29,20 @@ def train(composed: DictConfig, folder: Path, overrides: list[str]) -> float:
     """What is quick comes first: a wrong configuration or folder is told before Keras starts."""
     from colorize import backend, run_folder
     from colorize.data.sources import read_dataset
+    from colorize.signals import StopSignals
     from colorize.tracking import open_tracker
 
     started = STARTS.pop() if STARTS else time.perf_counter()
     config = to_config(composed)
     dataset = read_dataset(config.data)
     run_folder.check_unused(folder)
-    tracker = open_tracker(config)
-    device = backend.start(config.backend, config.trainer.device)
-    from colorize.screen import print_result
-    from colorize.training import run
+    with StopSignals() as signals:
+        tracker = open_tracker(config)
+        device = backend.start(config.backend, config.trainer.device)
+        from colorize.screen import print_result
+        from colorize.training import run
 
-    result = run(config, dataset, device, tracker, folder, overrides, started)
+        result = run(config, dataset, device, tracker, signals, folder, overrides, started)
     print_result(result, config, folder)
     return result.metrics["ab_rmse"]
 

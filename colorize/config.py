@@ -40,7 +40,7 @@ class Augmentation(Section):
     exposure: Annotated[float, Field(ge=0, le=3)]
     """Lightness jitter: the light is scaled by up to this many stops, up or down (0: never)."""
     mix: Annotated[float, Field(ge=0, le=1)]
-    """Probability that the photos of a batch are laid over one another, like a double exposure."""
+    """Probability that a batch is laid over itself in another order, like a double exposure."""
 
 
 class SampleData(Section):
@@ -134,7 +134,7 @@ class SkipDecoder(Section):
     filters: Positive
     """Filters of the last convolution, at full size."""
     dropout: Share
-    """Share of the fused map's channels dropped in training."""
+    """Share of the fused map's channels, and of the global context's, dropped in training."""
     global_context: bool
     """Whether each cell of the fused map is also told what the whole map holds."""
     normalization: Normalization

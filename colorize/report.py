@@ -65,4 +65,5 @@ def explanation(network: Network) -> str:
         f" row's {sizes}. A GRU returns one vector of units for each row, and row i of both halves speaks of row i."
         f" The last layer's {shape_of[last][-1]} units of a row become {columns} columns x {channels} channels,"
         f" {how}, and join the map at the same row."
+        + (" Only the decoder, after that, tells each row what the whole map holds." * ("decoder_mean" in names))
     )

@@ -1,11 +1,15 @@
 """Ending a run cleanly on SIGINT and SIGTERM."""
 
 import signal
+import sys
 from types import TracebackType
 
 
 class Stopped(SystemExit):
     """The run was told to stop; the exit status is 128 + the signal's number, as a shell expects."""
+
+    left = "nothing was trained yet"
+    """What there is of the run, for the last line on the screen."""
 
     def __init__(self, number: int):
         super().__init__(128 + number)
@@ -14,6 +18,8 @@ class Stopped(SystemExit):
 
 class StopSignals:
     """Within the context, the first signal raises `Stopped`; while `deferred`, it is noted for later instead.
+
+    The end of the context says in one line what ended the run.
 
     Training defers: an exception between two statements of a step could leave half of the weights changed. A second
     signal raises at once, whatever is going on.
@@ -33,6 +39,8 @@ class StopSignals:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+        if isinstance(error, Stopped):
+            print(f"stopped by {error.signal.name}; {error.left}", file=sys.stderr)
 
     def _handle(self, number: int, frame) -> None:
         repeated = self.received is not None

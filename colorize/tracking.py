@@ -1,12 +1,11 @@
 """Everything MLflow: the only room that imports it.
 
-No call waits for MLflow, but `start`, `flush` and `finish`. `tracker.seconds` says what all of it cost the training.
+No call waits for MLflow, but `start`, `flush` and `finish`; `tracker.seconds` says how long training stood still.
 """
 
 import functools
 import logging
 import os
-import subprocess
 import sys
 import time
 import warnings
@@ -27,6 +26,10 @@ ENVIRONMENT = {
 }
 
 
+FAILURES_IN_A_ROW = 3
+"""After so many nothing more is sent: each may take half a minute where a server hangs, and the end waits for all."""
+
+
 def default_uri() -> str:
     """The database beside the project, wherever the job runs."""
     return f"sqlite:///{PROJECT / 'mlflow.db'}"
@@ -35,7 +38,7 @@ def default_uri() -> str:
 def ui_command(config: Config) -> str:
     """The command that shows the runs."""
     uri = config.tracking.uri if isinstance(config.tracking, MlflowTracking) else None
-    if uri and uri.startswith("http"):
+    if uri and _is_server(uri):
         return f"open {uri}"
     return f"mlflow ui --backend-store-uri {uri or default_uri()}"
 
@@ -111,15 +114,16 @@ class MlflowTracker(Tracker):
 
         for noisy in ("alembic", "mlflow"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
+        # MLflow registers its source for local folders twice, and wonders which of the two it is.
+        warnings.filterwarnings("ignore", "The specified dataset source can be interpreted in multiple ways")
         self.mlflow, self.config = mlflow, config
         self.uri = config.tracking.uri or default_uri()
-        self.calls = self.lost = 0
+        self.calls = self.lost = self.failed_in_a_row = 0
+        self.first_reason = ""
+        mlflow.set_tracking_uri(self.uri)
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
-        self.opened = self.thread.submit(self._open)
-
-    def _open(self) -> None:
-        self.mlflow.set_tracking_uri(self.uri)
-        self.mlflow.set_experiment(experiment_id=_experiment(self.mlflow, self.config))
+        if not _is_server(self.uri):  # a database may have to be made, which takes seconds; a server is up or is not
+            self.thread.submit(self._experiment)
 
     @_timed
     def start(self) -> None:
@@ -128,43 +132,50 @@ class MlflowTracker(Tracker):
         Raises:
             UserError: the database or the server cannot be used.
         """
+        from sqlalchemy.exc import SQLAlchemyError  # MLflow lets some of these through
+
         try:
             self.run_id = self.thread.submit(self._start).result().info.run_id
-        except (self.mlflow.MlflowException, OSError) as error:
+        except (self.mlflow.MlflowException, SQLAlchemyError, OSError) as error:
             raise UserError(
                 f"tracking.uri={self.uri}: no run could be started there: {_reason(error)}. Start the server, correct"
-                " the address, or train without it: tracking=off"
+                " the address, move a damaged database away, or train without it: tracking=off"
             ) from None
 
     def _start(self):
-        self.opened.result()
-        return self.mlflow.start_run(run_name=run_name(self.config), log_system_metrics=True)
+        experiment = self._experiment()
+        return self.mlflow.start_run(experiment_id=experiment, run_name=run_name(self.config), log_system_metrics=True)
+
+    def _experiment(self) -> str:
+        name = self.config.tracking.experiment
+        found = self.mlflow.get_experiment_by_name(name)
+        if found:
+            return found.experiment_id
+        return self.mlflow.create_experiment(name, artifact_location=artifact_location(self.uri))
 
     @_timed
     def parameters(self, values: dict) -> None:
-        self._send(self.mlflow.log_params, values)
+        self._send(self.mlflow.log_params, values, synchronous=True)
 
     @_timed
     def tags(self, values: dict[str, str]) -> None:
-        self._send(self.mlflow.set_tags, values)
+        self._send(self.mlflow.set_tags, values, synchronous=True)
 
     @_timed
     def dataset(self, rgb: np.ndarray, name: str, source: str, digest: str, part: str) -> None:
         self._send(self._dataset, rgb, name, source, digest, part)
 
     def _dataset(self, rgb: np.ndarray, name: str, source: str, digest: str, part: str) -> None:
-        with warnings.catch_warnings():  # MLflow registers its source for local folders twice, and wonders which it is
-            warnings.simplefilter("ignore", UserWarning)
-            photos = self.mlflow.data.from_numpy(rgb, source=source, name=f"{name} {part}", digest=digest)
+        photos = self.mlflow.data.from_numpy(rgb, source=source, name=f"{name} {part}", digest=digest)
         self.mlflow.log_input(photos, context=part)
 
     @_timed
     def metrics(self, values: dict[str, float], step: int | None = None) -> None:
-        self._send(self.mlflow.log_metrics, {k: float(v) for k, v in values.items()}, step=step)
+        self._send(self.mlflow.log_metrics, {k: float(v) for k, v in values.items()}, step=step, synchronous=True)
 
     @_timed
     def picture(self, rgb: np.ndarray, key: str, step: int) -> None:
-        self._send(self.mlflow.log_image, rgb, key=key, step=step)
+        self._send(self.mlflow.log_image, rgb, key=key, step=step, synchronous=True)
 
     @_timed
     def table(self, columns: dict[str, list], name: str) -> None:
@@ -180,7 +191,8 @@ class MlflowTracker(Tracker):
 
     @_timed
     def finish(self, status: str) -> None:
-        self._send(self.mlflow.end_run, status)
+        self.calls += 1
+        self.thread.submit(self._end, status)
         self.thread.shutdown(wait=True)
         if self.lost:
             print(
@@ -189,54 +201,46 @@ class MlflowTracker(Tracker):
                 file=sys.stderr,
             )
 
+    def _end(self, status: str) -> None:
+        self.failed_in_a_row = 0  # worth another try: else the run is shown as running for ever
+        self._call(self.mlflow.end_run, (status,), {})
+
     def _send(self, call, *args, **kwargs) -> None:
         self.calls += 1
         self.thread.submit(self._call, call, args, kwargs)
 
     def _call(self, call, args, kwargs) -> None:
+        if self.failed_in_a_row == FAILURES_IN_A_ROW:
+            self.lost += 1
+            return
         try:
             call(*args, **kwargs)
+            self.failed_in_a_row = 0
         except Exception as error:  # of whatever kind: a training is worth more than its log
-            self.first_reason = self.first_reason if self.lost else _reason(error)
+            self.first_reason = self.first_reason or _reason(error)
             self.lost += 1
+            self.failed_in_a_row += 1
 
 
 def _reason(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _experiment(mlflow, config: Config) -> str:
-    name = config.tracking.experiment
-    found = mlflow.get_experiment_by_name(name)
-    if found:
-        return found.experiment_id
-    # A server knows where its artifacts go; the local database would put them below the folder that a job runs in.
-    location = None if config.tracking.uri else (PROJECT / "mlartifacts").as_uri()
-    return mlflow.create_experiment(name, artifact_location=location)
+def _is_server(uri: str) -> bool:
+    return uri.startswith("http")
+
+
+def artifact_location(uri: str) -> str | None:
+    """Where the artifacts of a new experiment go: beside an SQLite database.
+
+    Others know by themselves (None); MLflow would put those of SQLite below the folder that a job happens to run in.
+    """
+    scheme = "sqlite:///"
+    return (
+        (Path(uri.removeprefix(scheme)).resolve().parent / "mlartifacts").as_uri() if uri.startswith(scheme) else None
+    )
 
 
 def run_name(config: Config) -> str:
     """What the runs table says of a run."""
     return f"{config.encoder.name} + {config.fusion.name}, {config.data.name}, seed {config.seed}"
-
-
-def flat(values: dict, prefix: str = "") -> dict:
-    """Nested dicts as one, with dotted keys."""
-    result = {}
-    for key, value in values.items():
-        result |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return result
-
-
-def git_state() -> dict[str, str]:
-    """Tags with the project's commit and whether files differ from it; empty where git or the history is missing."""
-    try:
-        commit = _git("rev-parse", "HEAD")
-        return {"git.commit": commit, "git.dirty": str(bool(_git("status", "--porcelain"))).lower()}
-    except (OSError, subprocess.CalledProcessError):
-        return {}
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", "-C", str(PROJECT), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,6 +1,5 @@
 """A run from photos to result: build, fit, evaluate, keep."""
 
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -18,11 +17,12 @@ from colorize.data.sources import Dataset
 from colorize.metrics import Baselines, evaluate
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.optimizer import build_optimizer
+from colorize.record import flat, git_state
 from colorize.report import write_shapes
 from colorize.result import Result
 from colorize.run_folder import BEST, CONFIG, DEPENDENCY_MAP, LAST, SHAPES, save_config
 from colorize.signals import Stopped, StopSignals
-from colorize.tracking import Tracker, flat, git_state
+from colorize.tracking import Tracker
 
 
 def run(
@@ -30,6 +30,7 @@ def run(
     dataset: Dataset,
     device: Device,
     tracker: Tracker,
+    signals: StopSignals,
     folder: Path,
     overrides: list[str],
     started: float,
@@ -41,6 +42,7 @@ def run(
         dataset: the photos, read already, so that a wrong folder is told before Keras starts.
         device: what `backend.start` found.
         tracker: opened already, so that its database is made ready while Keras starts.
+        signals: within its context.
         folder: the output folder; it exists.
         overrides: of the command line, for the log.
         started: `time.perf_counter()` at the start of the program.
@@ -48,23 +50,22 @@ def run(
         Stopped: SIGINT or SIGTERM came; the weights so far are kept and the MLflow run is marked KILLED.
     """
     status = "FAILED"
-    with StopSignals() as signals:
-        try:
-            tracker.start()
-            run = _Run(config, dataset, device, folder, tracker, signals)
-            run.log_start(overrides)
-            run.fit()
-            result = run.finish(started)
-            status = "FINISHED"
-            return result
-        except Stopped as stopped:
-            status = "KILLED"
-            kept = [name for name in (LAST, BEST) if (folder / name).exists()]
-            what = f"the weights so far are kept in {folder}: {', '.join(kept)}" if kept else "nothing was trained yet"
-            print(f"stopped by {stopped.signal.name}; {what}", file=sys.stderr)
-            raise
-        finally:
-            tracker.finish(status)
+    try:
+        tracker.start()
+        run = _Run(config, dataset, device, folder, tracker, signals)
+        run.log_start(overrides)
+        run.fit()
+        result = run.finish(started)
+        status = "FINISHED"
+        return result
+    except Stopped as stopped:
+        status = "KILLED"
+        kept = [name for name in (LAST, BEST) if (folder / name).exists()]
+        if kept:
+            stopped.left = f"the weights so far are kept in {folder}: {', '.join(kept)}"
+        raise
+    finally:
+        tracker.finish(status)
 
 
 class _Run:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from colorize.command_line import composed
-from colorize.data.batches import Batches, Loader, augment, exposure_table, mix
+from colorize.data.batches import MIXING, Batches, Loader, augment, exposure_table, mix
 from colorize.data.images import read_photo
 from colorize.data.sources import SAMPLE, centred_box, read_dataset
 from colorize.errors import UserError
@@ -142,6 +142,14 @@ def fit_of_mixture(rgb, others, mixed):
     squared = np.sum(difference**2)
     share = np.sum(difference * (mixed - others)) / squared if squared else 1.0
     return np.abs(share * rgb + (1 - share) * others - mixed).max(), share
+
+
+def test_a_batch_is_mixed_by_seed_and_step(photos):
+    for seed, step in ((1, 0), (1, 1), (2, 0)):
+        plain, mixed = (batches(photos, seed=seed, mix=probability).batch(step) for probability in (0.0, 1.0))
+        expected = mix(plain, 1.0, np.random.default_rng([seed, MIXING, step]))
+        np.testing.assert_array_equal(mixed, expected)
+        assert not np.array_equal(mixed, plain)
 
 
 def test_as_many_batches_are_mixed_as_asked_for(noise):

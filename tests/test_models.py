@@ -119,6 +119,7 @@ def test_the_global_context_equals_its_hand_computation(fusion, config_of):
     network = build_network(config_of(f"fusion={fusion}"))
     trace = network.trace
     before, after = trace.step("decoder_mean").layer.input, trace.step("decoder_add_context").output
+    assert trace.step("decoder_add_context").layer in network.model.layers, "the decoder must go on from it"
     outputs = keras.Model(network.model.input, [before, after])(lightness(config_of(), batch=3))
     fused, told = [ops.convert_to_numpy(x).astype("float64") for x in outputs]
     kernel, bias = [weight.numpy() for weight in trace.step("decoder_context").layer.weights]

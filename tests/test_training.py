@@ -21,6 +21,7 @@ from colorize.metrics import Baselines, evaluate
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.optimizer import averaged_weights, build_optimizer
 from colorize.run_folder import BEST, read_config
+from colorize.signals import StopSignals
 from colorize.tracking import Tracker
 
 BACKEND = keras.backend.backend()
@@ -144,6 +145,23 @@ def test_a_signal_keeps_the_weights_and_marks_the_run_killed(number, status, tmp
     assert "kept" in err
 
 
+@MLFLOW_WARNS
+def test_a_signal_while_keras_starts_leaves_a_database_that_works(tmp_path):
+    database = tmp_path / "runs.db"
+    command = [sys.executable, str(PROJECT / "train.py"), *SMALL, f"hydra.run.dir={tmp_path / 'run'}"]
+    process = subprocess.Popen([*command, f"tracking.uri=sqlite:///{database}"], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 300
+    while not database.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)  # its tables are being made now
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 143, err
+    assert "stopped by SIGTERM; nothing was trained yet" in err and "Traceback" not in err
+    from mlflow import MlflowClient
+
+    assert MlflowClient(f"sqlite:///{database}").search_experiments()
+
+
 def test_an_exception_marks_the_run_failed(tmp_path, config_of, monkeypatch):
     from colorize import training
     from colorize.backend import Device
@@ -154,7 +172,9 @@ def test_an_exception_marks_the_run_failed(tmp_path, config_of, monkeypatch):
     monkeypatch.setattr(training._Run, "fit", lambda self: 1 / 0)
     config = config_of()
     with pytest.raises(ZeroDivisionError):
-        training.run(config, read_dataset(config.data), Device(BACKEND, "cpu", "CPU"), tracker, tmp_path, [], 0.0)
+        training.run(
+            config, read_dataset(config.data), Device(BACKEND, "cpu", "CPU"), tracker, StopSignals(), tmp_path, [], 0.0
+        )
     assert ended == ["FAILED"]
 
 
@@ -162,7 +182,7 @@ def test_an_exception_marks_the_run_failed(tmp_path, config_of, monkeypatch):
     ("overrides", "sentence"),
     [
         (["data.root=nowhere"], "there is no folder"),
-        (["trainer=gpu", "trainer.epochs=1"], "no GPU was found"),
+        (["trainer=gpu", "trainer.epochs=1", "tracking=off"], "no GPU was found"),
         (["tracking.uri=http://127.0.0.1:9"], "tracking=off"),
         (["tracking.uri=nonsense://x"], "tracking.uri=nonsense://x"),
     ],

@@ -77,10 +77,11 @@ def augment(image: Image.Image, shape: tuple[int, int], augmentation: Augmentati
 
 
 def mix(rgb: np.ndarray, probability: float, rng) -> np.ndarray:
-    """With that probability, lays each photo of a batch over another one of it; uint8 (B, H, W, 3) -> the same.
+    """With that probability, lays a batch over itself in another order; uint8 (B, H, W, 3) -> the same.
 
-    mixup (Zhang et al. 2018, section 1), all photos of a batch in one ratio out of Beta(MIX_ALPHA, MIX_ALPHA), which is
-    mostly near 0 or 1. Done to the pixels, so that the lightness and the colours of the mixture belong together.
+    mixup (Zhang et al. 2018, section 1), all photos in one ratio out of Beta(MIX_ALPHA, MIX_ALPHA), half of whose draws
+    are within .1 of 0 or 1; in a random order, one photo in B meets itself and stays as it is. Done to the pixels, so
+    that the lightness and the colours of the mixture belong together.
     """
     if rng.random() >= probability:
         return rgb

@@ -13,7 +13,7 @@ def convolve(trace: Trace, features, filters: int, name: str, normalization: str
 
     Batch normalisation and no other: in use it is a fixed scale and shift of each channel, so that rows stay apart and
     the dependency map keeps its meaning. Group, instance or layer normalisation over the map would let every row
-    depend on all others.
+    depend on all others before the sequence has been read; the decoder may mix rows, and does.
 
     Args:
         features: (B, H, W, C).
