@@ -12,7 +12,7 @@ from colorize.color import rgb_to_lab
 from colorize.models.colorizer import Network, scale_lightness
 from colorize.pictures import dependency_figure
 from colorize.run_folder import DEPENDENCY_MAP, SHAPES
-from colorize.shapes import ShapeRow, dependency_maps, shape_report
+from colorize.shapes import REACH, ShapeRow, dependency_maps, shape_report
 
 WIDTH = 170
 """Characters of a line of the report as text."""
@@ -30,7 +30,8 @@ def write_shapes(network: Network, rgb: np.ndarray, folder: Path) -> list[ShapeR
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(report_table(rows), explanation(network))
     (folder / SHAPES).write_text(console.export_text())
-    dependency_figure(dependency_maps(network)).savefig(folder / DEPENDENCY_MAP, dpi=100)
+    maps = dependency_maps(network)
+    dependency_figure(maps, maps.get(REACH)).savefig(folder / DEPENDENCY_MAP, dpi=100)
     return rows
 
 

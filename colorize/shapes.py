@@ -11,6 +11,9 @@ from keras import ops
 
 from colorize.models.colorizer import Network
 
+REACH = "read by the GRUs"
+"""Title of the map that shows the reach of the convolutions alone."""
+
 NOISE_FLOOR = 1e-5
 """Share of the largest change below which a change is float32 rounding, not dependence."""
 
@@ -85,10 +88,11 @@ def _largest_change(tensor: np.ndarray) -> np.ndarray:
 
 
 def dependency_maps(network: Network) -> dict[str, np.ndarray]:
-    """The maps to look at: the halves of the first recurrent layer, where there is one, and the fused map."""
+    """The maps to look at: the fused map, and before it, where rows are read, what is read and both halves of it."""
     steps = {step.name: step.output for step in network.trace.steps}
     fused = [step.output for step in network.trace.steps if step.stage in ("encoder", "fusion")][-1]
     chosen = {
+        REACH: steps.get("to_sequence"),
         "first layer, forward": steps.get("gru1_forward"),
         "first layer, backward": steps.get("gru1_backward"),
         "fused map": fused,

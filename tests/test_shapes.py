@@ -104,11 +104,12 @@ def test_the_corrected_wiring_is_right(size, overrides, config_of):
 
 def test_the_maps_of_the_seed_are_triangles_but_for_the_convolutions_reach(config_of):
     network = build_network(config_of("experiment=seed", "data.height=24"))
-    forward, backward, fused = [values > 0 for values in dependency_maps(network).values()]
+    reach, forward, backward, fused = [values > 0 for values in dependency_maps(network).values()]
     rows, inputs = np.mgrid[:24, :24]
     near = abs(rows - inputs) <= 8  # a GRU may forget what is far: only what it must not see is exact
     assert not forward[inputs > rows + 1].any() and forward[near & (inputs <= rows + 1)].all()
     assert not backward[inputs < rows - 1].any() and backward[near & (inputs >= rows - 1)].all()
+    np.testing.assert_array_equal(reach, abs(rows - inputs) <= 1)
     assert fused[near].all(), "both halves together reach both sides"
 
 
@@ -144,3 +145,13 @@ def test_the_figure_shows_a_panel_per_map():
     assert titles[:2] == ["one", "two"]
     shown = figure.axes[0].get_images()[0].get_array()
     assert shown[0, 0] == 0 and shown[0, 1] == -6
+
+
+def test_the_figure_outlines_the_reach_of_the_convolutions():
+    plain = dependency_figure({"one": np.ones((4, 6))})
+    outlined = dependency_figure({"one": np.ones((4, 6))}, reach=np.tri(4, 6))
+    assert not plain.axes[0].collections
+    (outline,) = outlined.axes[0].collections
+    points = np.concatenate([path.vertices for path in outline.get_paths()])  # (column, row), between two cells
+    assert len(points) > 4
+    np.testing.assert_allclose(points[:, 0] - points[:, 1], 0.5)
