@@ -60,11 +60,12 @@ def explanation(network: Network) -> str:
     last = [name for name in names if name.startswith("gru")][-1]
     sizes = f"{columns} columns x {features // columns} channels"
     how = "through a learned projection" if "project_units" in names else "unit by unit, by a reshape"
+    told = " Only the decoder, after that, tells each row what the whole map holds."
+    context = told if "decoder_mean" in names else ""
     return (
         f"A timestep is one row of the feature map, not a moment in time: the GRUs read {rows} rows, the forward"
         f" half from the top, the backward half from the bottom. The {features:,} features of a timestep are the"
         f" row's {sizes}. A GRU returns one vector of units for each row, and row i of both halves speaks of row i."
         f" The last layer's {shape_of[last][-1]} units of a row become {columns} columns x {channels} channels,"
-        f" {how}, and join the map at the same row."
-        + (" Only the decoder, after that, tells each row what the whole map holds." * ("decoder_mean" in names))
+        f" {how}, and join the map at the same row.{context}"
     )

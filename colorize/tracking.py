@@ -20,7 +20,7 @@ from colorize.errors import UserError
 ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the last lines on the screen are ours
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # seven by default, which is four minutes of a training standing still
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # seven by default: four minutes that the end of a run waits
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "GIT_PYTHON_REFRESH": "quiet",  # no complaint where git is not installed
 }
@@ -236,9 +236,9 @@ def artifact_location(uri: str) -> str | None:
     Others know by themselves (None); MLflow would put those of SQLite below the folder that a job happens to run in.
     """
     scheme = "sqlite:///"
-    return (
-        (Path(uri.removeprefix(scheme)).resolve().parent / "mlartifacts").as_uri() if uri.startswith(scheme) else None
-    )
+    if not uri.startswith(scheme):
+        return None
+    return (Path(uri.removeprefix(scheme)).resolve().parent / "mlartifacts").as_uri()
 
 
 def run_name(config: Config) -> str:

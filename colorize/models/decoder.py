@@ -37,8 +37,8 @@ def skip_decoder(config: SkipDecoder, fused, skips: list, rows: int, trace: Trac
 def _with_global_context(config: SkipDecoder, fused, trace: Trace):
     """Adds to each cell what the mean over all cells says: (B, h, w, C) -> the same.
 
-    A convolution sees little around it, and one of the GRUs' rows nothing to its side; whether it is a beach or a
-    city is told by the whole (global features as in Iizuka et al. 2016, section 3.2, without their classifier).
+    A convolution sees little around it, and what the GRUs carry is a few channels; whether it is a beach or a city is
+    told by the whole (global features as in Iizuka et al. 2016, section 3.2, without their classifier).
     """
     whole = ("batch", "all rows", "all columns", "channel")
     mean = trace(layers.GlobalAveragePooling2D(keepdims=True, name="decoder_mean"), fused, whole)  # (B, 1, 1, C)
