@@ -6,10 +6,12 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from colorize.command_line import check_command_line, fail, to_config
 from colorize.errors import UserError
+from colorize.sweep import note_failure, parent_of
 
 STARTS = [time.perf_counter()]  # of the program; in a sweep, the jobs after the first start their own clock
 
@@ -21,23 +23,29 @@ def main(composed: DictConfig) -> float:
     folder = Path(job.runtime.output_dir)
     try:
         return train(composed, folder, list(job.overrides.task))
-    except UserError as error:
-        fail(error)
+    except Exception as error:
+        if job.mode is RunMode.MULTIRUN:
+            return note_failure(folder, error)
+        if isinstance(error, UserError):
+            fail(error)
+        raise
 
 
 def train(composed: DictConfig, folder: Path, overrides: list[str]) -> float:
     """What is quick comes first: a wrong configuration or folder is told before Keras starts."""
     from colorize import backend, run_folder
     from colorize.data.sources import read_dataset
+    from colorize.evaluation import check_perceptual
     from colorize.signals import StopSignals
-    from colorize.tracking import open_tracker
+    from colorize.tracking.tracker import open_tracker
 
     started = STARTS.pop() if STARTS else time.perf_counter()
     config = to_config(composed)
-    dataset = read_dataset(config.data)
+    check_perceptual(config.evaluation)
     run_folder.check_unused(folder)
     with StopSignals() as signals:
-        tracker = open_tracker(config)
+        dataset = read_dataset(config.data, manifest=folder / run_folder.PHOTOS)
+        tracker = open_tracker(config, parent_of(folder))
         device = backend.start(config.backend, config.trainer.device)
         from colorize.screen import print_result
         from colorize.training import run

@@ -17,7 +17,13 @@ def main(arguments: list[str] | None = None) -> None:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_shapes(commands)
     _add_paint(commands)
-    options = parser.parse_args(arguments)
+    _add_evaluate(commands)
+    _add_compare(commands)
+    options, rest = parser.parse_known_args(arguments)
+    if rest and (not hasattr(options, "overrides") or any(text.startswith("-") for text in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:  # overrides on both sides of an option
+        options.overrides += rest
     try:
         options.command(options)
     except UserError as error:
@@ -38,6 +44,49 @@ def _add_paint(commands) -> None:
     parser.add_argument("--model", type=Path, required=True, help="output folder of a finished train.py")
     parser.add_argument("--out", type=Path, required=True, help="folder for the painted photos, as PNG")
     parser.set_defaults(command=paint)
+
+
+def _add_evaluate(commands) -> None:
+    text = "judge a trained model on photos, the trivial baselines beside it"
+    parser = commands.add_parser("evaluate", help=text, description=text)
+    parser.add_argument(
+        "model", metavar="MODEL", help="output folder, run id, models:/NAME/VERSION or models:/NAME@ALIAS"
+    )
+    parser.add_argument("overrides", nargs="*", help="other photos or settings: data=folder data.root=PATH")
+    parser.add_argument("--split", choices=("train", "val", "test"), help="part of the photos (test, else val)")
+    parser.add_argument("--out", type=Path, help="folder for the results (evaluation/ in the model's folder)")
+    parser.add_argument("--tracking", metavar="URI", help="MLflow that knows the run or the model (mlflow.db)")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="what it is computed on (cpu)")
+    parser.set_defaults(command=evaluate)
+
+
+def _add_compare(commands) -> None:
+    text = "compare runs: groups that differ in more than the seed, with intervals of confidence"
+    parser = commands.add_parser("compare", help=text, description=text)
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="output folders or run ids")
+    parser.add_argument("--experiment", metavar="NAME", help="all finished runs of an experiment in MLflow")
+    parser.add_argument("--reference", metavar="LABEL", help="group that others are compared with (the first)")
+    parser.add_argument(
+        "--evaluation", metavar="DATA-PART", help="for example cifar10-test (what all have, test first)"
+    )
+    parser.add_argument("--out", type=Path, default=Path("comparison"), help="folder for the results (comparison)")
+    parser.add_argument("--tracking", metavar="URI", help="MLflow that knows the runs (mlflow.db)")
+    parser.set_defaults(command=compare)
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Compares runs: table, Markdown, a page, MLflow."""
+    from colorize.comparison.command import compare
+
+    _check_folder(options.out)
+    compare(options.runs, options.out, options.experiment, options.reference, options.evaluation, options.tracking)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Judges a model: table, files, MLflow."""
+    from colorize.evaluation.command import evaluate
+
+    evaluate(options.model, options.overrides, options.split, options.out, options.tracking, options.device)
 
 
 def show_shapes(options: argparse.Namespace) -> None:

@@ -76,7 +76,8 @@ def _devices(backend: str, device: str) -> list[str]:
     devices = tf.config.list_physical_devices(device.upper())
     if device == "gpu":
         for gpu in devices:
-            tf.config.experimental.set_memory_growth(gpu, True)
+            if not tf.config.experimental.get_memory_growth(gpu):  # a later job of a sweep finds it set, for good
+                tf.config.experimental.set_memory_growth(gpu, True)
     return [tf.config.experimental.get_device_details(d).get("device_name", "CPU") for d in devices]
 
 

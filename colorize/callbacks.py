@@ -1,21 +1,24 @@
 """What happens between steps and between epochs. Order matters: each writes into the epoch's logs for the next."""
 
+import csv
 import time
 from pathlib import Path
 
 import keras
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TextColumn
 
 from colorize.checkpoint import save_weights
 from colorize.data.batches import Loader
+from colorize.data.photos import Photos
 from colorize.errors import UserError
 from colorize.optimizer import averaged_weights
 from colorize.pictures import save, strip
-from colorize.run_folder import BEST, STRIPS
+from colorize.progress import bar
+from colorize.run_folder import BEST, HISTORY, STRIPS
 from colorize.signals import StopSignals
-from colorize.tracking import Tracker
+from colorize.tracking.tracker import Tracker
 
 SECTION = "epoch"
 """Of MLflow's UI, which sorts sections by name: curves and strips come before what is logged under final/."""
@@ -62,24 +65,21 @@ class Speed(keras.callbacks.Callback):
         self.images, self.seconds = self.images + images, self.seconds + seconds
 
 
-class HeldOut(keras.callbacks.Callback):
+class Validation(keras.callbacks.Callback):
     """Evaluates the averaged weights after each epoch, keeps the best of them, and paints a few photos.
 
     Args:
-        rgb: the held-out photos, uint8 (N, H, W, 3).
-        names: of each, different from all others.
+        photos: by which the best weights are chosen.
         folder: the output folder.
-        strips: how many of them are painted.
+        strips: how many of the photos are painted.
         strip_every: epochs between two paintings; the start and the last epoch are always painted.
     """
 
-    def __init__(
-        self, rgb: np.ndarray, names: list[str], folder: Path, tracker: Tracker, strips: int, strip_every: int
-    ):
+    def __init__(self, photos: Photos, folder: Path, tracker: Tracker, strips: int, strip_every: int):
         super().__init__()
-        self.rgb, self.folder, self.tracker, self.strip_every = rgb, folder, tracker, strip_every
-        chosen = np.linspace(0, len(rgb) - 1, min(strips, len(rgb)), dtype=int)
-        self.painted = {names[i]: rgb[i] for i in chosen}
+        self.photos, self.folder, self.tracker, self.strip_every = photos, folder, tracker, strip_every
+        chosen = np.linspace(0, len(photos) - 1, min(strips, len(photos)), dtype=int)
+        self.painted = dict(zip([photos.key(i) for i in chosen], photos.fitted(chosen) if len(chosen) else []))
         self.best, self.best_epoch = float("inf"), 0
 
     def on_train_begin(self, logs=None):
@@ -88,20 +88,29 @@ class HeldOut(keras.callbacks.Callback):
             self._paint(0)
 
     def on_epoch_end(self, epoch, logs):
-        """Adds `held_out_loss` and `held_out_ab_rmse` (Lab units) to the logs."""
+        """Adds `val_loss` and `val_ab_rmse` (Lab units) to the logs."""
         with averaged_weights(self.model):
-            values = self.model.evaluate(self.rgb, batch_size=len(self.rgb), verbose=0, return_dict=True)
+            values = self._evaluate()
             if not np.isfinite(values["ab_rmse"]):
                 raise UserError(
-                    f"training diverged: in epoch {epoch + 1} the held-out ab RMSE is {values['ab_rmse']}. Lower"
+                    f"training diverged: in epoch {epoch + 1} the validation ab RMSE is {values['ab_rmse']}. Lower"
                     f" optimizer.learning_rate or optimizer.clip_norm; the best weights so far stay in {self.folder}"
                 )
-            logs.update({f"held_out_{name}": value for name, value in values.items()})
+            logs.update({f"val_{name}": value for name, value in values.items()})
             if values["ab_rmse"] < self.best:
                 self.best, self.best_epoch = values["ab_rmse"], epoch + 1
                 save_weights(self.model.network, self.folder / BEST)
             if self.painted and ((epoch + 1) % self.strip_every == 0 or epoch + 1 == self.params["epochs"]):
                 self._paint(epoch + 1)
+
+    def _evaluate(self) -> dict[str, float]:
+        """Of all photos together; Keras starts anew with each batch."""
+        loss = squared = 0.0
+        for _, rgb in self.photos.batches():
+            values = self.model.test_on_batch(rgb, return_dict=True)
+            loss += len(rgb) * float(values["loss"])
+            squared += len(rgb) * float(values["ab_rmse"]) ** 2
+        return {"ab_rmse": (squared / len(self.photos)) ** 0.5, "loss": loss / len(self.photos)}
 
     def _paint(self, epoch: int) -> None:
         rgb = np.stack(list(self.painted.values()))
@@ -112,17 +121,22 @@ class HeldOut(keras.callbacks.Callback):
 
 
 class Curves(keras.callbacks.Callback):
-    """Sends the logs of each epoch and the learning rate to the tracker."""
+    """Sends the logs of each epoch and the learning rate to the tracker, and writes them into `history.csv`."""
 
-    def __init__(self, tracker: Tracker):
+    def __init__(self, tracker: Tracker, folder: Path):
         super().__init__()
-        self.tracker = tracker
+        self.tracker, self.path = tracker, folder / HISTORY
 
     def on_epoch_end(self, epoch, logs):
         """Logs at step = epochs done."""
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         values = {**logs, "learning_rate": rate}
         self.tracker.metrics({f"{SECTION}/{name}": value for name, value in values.items()}, step=epoch + 1)
+        with open(self.path, "a", newline="") as file:
+            writer = csv.DictWriter(file, ["epoch", *values])
+            if file.tell() == 0:
+                writer.writeheader()
+            writer.writerow({"epoch": epoch + 1, **values})
 
 
 class Screen(keras.callbacks.Callback):
@@ -130,8 +144,7 @@ class Screen(keras.callbacks.Callback):
 
     def __init__(self, console: Console):
         super().__init__()
-        columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-        self.progress = Progress(*columns, TextColumn("{task.fields[metrics]}"), console=console, transient=True)
+        self.progress = bar(console, TextColumn("{task.fields[metrics]}"))
         self.best, self._read = float("inf"), 0.0
 
     def on_train_begin(self, logs=None):
@@ -154,12 +167,12 @@ class Screen(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs):
         """Prints the epoch's line."""
-        held_out = logs["held_out_ab_rmse"]
-        star = "*" if held_out < self.best else " "
-        self.best = min(self.best, held_out)
+        val = logs["val_ab_rmse"]
+        star = "*" if val < self.best else " "
+        self.best = min(self.best, val)
         self.progress.console.print(
             f"epoch {epoch + 1:>3}/{self.params['epochs']}  loss {logs['loss']:5.2f}  ab RMSE {logs['ab_rmse']:5.2f}"
-            f"  held out {held_out:5.2f}{star} {logs['images_per_second']:4.0f} img/s"
+            f"  val {val:5.2f}{star} {logs['images_per_second']:4.0f} img/s"
             f"  wait {logs['input_wait_share']:.0%}",
             highlight=False,
         )

@@ -17,6 +17,13 @@ SRGB_LINEAR_SLOPE = 12.92
 SRGB_OFFSET = 0.055
 SRGB_GAMMA = 2.4
 
+_ENCODED = np.arange(256) / 255
+LINEAR_OF_UINT8 = np.where(
+    _ENCODED > SRGB_LINEAR_BELOW,
+    ((_ENCODED + SRGB_OFFSET) / (1 + SRGB_OFFSET)) ** SRGB_GAMMA,
+    _ENCODED / SRGB_LINEAR_SLOPE,
+).astype("float32")  # of each value: a look into a table is faster than a power
+
 LAB_LINEAR_BELOW = 0.008856  # share of white under which the cube root becomes a straight line
 LAB_LINEAR_SLOPE = 7.787
 LAB_OFFSET = 16.0 / 116.0
@@ -34,8 +41,8 @@ def rgb_to_lab(rgb):
         float32 of the same shape: L in 0..100, a and b in Lab units (within -110..110 for any sRGB colour).
     """
     is_uint8 = "int" in str(rgb.dtype)
-    rgb = ops.cast(rgb, "float32")
-    xyz = _apply(RGB_TO_XYZ / WHITE_D65[:, None], _decode(rgb / 255.0 if is_uint8 else rgb))
+    linear = ops.take(LINEAR_OF_UINT8, ops.cast(rgb, "int32")) if is_uint8 else _decode(ops.cast(rgb, "float32"))
+    xyz = _apply(RGB_TO_XYZ / WHITE_D65[:, None], linear)
     x, y, z = ops.unstack(_lab_curve(xyz), 3, axis=-1)
     return ops.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], axis=-1)
 
@@ -58,6 +65,16 @@ def lab_to_rgb(lab):
 def to_uint8(rgb_float):
     """Rounds RGB in 0..1 to uint8 in 0..255."""
     return ops.cast(ops.round(rgb_float * 255.0), "uint8")
+
+
+def paint(lightness, ab):
+    """Lightness (..., 1) and ab (..., 2) in Lab units -> uint8 RGB (..., 3), clipped to the gamut."""
+    return to_uint8(lab_to_rgb(ops.concatenate([ops.cast(lightness, "float32"), ops.cast(ab, "float32")], axis=-1)))
+
+
+def colorize_lightness(rgb: np.ndarray, ab) -> np.ndarray:
+    """The lightness of a photo, uint8 (..., 3), under other colours, (..., 2) in Lab units; uint8 (..., 3)."""
+    return ops.convert_to_numpy(paint(rgb_to_lab(rgb)[..., :1], ab))
 
 
 def _apply(matrix, pixels):

@@ -7,6 +7,7 @@ composed here first, with every override forced (`++`), and judged by the schema
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import sys
 from pathlib import Path
@@ -28,6 +29,8 @@ from colorize.refusal import Problem, Refusal, nearest, unknown_key
 CONFIGS = PROJECT / "configs"
 OPTIONAL = ("experiment", "debug")
 """Groups of which a run may have none."""
+JOBS_CHECKED = 200
+"""Jobs of a sweep that are all checked before the first one starts; of more, each value once."""
 FLAGS_OF_HYDRA = ("help", "hydra_help", "info", "shell_completion", "config_dir", "config_path")
 
 
@@ -44,8 +47,9 @@ def check_command_line(arguments: list[str]) -> list[str]:
         return arguments  # Hydra's to answer; the job checks its configuration again before it starts
     try:
         jobs = _jobs(known.overrides) if known.multirun else [known.overrides]
-        for overrides in jobs:
-            composed(overrides, known.config_name or "train")
+        backends = {composed(overrides, known.config_name or "train").backend for overrides in jobs}
+        if len(backends) > 1:
+            raise UserError(f"backend: a sweep has one, expected {sorted(backends)[0]} alone; start one for each")
     except UserError as error:
         fail(error)
     plain = {o.input_line: o.input_line.lstrip("+") for o in _parse(known.overrides) if not _is_hydras(o)}
@@ -58,9 +62,11 @@ def fail(error: UserError) -> None:
     sys.exit(error.exit_status)
 
 
-def composed(overrides: list[str], name: str = "train") -> Config:
+def composed(overrides: list[str], name: str = "train", combinations: bool = True) -> Config:
     """The configuration of `configs/<name>.yaml` under some overrides.
 
+    Args:
+        combinations: whether values must go together too, as training needs.
     Raises:
         UserError: an override cannot be read, or the configuration cannot be run.
     """
@@ -70,11 +76,39 @@ def composed(overrides: list[str], name: str = "train") -> Config:
         _check_option(override)
     hydras = [override for override in parsed if _is_hydras(override)]
     if hydras:
-        without = [text for text, override in zip(forced, parsed) if override not in hydras]
-        _check_hydras(hydras, _compose(name, without).hydra)
+        chosen = [text for text, o in zip(forced, parsed) if o not in hydras or o.key_or_group.startswith("hydra/")]
+        _check_hydras(hydras, _compose(name, chosen).hydra)
     config = _compose(name, forced)
     choices = OmegaConf.to_container(config.hydra.runtime.choices)
-    return to_config(config, lambda key: locate(key, parsed, choices, name))
+    return to_config(config, lambda key: locate(key, parsed, choices, name), combinations)
+
+
+def data_and_evaluation(config: Config, overrides: list[str]) -> Config:
+    """A stored configuration with other photos, or another evaluation.
+
+    Args:
+        config: of a trained model.
+        overrides: of `data` and `evaluation`: options of the groups, which replace the section, and values.
+    Raises:
+        UserError: an override is of something else, or wrong.
+    """
+    parsed = _parse(overrides)
+    for override in parsed:
+        if override.key_or_group.partition(".")[0] not in ("data", "evaluation"):
+            raise UserError(
+                f"{override.input_line!r}: only data and evaluation can be changed here, as in data=folder"
+                " data.root=PATH evaluation.perceptual=true; all else is the model's own"
+            )
+    values = config.model_dump()
+    chosen = [override.input_line for override in parsed if override.key_or_group in groups()]
+    if chosen:
+        fresh = composed(chosen, combinations=False).model_dump()
+        values |= {line.lstrip("+").partition("=")[0]: fresh[line.lstrip("+").partition("=")[0]] for line in chosen}
+    changed = OmegaConf.create(values)
+    for override in parsed:
+        if override.key_or_group not in groups():
+            OmegaConf.update(changed, override.key_or_group, override.value(), force_add=True)
+    return to_config(changed, lambda key: locate(key, parsed, {}), combinations=False)
 
 
 def _compose(name: str, overrides: list[str]) -> DictConfig:
@@ -86,14 +120,14 @@ def _compose(name: str, overrides: list[str]) -> DictConfig:
         raise UserError(f"the configuration cannot be composed: {error}") from None
 
 
-def to_config(config: DictConfig, locate=None) -> Config:
+def to_config(config: DictConfig, locate=None, combinations: bool = True) -> Config:
     """Validates what Hydra composed, its own section left out."""
     without_hydra = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
     try:
         values = OmegaConf.to_container(without_hydra, resolve=True)
     except OmegaConfBaseException as error:
         raise UserError(f"the configuration cannot be resolved: {error}") from None
-    return validate(values, locate)
+    return validate(values, locate, combinations)
 
 
 def _parse(overrides: list[str]) -> list[Override]:
@@ -115,17 +149,26 @@ def _unreadable(text: str, reason: str) -> UserError:
 
 
 def _jobs(overrides: list[str]) -> list[list[str]]:
+    """The overrides of each job; of a search, or of very many jobs, enough of them to see each value once."""
+    parsed = _parse(overrides)
+    is_search = any(override.key_or_group == "hydra/sweeper" for override in parsed)
     choices = []
-    for override in _parse(overrides):
+    for override in parsed:
         if override.is_sweep_override():
             key = override.get_key_element()
-            choices.append([f"{key}={value}" for value in _values(override)])
+            choices.append([f"{key}={value}" for value in _values(override, is_search)])
         else:
             choices.append([override.input_line])
-    return [list(job) for job in itertools.product(*choices)]
+    if not is_search and math.prod(map(len, choices)) <= JOBS_CHECKED:
+        return [list(job) for job in itertools.product(*choices)]
+    first = [values[0] for values in choices]
+    return [[*first[:i], value, *first[i + 1 :]] for i, values in enumerate(choices) for value in values]
 
 
-def _values(override: Override) -> list[str]:
+def _values(override: Override, is_search: bool) -> list[str]:
+    if is_search and override.is_interval_sweep():  # of what a search may choose, both ends
+        interval = override.value()
+        return [str(interval.start), str(interval.end)]
     try:
         return list(override.sweep_string_iterator())
     except HydraException as error:

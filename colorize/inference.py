@@ -4,9 +4,8 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
-from colorize.color import rgb_to_lab
+from colorize.color import paint, rgb_to_lab
 from colorize.data.images import resize
-from colorize.metrics import paint
 from colorize.models.colorizer import Colorizer
 
 PIXELS_AT_ONCE = 2**20
@@ -25,13 +24,38 @@ def paint_photo(colorizer: Colorizer, image: Image.Image) -> Image.Image:
     Returns:
         RGB of the same size.
     """
-    _, rows, columns, _ = colorizer.network.input.shape
-    small = np.asarray(resize(image, rows, columns))[None]
-    ab = ops.convert_to_numpy(colorizer(small, training=False))[0]
+    ab = _squeezed_ab(colorizer, [image])[0]
     rgb = np.asarray(image)
     band = max(1, PIXELS_AT_ONCE // image.width)
     bands = [_paint_band(rgb[top : top + band], ab, (top, image.height)) for top in range(0, image.height, band)]
     return Image.fromarray(np.concatenate(bands))
+
+
+def predict_ab(colorizer: Colorizer, rgb: np.ndarray) -> np.ndarray:
+    """Predicts ab as `paint_photo` does, for photos of one size that need not be the model's.
+
+    Args:
+        rgb: uint8 (B, H, W, 3); its colours are not looked at.
+    Returns:
+        float32 (B, H, W, 2), Lab units.
+    """
+    if rgb.shape[1:3] == colorizer.network.input.shape[1:3]:
+        return ops.convert_to_numpy(colorizer.predict_on_batch(rgb))
+    small = _squeezed_ab(colorizer, [Image.fromarray(photo) for photo in rgb])
+    return np.stack([_upsampled(ab, (rgb.shape[2], rgb.shape[1])) for ab in small])
+
+
+def _squeezed_ab(colorizer: Colorizer, images: list[Image.Image]) -> np.ndarray:
+    """ab at the model's size, (B, h, w, 2), of photos squeezed to it."""
+    _, rows, columns, _ = colorizer.network.input.shape
+    small = np.stack([np.asarray(resize(image, rows, columns)) for image in images])
+    return ops.convert_to_numpy(colorizer.predict_on_batch(small))
+
+
+def _upsampled(ab: np.ndarray, size: tuple[int, int], box=None) -> np.ndarray:
+    """ab (a box of it) brought to `size` (width, height), bilinearly."""
+    channels = [Image.fromarray(np.ascontiguousarray(ab[..., c])) for c in (0, 1)]
+    return np.stack([np.asarray(c.resize(size, Image.Resampling.BILINEAR, box=box)) for c in channels], axis=-1)
 
 
 def _paint_band(rgb: np.ndarray, ab: np.ndarray, place: tuple[int, int]) -> np.ndarray:
@@ -39,10 +63,5 @@ def _paint_band(rgb: np.ndarray, ab: np.ndarray, place: tuple[int, int]) -> np.n
     top, height = place
     scale = ab.shape[0] / height
     box = (0, top * scale, ab.shape[1], (top + rgb.shape[0]) * scale)
-    size = rgb.shape[1], rgb.shape[0]
-    channels = [
-        Image.fromarray(np.ascontiguousarray(ab[..., c])).resize(size, Image.Resampling.BILINEAR, box=box)
-        for c in (0, 1)
-    ]
-    upsampled = np.stack([np.asarray(channel) for channel in channels], axis=-1)
+    upsampled = _upsampled(ab, (rgb.shape[1], rgb.shape[0]), box)
     return ops.convert_to_numpy(paint(rgb_to_lab(rgb)[..., :1], upsampled))

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from colorize.metrics import colorize_lightness
+from colorize.color import colorize_lightness
 
 GAP = 4
 """White pixels between two pictures."""

@@ -1,26 +1,27 @@
 """What a run comes to: `result.json` and the table beside the trivial baselines."""
 
 import json
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.table import Table
 
+from colorize.evaluation.report import finite
+from colorize.metrics.baselines import NAMES
+from colorize.metrics.pooled import METRICS, shown
 from colorize.run_folder import RESULT
 
-COLUMNS = {"ab_rmse": "ab RMSE", "ab_mae": "ab MAE", "psnr_pooled": "PSNR pooled", "colorfulness": "colorfulness"}
-NAMES = {"grey": "grey (ab = 0)", "mean_ab": "mean ab", "ab_given_lightness": "E\\[ab given L]"}
+COLUMNS = ("ab_rmse", "ab_mae", "psnr_pooled", "auc", "colorfulness")
 
 
 @dataclass(frozen=True)
 class Result:
-    """Figures of one run. Metrics are of the best checkpoint on the held-out photos; see `metrics.Totals.metrics`.
+    """Figures of one run. Metrics are of the best checkpoint on the val photos; see `metrics.pooled`.
 
     Attributes:
-        metrics: ab_rmse and ab_mae in Lab units, psnr_pooled in dB, colorfulness.
-        baselines: the same four of grey, mean_ab and ab_given_lightness.
-        colorfulness_truth: of the held-out photos themselves.
+        metrics: all of `metrics.pooled.METRICS`, by name.
+        baselines: the same of grey, mean_ab and ab_given_lightness.
+        truth: colorfulness of the val photos themselves.
         best_epoch: the epoch whose weights were kept.
         epochs: epochs that were trained, the last perhaps in part.
         images_per_second: in training, compilation included, evaluation and painting not.
@@ -32,7 +33,7 @@ class Result:
 
     metrics: dict[str, float]
     baselines: dict[str, dict[str, float]]
-    colorfulness_truth: float
+    truth: dict[str, float]
     best_epoch: int
     epochs: int
     images_per_second: float
@@ -50,7 +51,7 @@ class Result:
     def save(self, folder: Path) -> Path:
         """Writes `result.json`; what is not finite becomes null, since JSON has no infinity."""
         path = folder / RESULT
-        path.write_text(json.dumps(_finite(asdict(self)), indent=2, allow_nan=False) + "\n")
+        path.write_text(json.dumps(finite(asdict(self)), indent=2, allow_nan=False) + "\n")
         return path
 
     def gain(self) -> float:
@@ -59,23 +60,13 @@ class Result:
 
     def table(self) -> Table:
         """Ours beside the baselines and the truth."""
-        title = f"{self.photos['held_out']} held-out photos, best checkpoint (epoch {self.best_epoch})"
-        table = Table("", *COLUMNS.values(), title=title)
+        title = f"{self.photos['val']:,} photos of val, best checkpoint (epoch {self.best_epoch})"
+        table = Table("", *[METRICS[name].title for name in COLUMNS], title=title)
         for column in table.columns[1:]:
             column.justify = "right"
         for name, baseline in self.baselines.items():
-            table.add_row(NAMES[name], *_cells(baseline))
+            table.add_row(NAMES[name].replace("[", "\\["), *[shown(column, baseline[column]) for column in COLUMNS])
         table.add_section()
-        table.add_row("ours", *_cells(self.metrics), style="bold")
-        table.add_row("truth", "0", "0", "", f"{self.colorfulness_truth:.2f}")
+        table.add_row("ours", *[shown(name, self.metrics[name]) for name in COLUMNS], style="bold")
+        table.add_row("truth", *[shown(name, self.truth.get(name)) for name in COLUMNS])
         return table
-
-
-def _cells(metrics: dict[str, float]) -> list[str]:
-    return [f"{metrics[name]:.3f}" if name != "colorfulness" else f"{metrics[name]:.2f}" for name in COLUMNS]
-
-
-def _finite(values):
-    if isinstance(values, dict):
-        return {key: _finite(value) for key, value in values.items()}
-    return None if isinstance(values, float) and not math.isfinite(values) else values

@@ -12,6 +12,14 @@ RESULT = "result.json"
 STRIPS = "strips"
 SHAPES = "shapes.txt"
 DEPENDENCY_MAP = "dependency_map.png"
+PHOTOS = "photos.csv"
+HISTORY = "history.csv"
+EVALUATION = "evaluation"
+
+
+def evaluation_folder(folder: Path, data: str, part: str) -> Path:
+    """Where an evaluation on a part of a data set is kept."""
+    return folder / EVALUATION / f"{data}-{part}"
 
 
 def save_config(config: Config, folder: Path) -> None:

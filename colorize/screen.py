@@ -8,7 +8,7 @@ from rich.console import Console
 from colorize.config import Config, NoTracking
 from colorize.result import Result
 from colorize.run_folder import BEST, DEPENDENCY_MAP, RESULT, SHAPES, STRIPS
-from colorize.tracking import ui_command
+from colorize.tracking.place import ui_command
 
 
 def print_result(result: Result, config: Config, folder: Path) -> None:

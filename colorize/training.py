@@ -5,24 +5,25 @@ from dataclasses import asdict
 from pathlib import Path
 
 import keras
-import numpy as np
 from rich.console import Console
 
+from colorize import run_folder
 from colorize.backend import Device, feed, peak_memory_bytes, versions
-from colorize.callbacks import Curves, HeldOut, Screen, Speed, StopOnSignal
+from colorize.callbacks import Curves, Screen, Speed, StopOnSignal, Validation
 from colorize.checkpoint import load_weights, save_weights
 from colorize.config import Config
 from colorize.data.batches import Batches, Loader
-from colorize.data.sources import Dataset
-from colorize.metrics import Baselines, evaluate
+from colorize.data.photos import Dataset
+from colorize.evaluation.judge import Subject, judge
+from colorize.evaluation.report import OURS, Evaluation
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.optimizer import build_optimizer
 from colorize.record import flat, git_state
 from colorize.report import write_shapes
 from colorize.result import Result
-from colorize.run_folder import BEST, CONFIG, DEPENDENCY_MAP, LAST, SHAPES, save_config
+from colorize.run_folder import BEST, CONFIG, LAST
 from colorize.signals import Stopped, StopSignals
-from colorize.tracking import Tracker
+from colorize.tracking.tracker import Tracker
 
 
 def run(
@@ -75,38 +76,41 @@ class _Run:
         self.config, self.dataset, self.device = config, dataset, device
         self.folder, self.tracker, self.signals = folder, tracker, signals
         self.console = Console()
+        keras.utils.clear_session()  # of an earlier job of the same process
         keras.utils.set_random_seed(config.seed)
-        size = config.data.height, config.data.width
-        self.train_rgb, self.held_out_rgb = dataset.train.fitted(*size), dataset.held_out.fitted(*size)
-        self.batches = Batches(dataset.train, *size, config.data.batch_size, config.data.augmentation, config.seed)
+        data, trainer = config.data, config.trainer
+        size = data.height, data.width
+        self.batches = Batches(dataset.train, *size, data.batch_size, data.augmentation, config.seed)
         self.network = build_network(config)
         self.colorizer = Colorizer(self.network, config.head)
-        trainer, steps = config.trainer, self.batches.steps_per_epoch
+        steps = self.batches.steps_per_epoch
         self.colorizer.compile(optimizer=build_optimizer(config.optimizer, trainer.epochs, steps))
         self.loader = Loader(self.batches, steps * trainer.epochs, trainer.loader_threads, trainer.batches_ahead)
-        names = [photo.key for photo in dataset.held_out.photos]
         self.speed = Speed(self.loader)
-        self.held_out = HeldOut(self.held_out_rgb, names, folder, tracker, trainer.strips, trainer.strip_every)
+        self.validation = Validation(dataset.val, folder, tracker, trainer.strips, trainer.strip_every)
 
     def log_start(self, overrides: list[str]) -> None:
         """Everything that is known before the first step: on the screen, in the folder, in the tracker."""
         config, dataset, tracker = self.config, self.dataset, self.tracker
-        save_config(config, self.folder)
+        run_folder.save_config(config, self.folder)
         tracker.parameters(flat(config.model_dump()))
-        tracker.parameters({"model.parameters": self.network.model.count_params(), "data.digest": self.digest})
+        tracker.parameters({"model.parameters": self.network.model.count_params(), "data.digest": dataset.digest})
         tracker.tags({**git_state(), **flat({"device": asdict(self.device), "version": versions()})})
         tracker.tags({"overrides": " ".join(overrides) or "none"})
         tracker.file(self.folder / CONFIG)
-        for part, photos, rgb in (
-            ("train", dataset.train, self.train_rgb),
-            ("held_out", dataset.held_out, self.held_out_rgb),
-        ):
+        for part in ("train", "val"):
+            photos = dataset.part(part)
             tracker.parameters({f"data.photos_{part}": len(photos)})
-            tracker.dataset(rgb, dataset.name, str(dataset.source), photos.digest, part)
+            shape = len(photos), config.data.height, config.data.width, 3
+            tracker.dataset(shape, dataset.name, dataset.source, photos.digest, part)
+        if (self.folder / run_folder.PHOTOS).exists():
+            tracker.file(self.folder / run_folder.PHOTOS)
         self._log_shapes()
+        for line in dataset.manifest.summary():
+            self.console.print(line, highlight=False, markup=False)
         self.console.print(
-            f"{len(dataset.train)} photos to train on, {len(dataset.held_out)} held out ({dataset.name}, digest"
-            f" {self.digest}); {config.encoder.name} + {config.fusion.name},"
+            f"{len(dataset.train):,} photos to train on, {len(dataset.val):,} for validation ({dataset.name}, digest"
+            f" {dataset.digest}); {config.encoder.name} + {config.fusion.name},"
             f" {self.network.model.count_params():,} parameters; {config.backend} on {self.device.name}",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
@@ -114,18 +118,13 @@ class _Run:
     def _log_shapes(self) -> None:
         rows = [asdict(row) for row in write_shapes(self.network, self.batches.batch(0), self.folder)]
         self.tracker.table({name: [row[name] for row in rows] for name in rows[0]}, "shapes/shapes.json")
-        for name in (SHAPES, DEPENDENCY_MAP):
+        for name in (run_folder.SHAPES, run_folder.DEPENDENCY_MAP):
             self.tracker.file(self.folder / name, "shapes")
-
-    @property
-    def digest(self) -> str:
-        """Of the photos of both parts."""
-        return f"{self.dataset.train.digest}-{self.dataset.held_out.digest}"
 
     def fit(self) -> None:
         """Trains to the end or to the first signal, and keeps the last weights either way."""
         screen = Screen(self.console)
-        callbacks = [StopOnSignal(self.signals), self.speed, self.held_out, Curves(self.tracker), screen]
+        callbacks = [StopOnSignal(self.signals), self.speed, self.validation, Curves(self.tracker, self.folder), screen]
         self.signals.deferred = True
         try:
             self.colorizer.fit(
@@ -144,36 +143,40 @@ class _Run:
     def finish(self, started: float) -> Result:
         """Evaluates the best checkpoint beside the baselines and writes the result."""
         load_weights(self.network.model, self.folder / BEST)
-        metrics, truth = evaluate(self.colorizer.predict_on_batch, self.held_out_rgb)
+        chosen_by = f"The checkpoint is the best of {self.config.trainer.epochs} epochs by these same photos."
+        subject = Subject(self.colorizer.predict_on_batch, str(self.folder), self.network.model, chosen_by)
+        place = run_folder.evaluation_folder(self.folder, self.config.data.name, "val")
+        evaluation = judge(subject, self.config, self.dataset, "val", place)
         self.tracker.flush()  # so that the share below leaves out no more than the few calls after it
         seconds = time.perf_counter() - started
         result = Result(
-            metrics=metrics,
-            baselines=Baselines(self.train_rgb).evaluate(self.held_out_rgb),
-            colorfulness_truth=truth,
-            best_epoch=self.held_out.best_epoch,
+            metrics=evaluation.metrics[OURS],
+            baselines=evaluation.baselines,
+            truth=evaluation.truth,
+            best_epoch=self.validation.best_epoch,
             epochs=len(self.colorizer.history.epoch),
             images_per_second=self.speed.images / self.speed.seconds,
             seconds=seconds,
             input_wait_share=self.loader.waited / self.speed.seconds,
             tracking_share=self.tracker.seconds / seconds,
             parameters=self.network.model.count_params(),
-            photos={"train": len(self.dataset.train), "held_out": len(self.dataset.held_out)},
-            data_digest=self.digest,
+            photos={"train": len(self.dataset.train), "val": len(self.dataset.val)},
+            data_digest=self.dataset.digest,
             device=asdict(self.device),
             peak_memory_bytes=peak_memory_bytes(self.device),
             versions=versions(),
             mlflow_run_id=self.tracker.run_id,
         )
-        self._log_end(result)
+        self._log_end(result, evaluation, place)
         return result
 
-    def _log_end(self, result: Result) -> None:
-        final = {**result.metrics, "colorfulness_truth": result.colorfulness_truth, "seconds": result.seconds}
+    def _log_end(self, result: Result, evaluation: Evaluation, place: Path) -> None:
+        final = {**evaluation.flat_metrics(), "seconds": result.seconds}
         if result.peak_memory_bytes:
             final["peak_memory_bytes"] = result.peak_memory_bytes
-        values = {f"final/{name}": value for name, value in {**final, **flat({"baseline": result.baselines})}.items()}
-        self.tracker.metrics({name: value for name, value in values.items() if np.isfinite(value)})
-        self.tracker.file(result.save(self.folder))
+        self.tracker.metrics({f"final/{name}": value for name, value in final.items()})
+        for path in (result.save(self.folder), self.folder / run_folder.HISTORY):
+            self.tracker.file(path)
+        self.tracker.folder(place, f"evaluation/{place.name}")
         for name in (CONFIG, BEST):
             self.tracker.file(self.folder / name, "model")

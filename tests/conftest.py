@@ -1,12 +1,17 @@
 """What all tests share: a backend without its noise, small configurations, photos made here."""
 
+import atexit
 import os
+import shutil
+import tempfile
 import warnings
 
 from colorize import backend
 
 BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="colorize-tests-")  # also of the processes that tests start
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 with warnings.catch_warnings():  # a warning while a dependency is imported is no fault of ours
     warnings.simplefilter("ignore")
     backend.start(BACKEND, "cpu")
@@ -17,6 +22,7 @@ import pytest  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from colorize.command_line import composed  # noqa: E402
+from colorize.data.photos import Photos  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +41,18 @@ def config_of():
 def noise():
     """Random uint8 pictures, (N, H, W, 3)."""
     return lambda *shape: np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype("uint8")
+
+
+@pytest.fixture
+def photos_of():
+    """Photos out of uint8 (N, H, W, 3), at that size, or at another that evaluation asks for."""
+
+    def make(stored: np.ndarray, size: tuple[int, int] | None = None) -> Photos:
+        names = tuple(f"{i}.png" for i in range(len(stored)))
+        hashes = tuple(f"{i:064x}" for i in range(len(stored)))
+        return Photos(stored, np.arange(len(stored)), names, hashes, size or stored.shape[1:3])
+
+    return make
 
 
 @pytest.fixture

@@ -1,18 +1,16 @@
 """Reading, splitting, ordering and augmenting photos."""
 
-import io
 import itertools
 import shutil
-import warnings
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
 
 from colorize.command_line import composed
 from colorize.data.batches import MIXING, Batches, Loader, augment, exposure_table, mix
-from colorize.data.images import read_photo
-from colorize.data.sources import SAMPLE, centred_box, read_dataset
+from colorize.data.images import centred_box
+from colorize.data.sources import SAMPLE, read_dataset
 from colorize.errors import UserError
 
 DATA = composed([]).data
@@ -22,6 +20,10 @@ def data(**changes):
     return DATA.model_copy(update=changes)
 
 
+# The photos of `photo_folder` are 24 x 40, kept as they are.
+SMALL = {"height": 12, "width": 20, "stored_scale": 2.0}
+
+
 def batches(photos, seed=1, batch_size=5, **augmentation):
     changed = DATA.augmentation.model_copy(update=augmentation)
     return Batches(photos, 16, 32, batch_size, changed, seed)
@@ -29,7 +31,7 @@ def batches(photos, seed=1, batch_size=5, **augmentation):
 
 @pytest.fixture
 def photos(photo_folder):
-    return read_dataset(data(root=str(photo_folder), held_out=0.3)).train
+    return read_dataset(data(root=str(photo_folder), val=0.3, **SMALL)).train
 
 
 def test_the_sample_has_its_attribution_and_is_split_by_about_a_fifth():
@@ -37,23 +39,23 @@ def test_the_sample_has_its_attribution_and_is_split_by_about_a_fifth():
     files = {line.split(",")[0] for line in listed}
     assert files == {f"photos/{path.name}" for path in (SAMPLE / "photos").iterdir()}
     sample = read_dataset(data())
-    assert len(sample.train) + len(sample.held_out) == len(files) == 292
-    assert 0.15 < len(sample.held_out) / 292 < 0.25
+    assert len(sample.train) + len(sample.val) == len(files) == 292
+    assert 0.15 < len(sample.val) / 292 < 0.25
 
 
 def test_the_split_depends_on_content_and_on_nothing_else(photo_folder, tmp_path):
-    before = read_dataset(data(root=str(photo_folder), held_out=0.3))
+    before = read_dataset(data(root=str(photo_folder), val=0.3))
     other = tmp_path / "elsewhere" / "deeper"
     other.mkdir(parents=True)
     for i, path in enumerate(sorted(photo_folder.iterdir(), reverse=True)):
         shutil.copy(path, other / f"renamed_{i}.png")
     shutil.copy(other / "renamed_0.png", other / "the_same_twice.png")
-    after = read_dataset(data(root=str(other.parent), held_out=0.3))
-    for part in ("train", "held_out"):
+    after = read_dataset(data(root=str(other.parent), val=0.3))
+    for part in ("train", "val"):
         old, new = getattr(before, part), getattr(after, part)
-        assert [p.sha256 for p in old.photos] == [p.sha256 for p in new.photos]
+        assert old.hashes == new.hashes
         assert old.digest == new.digest
-    assert not {p.sha256 for p in after.train.photos} & {p.sha256 for p in after.held_out.photos}
+    assert not set(after.train.hashes) & set(after.val.hashes)
 
 
 def test_a_missing_and_an_empty_folder_get_a_sentence(tmp_path):
@@ -61,6 +63,33 @@ def test_a_missing_and_an_empty_folder_get_a_sentence(tmp_path):
         read_dataset(data(root=str(tmp_path / "nowhere")))
     with pytest.raises(UserError, match="no photo in"):
         read_dataset(data(root=str(tmp_path)))
+
+
+def test_photos_are_seen_at_the_size_of_evaluation_whatever_they_are_stored_at(photos, photos_of, noise):
+    assert photos.stored.shape[1:3] == (24, 40) and photos.fitted().shape == (len(photos), 12, 20, 3)
+    stored = noise(5, 12, 20)
+    same = photos_of(stored)
+    np.testing.assert_array_equal(same.fitted(), stored)
+    np.testing.assert_array_equal(same.fitted([3, 1]), stored[[3, 1]])
+    flat = photos_of(np.full((2, 24, 40, 3), 77, "uint8"), size=(12, 20))
+    assert (flat.fitted() == 77).all()
+
+
+def test_batches_of_evaluation_hold_every_photo_once_and_in_order(photos_of, noise):
+    photos = photos_of(noise(7, 6, 10))
+    parts = list(photos.batches(3))
+    assert [len(rgb) for _, rgb in parts] == [3, 3, 1]
+    np.testing.assert_array_equal(np.concatenate([rgb for _, rgb in parts]), photos.fitted())
+    assert [(part.start, part.stop) for part, _ in parts] == [(0, 3), (3, 6), (6, 7)]
+
+
+def test_subsets_and_unions_keep_names_and_pixels_together(photos_of, noise):
+    photos = photos_of(noise(6, 4, 6))
+    odd = photos.subset(np.arange(6) % 2 == 1)
+    both = odd.together_with(photos.subset([0]))
+    assert both.names == ("1.png", "3.png", "5.png", "0.png")
+    np.testing.assert_array_equal(both.fitted(), photos.fitted([1, 3, 5, 0]))
+    assert both.hashes == tuple(photos.hashes[i] for i in (1, 3, 5, 0)) and both.digest != photos.digest
 
 
 def test_a_batch_is_a_pure_function_of_seed_and_step(photos):
@@ -87,13 +116,9 @@ def test_the_same_photo_is_augmented_differently_each_time(photos):
 
 
 def test_without_augmentation_a_sample_is_what_evaluation_sees(photos):
-    sampler = batches(photos, crop=1.0, flip=0.0, exposure=0.0, mix=0.0)
-    plain = photos.fitted(16, 32)
-    # The photos are 24 x 40: the largest crop of 1 : 2 slides up and down, and only its size is fixed.
-    tall = batches(photos, crop=1.0, flip=0.0, exposure=0.0, mix=0.0)
-    tall.shape = (24, 40)
-    np.testing.assert_array_equal(tall.batch(0), photos.fitted(24, 40)[tall.indices(0)])
-    assert sampler.batch(0).shape == plain[:5].shape
+    plain = batches(photos, crop=1.0, flip=0.0, exposure=0.0, mix=0.0)
+    plain.shape = photos.size
+    np.testing.assert_array_equal(plain.batch(0), photos.fitted(plain.indices(0)))
 
 
 def test_crops_stay_inside_the_photo_and_reach_its_edges():
@@ -180,78 +205,3 @@ def test_the_centred_box_has_the_shape_and_fits():
     assert centred_box((256, 128), 64, 128) == (0, 0, 256, 128)
     assert centred_box((100, 100), 64, 128) == (0, 25, 100, 75)
     assert centred_box((300, 100), 64, 128) == (50, 0, 250, 100)
-
-
-def save(path, image, **options):
-    image.save(path, **options)
-    return path
-
-
-PICTURE = np.random.default_rng(1).integers(0, 256, (6, 9, 3)).astype("uint8")
-
-
-def test_reading_keeps_rgb_as_it_is(tmp_path):
-    path = save(tmp_path / "a.png", Image.fromarray(PICTURE))
-    np.testing.assert_array_equal(np.asarray(read_photo(path)), PICTURE)
-
-
-def test_exif_turns_the_photo_upright(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was held so that the picture must turn by 90 degrees clockwise
-    path = save(tmp_path / "a.png", Image.fromarray(PICTURE), exif=exif)
-    np.testing.assert_array_equal(np.asarray(read_photo(path)), np.rot90(PICTURE, k=-1))
-
-
-def test_alpha_is_laid_on_white(tmp_path):
-    rgba = np.dstack([np.full((2, 3, 3), 100, "uint8"), np.array([[0, 255, 128]] * 2, "uint8")])
-    seen = np.asarray(read_photo(save(tmp_path / "a.png", Image.fromarray(rgba))))
-    np.testing.assert_array_equal(seen[0, :, 0], [255, 100, 177])
-
-
-def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
-    deep = np.array([[0, 257 * 100, 65535]], "uint16")
-    seen = np.asarray(read_photo(save(tmp_path / "a.png", Image.fromarray(deep))))
-    np.testing.assert_array_equal(seen[0, :, 0], [0, 100, 255])
-
-
-def test_a_profile_is_honoured_and_a_broken_one_ignored(tmp_path):
-    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    same = save(tmp_path / "a.png", Image.fromarray(PICTURE), icc_profile=lab)
-    assert np.abs(np.asarray(read_photo(same)).astype(int) - PICTURE).max() <= 1
-    broken = save(tmp_path / "b.png", Image.fromarray(PICTURE), icc_profile=b"nonsense")
-    np.testing.assert_array_equal(np.asarray(read_photo(broken)), PICTURE)
-
-
-@pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "CMYK", "RGBA"])
-def test_every_mode_becomes_rgb(mode, tmp_path):
-    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
-    Image.fromarray(PICTURE).convert(mode).save(path)
-    photo = read_photo(path)
-    assert photo.mode == "RGB" and photo.size == (9, 6)
-
-
-@pytest.mark.parametrize("damage", ["truncated", "empty", "text", "gif"])
-def test_a_file_that_is_no_photo_is_named(damage, tmp_path):
-    whole = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype("uint8")).save(whole, "JPEG")
-    gif = io.BytesIO()
-    Image.fromarray(PICTURE).save(gif, "GIF")
-    content = {
-        "truncated": whole.getvalue()[:1500],
-        "empty": b"",
-        "text": b"hello",
-        "gif": gif.getvalue(),
-    }
-    path = tmp_path / "photo.jpg"
-    path.write_bytes(content[damage])
-    with pytest.raises(UserError, match="photo.jpg"):
-        read_photo(path)
-
-
-def test_a_decompression_bomb_is_refused_from_its_header(tmp_path, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
-    path = save(tmp_path / "bomb.png", Image.fromarray(PICTURE))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with pytest.raises(UserError, match="too large"):
-            read_photo(path)

@@ -7,7 +7,8 @@ import pytest
 
 from colorize.config import MlflowTracking
 from colorize.errors import UserError
-from colorize.tracking import MlflowTracker, artifact_location, open_tracker
+from colorize.tracking.place import artifact_location
+from colorize.tracking.tracker import MlflowTracker, open_tracker
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of what MLflow imports
 

@@ -13,16 +13,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorize.callbacks import HeldOut
+from colorize.callbacks import Validation
 from colorize.config import PROJECT
 from colorize.data.sources import read_dataset
 from colorize.errors import UserError
-from colorize.metrics import Baselines, evaluate
+from colorize.evaluation.measure import measure
+from colorize.metrics.baselines import Baselines
+from colorize.metrics.pooled import METRICS
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.optimizer import averaged_weights, build_optimizer
 from colorize.run_folder import BEST, read_config
 from colorize.signals import StopSignals
-from colorize.tracking import Tracker
+from colorize.tracking.tracker import Tracker
 
 BACKEND = keras.backend.backend()
 SMALL = ["debug=smoke", f"backend={BACKEND}", "encoder.filters=[4,6]", "fusion.units=4", "fusion.channels=1"]
@@ -52,11 +54,11 @@ def test_a_run_leaves_what_is_promised(tracked):
     folder, done, _ = tracked
     result = json.loads((folder / "result.json").read_text())
     for metrics in (result["metrics"], *result["baselines"].values()):
-        assert set(metrics) == {"ab_rmse", "ab_mae", "psnr_pooled", "colorfulness"}
+        assert set(metrics) == set(METRICS) - {"lpips", "fid"}
     assert set(result["baselines"]) == {"grey", "mean_ab", "ab_given_lightness"}
     assert result["parameters"] == build_network(read_config(folder)).model.count_params()
     assert 0 <= result["input_wait_share"] < 1 and result["images_per_second"] > 0 and result["seconds"] > 0
-    assert result["versions"]["keras"] == keras.__version__ and result["colorfulness_truth"] > 1
+    assert result["versions"]["keras"] == keras.__version__ and result["truth"]["colorfulness"] > 1
     assert len(list((folder / "strips").glob("*.png"))) == 2
     with Image.open(next((folder / "strips").iterdir())) as strip:
         assert strip.size == (32, 3 * 16 + 2 * 4)
@@ -65,6 +67,7 @@ def test_a_run_leaves_what_is_promised(tracked):
 
 def test_the_screen_shows_epochs_the_table_and_the_next_command_and_nothing_else(tracked):
     folder, done, _ = tracked
+    assert "val" in done.stdout and "235 photos to train on, 57 for validation" in done.stdout
     for text in ("epoch   1/2", "epoch   2/2", "E[ab given L]", "ours", "truth", "baseline", "mlflow ui", "paint"):
         assert text in done.stdout, text
     assert done.stderr == ""
@@ -76,13 +79,11 @@ def test_the_result_is_that_of_the_stored_weights(tracked):
     colorizer = Colorizer(build_network(config), config.head)
     colorizer.network.load_weights(folder / BEST)
     dataset = read_dataset(config.data)
-    size = config.data.height, config.data.width
-    metrics, truth = evaluate(lambda rgb: colorizer(rgb, training=False), dataset.held_out.fitted(*size))
-    assert metrics == pytest.approx(result["metrics"], rel=1e-4)
-    assert truth == pytest.approx(result["colorfulness_truth"])
-    baselines = Baselines(dataset.train.fitted(*size)).evaluate(dataset.held_out.fitted(*size))
-    for name, baseline in baselines.items():
-        assert baseline == pytest.approx(result["baselines"][name], rel=1e-4)
+    predictors = Baselines([dataset.train.fitted()]).predictors | {"ours": lambda rgb: colorizer(rgb, training=False)}
+    measured = measure(predictors, dataset.val, config.evaluation, 10, lambda done: None)
+    assert measured.truth == pytest.approx(result["truth"])
+    for name, metrics in {**result["baselines"], "ours": result["metrics"]}.items():
+        assert measured.metrics[name] == pytest.approx(metrics, rel=1e-4), name
 
 
 @MLFLOW_WARNS
@@ -96,17 +97,20 @@ def test_mlflow_has_the_whole_run(tracked):
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "pyramid + row_gru, sample, seed 1"
     assert run.data.params["trainer.epochs"] == "2" and run.data.params["fusion.units"] == "4"
-    assert run.data.params["data.photos_held_out"] == str(result["photos"]["held_out"])
+    assert run.data.params["data.photos_val"] == str(result["photos"]["val"])
     assert "encoder.filters=[4,6]" in run.data.tags["overrides"]
     assert run.data.tags["version.keras"] == keras.__version__
     assert run.data.metrics["final/ab_rmse"] == pytest.approx(result["metrics"]["ab_rmse"])
     assert run.data.metrics["final/baseline.grey.ab_rmse"] == pytest.approx(result["baselines"]["grey"]["ab_rmse"])
-    for name in ("loss", "ab_rmse", "held_out_ab_rmse", "learning_rate", "images_per_second", "input_wait_share"):
+    for name in ("loss", "ab_rmse", "val_ab_rmse", "learning_rate", "images_per_second", "input_wait_share"):
         assert [point.step for point in client.get_metric_history(run.info.run_id, f"epoch/{name}")] == [1, 2], name
-    assert {entry.tags[0].value for entry in run.inputs.dataset_inputs} == {"train", "held_out"}
+    assert {entry.tags[0].value for entry in run.inputs.dataset_inputs} == {"train", "val"}
     folders = ("", "shapes", "model")
     artifacts = {file.path for folder in folders for file in client.list_artifacts(run.info.run_id, folder)}
-    assert {"config.yaml", "result.json", "shapes/shapes.txt", "shapes/shapes.json"} <= artifacts
+    assert {"config.yaml", "result.json", "photos.csv", "history.csv"} <= artifacts
+    assert {"shapes/shapes.txt", "shapes/shapes.json"} <= artifacts
+    evaluation = {file.path for file in client.list_artifacts(run.info.run_id, "evaluation/sample-val")}
+    assert {f"evaluation/sample-val/{name}" for name in ("evaluation.json", "photos.csv", "strips")} <= evaluation
     assert {"shapes/dependency_map.png", "model/config.yaml", "model/best.weights.h5"} <= artifacts
     images = [file.path for file in client.list_artifacts(run.info.run_id, "images")]
     pictures = [path for path in images if path.endswith(".png")]
@@ -217,17 +221,28 @@ def test_any_file_name_has_a_strip_of_its_own(tmp_path):
     train(*overrides, "data.batch_size=2", "trainer.epochs=1", folder=tmp_path / "run")
     photos = json.loads((tmp_path / "run" / "result.json").read_text())["photos"]
     assert sum(photos.values()) == 12
-    assert len(list((tmp_path / "run" / "strips").iterdir())) == photos["held_out"]
+    assert len(list((tmp_path / "run" / "strips").iterdir())) == photos["val"]
 
 
-def test_training_that_diverges_says_so(config_of, tmp_path, noise):
-    held_out = HeldOut(noise(2, 16, 32), ["a", "b"], tmp_path, Tracker(), strips=0, strip_every=1)
+def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tmp_path, noise, photos_of, monkeypatch):
+    config, rgb = config_of(), noise(7, 16, 32)
+    colorizer = Colorizer(build_network(config), config.head)
+    colorizer.compile(optimizer="sgd")
+    expected = colorizer.evaluate(rgb, batch_size=3, verbose=0, return_dict=True)
+    monkeypatch.setattr("colorize.data.photos.PIXELS_AT_ONCE", 3 * 16 * 32)
+    validation = Validation(photos_of(rgb), tmp_path, Tracker(), strips=0, strip_every=1)
+    validation.set_model(colorizer)
+    assert validation._evaluate() == pytest.approx(expected, rel=1e-5)
+
+
+def test_training_that_diverges_says_so(config_of, tmp_path, noise, photos_of):
+    validation = Validation(photos_of(noise(2, 16, 32)), tmp_path, Tracker(), strips=0, strip_every=1)
     config = config_of()
     colorizer = Colorizer(build_network(config), config.head)
     colorizer.compile(optimizer="sgd")
     colorizer.network.set_weights([np.full_like(w, np.nan) for w in colorizer.network.get_weights()])
     with pytest.raises(UserError, match="optimizer.learning_rate"):
-        colorizer.fit(noise(2, 16, 32), batch_size=2, verbose=0, callbacks=[held_out])
+        colorizer.fit(noise(2, 16, 32), batch_size=2, verbose=0, callbacks=[validation])
 
 
 def test_help_shows_groups_and_three_examples(tmp_path):
@@ -236,7 +251,7 @@ def test_help_shows_groups_and_three_examples(tmp_path):
     assert text.count("  python train.py ") == 3
     assert all(
         f"{group}: " in text
-        for group in ["data", "encoder", "fusion", "decoder", "head", "optimizer", "trainer", "tracking"]
+        for group in ["data", "encoder", "fusion", "decoder", "head", "optimizer", "trainer", "evaluation", "tracking"]
     )
 
 

@@ -4,13 +4,14 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image
 
 from colorize.config import Augmentation
-from colorize.data.images import resize
-from colorize.data.sources import Photos, centred_box
+from colorize.data.images import centred_box, resize
+from colorize.data.photos import Photos
 
 ORDER, AUGMENTATION, MIXING = 0, 1, 2
 """Streams of random numbers that must not repeat one another."""
@@ -46,8 +47,7 @@ class Batches:
 
     def _index(self, sample: int) -> int:
         epoch, position = divmod(sample, len(self.photos))
-        order = np.random.default_rng([self.seed, ORDER, epoch]).permutation(len(self.photos))
-        return int(order[position])
+        return int(_order(self.seed, epoch, len(self.photos))[position])
 
     def batch(self, step: int) -> np.ndarray:
         """Batch number `step`: uint8 RGB (B, H, W, 3)."""
@@ -58,7 +58,12 @@ class Batches:
 
     def _picture(self, index: int, sample: int) -> Image.Image:
         rng = np.random.default_rng([self.seed, AUGMENTATION, sample])
-        return augment(self.photos.photos[index].image, self.shape, self.augmentation, rng)
+        return augment(self.photos.image(index), self.shape, self.augmentation, rng)
+
+
+@lru_cache(maxsize=4)  # asked for each sample, from several threads, at most across the end of an epoch
+def _order(seed: int, epoch: int, photos: int) -> np.ndarray:
+    return np.random.default_rng([seed, ORDER, epoch]).permutation(photos)
 
 
 def augment(image: Image.Image, shape: tuple[int, int], augmentation: Augmentation, rng) -> Image.Image:

@@ -1,97 +1,195 @@
 """Where photos come from, and which of them training never sees."""
 
 import hashlib
-import re
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from colorize.config import PROJECT, SampleData
-from colorize.data.images import read_photo, resize
+from colorize.config import PROJECT, CifarData, Data, FolderData
+from colorize.data import verdicts
+from colorize.data.cache import Prepared, folder_of_cache, prepare
+from colorize.data.cifar10 import read_cifar10
+from colorize.data.decoding import Decoded, Settings
+from colorize.data.folder import SUFFIXES, File, Tree, hash_files, look_through
+from colorize.data.photos import Dataset, Photos, digest_of
+from colorize.data.split import PARTS, PRIORITY, by_content
+from colorize.data.verdicts import ACROSS, Manifest, Verdict, printable
 from colorize.errors import UserError
+from colorize.progress import progress
 
 SAMPLE = PROJECT / "data" / "sample"
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+LISTED = 40
+"""Rejected files that an error lists; the manifest has all."""
 
 
-@dataclass(frozen=True)
-class Photo:
-    """A decoded photo: its file name, the SHA-256 of the file, and its upright sRGB pixels."""
+def read_dataset(config: Data, test: bool = False, manifest: Path | None = None) -> Dataset:
+    """Reads the photos that a configuration asks for, split into parts.
 
-    name: str
-    sha256: str
-    image: Image.Image
-
-    @property
-    def key(self) -> str:
-        """A name of its own, for a file or for MLflow, which takes letters, digits and `_-.` only."""
-        return f"{re.sub('[^A-Za-z0-9_.-]', '_', Path(self.name).stem)}-{self.sha256[:6]}"
-
-
-@dataclass(frozen=True)
-class Photos:
-    """Some photos in the order of their hashes: the same on every machine, whatever the file system's order."""
-
-    photos: tuple[Photo, ...]
-
-    def __len__(self) -> int:
-        return len(self.photos)
-
-    @cached_property
-    def digest(self) -> str:
-        """A short name for exactly these files."""
-        return hashlib.sha256("".join(p.sha256 for p in self.photos).encode()).hexdigest()[:16]
-
-    def fitted(self, height: int, width: int) -> np.ndarray:
-        """All photos as evaluation sees them: the largest centred crop of that shape, resized; uint8 (N, H, W, 3)."""
-        pixels = [resize(p.image, height, width, centred_box(p.image.size, height, width)) for p in self.photos]
-        return np.stack([np.asarray(image) for image in pixels])
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A named set of photos in two parts that share no file."""
-
-    name: str
-    source: Path
-    train: Photos
-    held_out: Photos
-
-
-def centred_box(size: tuple[int, int], height: int, width: int) -> tuple[float, float, float, float]:
-    """The largest centred box of shape height : width in a picture of `size` (width, height), as Pillow takes it."""
-    full_width, full_height = size
-    scale = min(full_width / width, full_height / height)
-    left, top = (full_width - scale * width) / 2, (full_height - scale * height) / 2
-    return left, top, left + scale * width, top + scale * height
-
-
-def is_held_out(sha256: str, share: float) -> bool:
-    """Whether a file belongs to the held-out part: decided by its content alone."""
-    return int(sha256, 16) < share * 2**256
-
-
-def read_dataset(config: SampleData) -> Dataset:
-    """Reads every photo below the root and splits them by content.
-
+    Args:
+        test: whether the test part is wanted too; training never asks for it.
+        manifest: file into which the verdicts go, before anything that is wrong with them is told.
     Raises:
-        UserError: the folder is missing or holds no photos, or one part of the split came out empty.
+        UserError: no photos there, too many of them rejected, or a part of the split came out empty.
     """
+    dataset = read_cifar10(config, test) if isinstance(config, CifarData) else _read_folder(config, manifest)
+    for part in ("train", "val"):
+        if not len(dataset.part(part)):
+            raise UserError(_empty_part(config, dataset, part))
+    return dataset
+
+
+def _empty_part(config: Data, dataset: Dataset, part: str) -> str:
+    counts = f"{len(dataset.train)} photos for training and {len(dataset.val)} for val"
+    grey = f" ({len(dataset.grey)} exactly grey ones left out)" if len(dataset.grey) else ""
+    return (
+        f"data.val={config.val} leaves {counts}{grey} in {dataset.source}; both need some: add photos to {part}, or"
+        " change the share"
+    )
+
+
+def _read_folder(config: FolderData, manifest: Path | None) -> Dataset:
+    root = _root(config)
+    tree = look_through(root)
+    if not tree.files:
+        found = ", ".join(f"{number} {kind}" for kind, number in tree.ignored.most_common(8)) or "nothing"
+        endings = ", ".join(sorted(SUFFIXES))
+        raise UserError(f"data.root: no photo in {root}; expected files that end in {endings}; found: {found}")
+    cache = folder_of_cache(config.cache)
+    _hash(tree, cache)
+    folder = _Folder(config, tree)
+    folder.keep_one_of_each("sha256")
+    folder.decode(cache)
+    folder.keep_one_of_each("pixels_sha256")
+    folder.finish()
+    if manifest:
+        folder.manifest.save(manifest)
+    folder.check_rejected(manifest)
+    return folder.dataset()
+
+
+def _root(config: FolderData) -> Path:
+    if config.root is None and config.name == "folder":
+        raise UserError("data=folder needs data.root=PATH, a folder of photos")
     root = Path(config.root or SAMPLE).expanduser().resolve()
     if not root.is_dir():
         raise UserError(f"data.root: there is no folder {root}; expected a folder of photos")
-    paths = [p for p in sorted(root.rglob("*")) if p.suffix.lower() in SUFFIXES and p.is_file()]
-    if not paths:
-        raise UserError(f"data.root: no photo in {root}; expected files that end in {', '.join(sorted(SUFFIXES))}")
-    unique = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in paths}
-    photos = [Photo(unique[key].name, key, read_photo(unique[key])) for key in sorted(unique)]
-    parts = [Photos(tuple(p for p in photos if is_held_out(p.sha256, config.held_out) == part)) for part in (0, 1)]
-    if not all(parts):
+    return root
+
+
+def _hash(tree: Tree, cache: Path) -> None:
+    memory = cache / "hashes" / f"{hashlib.sha256(str(tree.root).encode(errors='surrogateescape')).hexdigest()[:24]}"
+    try:
+        with progress("looking through photos", len(tree.files)) as advance:
+            hash_files(tree, memory, advance)
+    except OSError as error:
+        raise UserError(f"data.cache: {memory.parent} cannot be written: {error.strerror}; name another") from None
+
+
+class _Folder:
+    """The files of a folder on their way to a data set: each has a part of the split, or a verdict against it."""
+
+    def __init__(self, config: FolderData, tree: Tree):
+        self.config, self.tree = config, tree
+        self.manifest = Manifest(ignored=tree.ignored)
+        self.files = {file.name: file for file in tree.files}
+        self.part: dict[str, str] = {}
+        splits = tree.splits
+        for file in tree.files:
+            if file.problem:
+                self._against(file, verdicts.REJECTED, file.problem)
+            else:
+                self._place(file, splits)
+
+    def _place(self, file: File, splits: dict[str, str]) -> None:
+        declared = splits.get(file.name.partition("/")[0])
+        shares = {"val": self.config.val, "test": self.config.test}
+        if splits and declared is None:
+            self._against(file, verdicts.REJECTED, f"outside of the folders of the split ({', '.join(sorted(splits))})")
+        elif declared in ("val", "test") or (declared and "val" in splits.values()):
+            self.part[file.name] = declared
+        else:  # no folders, or train/ and test/ alone: val comes out of train/
+            self.part[file.name] = by_content(file.sha256, shares if not splits else {"val": self.config.val})
+
+    def _against(self, file: File, verdict: str, detail: str, decoded: Decoded | None = None) -> None:
+        known = {"format": decoded.format, "width": decoded.width, "height": decoded.height} if decoded else {}
+        self.manifest.verdicts.append(Verdict(file.name, verdict, detail, sha256=file.sha256, **known))
+        self.part.pop(file.name, None)
+
+    def keep_one_of_each(self, kind: str) -> None:
+        """Of files with the same content, or with the same pixels, keeps one: that of the part judged last."""
+        kept: dict[str, str] = {}
+        for name in sorted(self.part, key=lambda name: (PRIORITY[self.part[name]], name)):
+            file = self.files[name]
+            content = file.sha256 if kind == "sha256" else self.prepared.decoded[file.sha256][1].pixels_sha256
+            first = kept.setdefault(content, name)
+            if first != name:
+                what = "the same file as" if kind == "sha256" else "the same pixels as"
+                across = self.part[first] != self.part[name]
+                detail = f"{ACROSS}: kept in {self.part[first]} as {first}" if across else f"{what} {first}"
+                self._against(file, verdicts.DUPLICATE, detail)
+
+    def decode(self, cache: Path) -> None:
+        """Decodes what is left, or opens what was decoded before; rejects what is no photo."""
+        config = self.config
+        settings = Settings(*config.stored_size, config.fit, config.smallest_side)
+        files = [(str(self.tree.root / name), self.files[name].sha256) for name in self.part]
+        total_bytes = sum(self.files[name].stamp[0] for name in self.part)
+        with progress("preparing photos", len(files)) as advance:
+            self.prepared: Prepared = prepare(files, settings, cache, total_bytes, advance)
+        for name in list(self.part):
+            decoded = self._decoded(name)
+            if decoded.reason:
+                self._against(self.files[name], verdicts.REJECTED, decoded.reason, decoded)
+
+    def _decoded(self, name: str) -> Decoded:
+        return self.prepared.decoded[self.files[name].sha256][1]
+
+    def finish(self) -> None:
+        """Takes exactly grey photos out of training, and gives all others their verdict."""
+        self.grey = {name for name, part in self.part.items() if part == "train" and self._decoded(name).grey}
+        self.grey = self.grey if self.config.grey == "drop" else set()
+        for name, part in self.part.items():
+            file, decoded = self.files[name], self._decoded(name)
+            verdict = verdicts.GREY if name in self.grey else verdicts.CONVERTED if decoded.converted else verdicts.USED
+            detail, facts = ", ".join(decoded.converted), (decoded.format, decoded.width, decoded.height)
+            self.manifest.verdicts.append(Verdict(name, verdict, detail, part, *facts, file.sha256))
+        self.manifest.verdicts.sort(key=lambda verdict: verdict.name)
+
+    def check_rejected(self, manifest: Path | None) -> None:
+        """Stops where more files are rejected than the configuration bears."""
+        rejected, files = self.manifest.rejected, len(self.manifest.verdicts)
+        if len(rejected) <= self.config.max_rejected * files and len(rejected) < files:
+            return
+        listed = [f"  {printable(verdict.name)}: {verdict.detail}" for verdict in rejected[:LISTED]]
+        where = f"; all are in {manifest}" if manifest else ""
+        more = [f"  and {len(rejected) - LISTED} more{where}"] if len(rejected) > LISTED else []
         raise UserError(
-            f"data.held_out={config.held_out} leaves {len(parts[0])} photos for training and {len(parts[1])} held out"
-            f" of {len(photos)} in {root}; both need some: add photos or change the share"
+            "\n".join(
+                [
+                    f"{len(rejected)} of {files} files in {self.tree.root} are no usable photos, more than"
+                    f" data.max_rejected={self.config.max_rejected} allows; remove them, or allow more:",
+                    *listed,
+                    *more,
+                ]
+            )
         )
-    return Dataset(config.name, root, *parts)
+
+    def dataset(self) -> Dataset:
+        """The parts, each in the order of the contents."""
+        names = sorted(self.part, key=lambda name: self.files[name].sha256)
+        groups: dict[str, list[str]] = {part: [] for part in (*PARTS, "grey")}
+        for name in names:
+            groups["grey" if name in self.grey else self.part[name]].append(name)
+        parts = {part: self._photos(names) for part, names in groups.items()}
+        config = self.config
+        facts = [repr((config.height, config.width, config.stored_scale, config.fit, config.smallest_side))]
+        hashes = [text for part in ("train", "grey", "val") for text in (part, *parts[part].hashes)]
+        parts["test"] = parts["test"] if len(parts["test"]) else None
+        source, digest = str(self.tree.root), digest_of(facts + hashes)
+        return Dataset(config.name, source, **parts, digest=digest, manifest=self.manifest)
+
+    def _photos(self, names: list[str]) -> Photos:
+        hashes = [self.files[name].sha256 for name in names]
+        rows = np.array([self.prepared.decoded[sha256][0] for sha256 in hashes], dtype=int)
+        size = self.config.height, self.config.width
+        return Photos(self.prepared.pixels, rows, tuple(names), tuple(hashes), size)

@@ -1,51 +1,31 @@
-"""Everything MLflow: the only room that imports it.
+"""A run of MLflow as training sees it.
 
 No call waits for MLflow, but `start`, `flush` and `finish`; `tracker.seconds` says how long training stood still.
 """
 
 import functools
-import logging
-import os
 import sys
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from colorize.config import PROJECT, Config, MlflowTracking
+from colorize.config import Config, MlflowTracking
 from colorize.errors import UserError
-
-ENVIRONMENT = {
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the last lines on the screen are ours
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # seven by default: four minutes that the end of a run waits
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "GIT_PYTHON_REFRESH": "quiet",  # no complaint where git is not installed
-}
-
+from colorize.tracking.place import experiment_id, first_line, import_mlflow, is_server, uri_of
 
 FAILURES_IN_A_ROW = 3
 """After so many nothing more is sent: each may take half a minute where a server hangs, and the end waits for all."""
 
 
-def default_uri() -> str:
-    """The database beside the project, wherever the job runs."""
-    return f"sqlite:///{PROJECT / 'mlflow.db'}"
+def open_tracker(config: Config, parent: str | None = None) -> "Tracker":
+    """The tracker that the configuration asks for; the database is opened while the caller does something else.
 
-
-def ui_command(config: Config) -> str:
-    """The command that shows the runs."""
-    uri = config.tracking.uri if isinstance(config.tracking, MlflowTracking) else None
-    if uri and _is_server(uri):
-        return f"open {uri}"
-    return f"mlflow ui --backend-store-uri {uri or default_uri()}"
-
-
-def open_tracker(config: Config) -> "Tracker":
-    """The tracker that the configuration asks for; the database is opened while the caller does something else."""
-    return MlflowTracker(config) if isinstance(config.tracking, MlflowTracking) else Tracker()
+    Args:
+        parent: run of the sweep that this run is a job of.
+    """
+    return MlflowTracker(config, parent) if isinstance(config.tracking, MlflowTracking) else Tracker()
 
 
 class Tracker:
@@ -64,8 +44,8 @@ class Tracker:
     def tags(self, values: dict[str, str]) -> None:
         """Logs what the run is."""
 
-    def dataset(self, rgb: np.ndarray, name: str, source: str, digest: str, part: str) -> None:
-        """Logs the photos of one part of the split: uint8 (N, H, W, 3)."""
+    def dataset(self, shape: tuple[int, ...], name: str, source: str, digest: str, part: str) -> None:
+        """Logs which photos one part of the split has: uint8 of shape (N, H, W, 3)."""
 
     def metrics(self, values: dict[str, float], step: int | None = None) -> None:
         """Logs numbers, at an epoch or of the whole run."""
@@ -78,6 +58,9 @@ class Tracker:
 
     def file(self, path: Path, folder: str | None = None) -> None:
         """Logs a file as an artifact; it must stay as it is until the next `flush`."""
+
+    def folder(self, path: Path, name: str) -> None:
+        """Logs all that is in a folder; as `file`."""
 
     def flush(self) -> None:
         """Waits until all that was logged so far is stored."""
@@ -106,23 +89,15 @@ class MlflowTracker(Tracker):
     """
 
     @_timed
-    def __init__(self, config: Config):
-        for name, value in ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
-        os.environ.pop("MLFLOW_RUN_ID", None)  # left over from another run, it would override ours
-        import mlflow  # here and not in the thread: Keras is being imported beside it
-
-        for noisy in ("alembic", "mlflow"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
-        # MLflow registers its source for local folders twice, and wonders which of the two it is.
-        warnings.filterwarnings("ignore", "The specified dataset source can be interpreted in multiple ways")
-        self.mlflow, self.config = mlflow, config
-        self.uri = config.tracking.uri or default_uri()
+    def __init__(self, config: Config, parent: str | None):
+        # Here and not in the thread: Keras is being imported beside it.
+        self.mlflow, self.config, self.parent = import_mlflow(), config, parent
+        self.uri = uri_of(config)
         self.calls = self.lost = self.failed_in_a_row = 0
         self.first_reason = ""
-        mlflow.set_tracking_uri(self.uri)
+        self.mlflow.set_tracking_uri(self.uri)
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
-        if not _is_server(self.uri):  # a database may have to be made, which takes seconds; a server is up or is not
+        if not is_server(self.uri):  # a database may have to be made, which takes seconds; a server is up or is not
             self.thread.submit(self._experiment)
 
     @_timed
@@ -138,20 +113,20 @@ class MlflowTracker(Tracker):
             self.run_id = self.thread.submit(self._start).result().info.run_id
         except (self.mlflow.MlflowException, SQLAlchemyError, OSError) as error:
             raise UserError(
-                f"tracking.uri={self.uri}: no run could be started there: {_reason(error)}. Start the server, correct"
-                " the address, move a damaged database away, or train without it: tracking=off"
+                f"tracking.uri={self.uri}: no run could be started there: {first_line(error)}. Start the server,"
+                " correct the address, move a damaged database away, or train without it: tracking=off"
             ) from None
 
     def _start(self):
-        experiment = self._experiment()
-        return self.mlflow.start_run(experiment_id=experiment, run_name=run_name(self.config), log_system_metrics=True)
+        return self.mlflow.start_run(
+            experiment_id=self._experiment(),
+            run_name=run_name(self.config),
+            parent_run_id=self.parent,
+            log_system_metrics=True,
+        )
 
     def _experiment(self) -> str:
-        name = self.config.tracking.experiment
-        found = self.mlflow.get_experiment_by_name(name)
-        if found:
-            return found.experiment_id
-        return self.mlflow.create_experiment(name, artifact_location=artifact_location(self.uri))
+        return experiment_id(self.mlflow, self.uri, self.config.tracking.experiment)
 
     @_timed
     def parameters(self, values: dict) -> None:
@@ -162,11 +137,13 @@ class MlflowTracker(Tracker):
         self._send(self.mlflow.set_tags, values, synchronous=True)
 
     @_timed
-    def dataset(self, rgb: np.ndarray, name: str, source: str, digest: str, part: str) -> None:
-        self._send(self._dataset, rgb, name, source, digest, part)
+    def dataset(self, shape: tuple[int, ...], name: str, source: str, digest: str, part: str) -> None:
+        self._send(self._dataset, shape, name, source, digest, part)
 
-    def _dataset(self, rgb: np.ndarray, name: str, source: str, digest: str, part: str) -> None:
-        photos = self.mlflow.data.from_numpy(rgb, source=source, name=f"{name} {part}", digest=digest)
+    def _dataset(self, shape: tuple[int, ...], name: str, source: str, digest: str, part: str) -> None:
+        # MLflow looks at the shape and the type alone, so no pixel need be in memory.
+        photos = np.broadcast_to(np.uint8(0), shape)
+        photos = self.mlflow.data.from_numpy(photos, source=source, name=f"{name} {part}", digest=digest)
         self.mlflow.log_input(photos, context=part)
 
     @_timed
@@ -184,6 +161,10 @@ class MlflowTracker(Tracker):
     @_timed
     def file(self, path: Path, folder: str | None = None) -> None:
         self._send(self.mlflow.log_artifact, str(path), folder)
+
+    @_timed
+    def folder(self, path: Path, name: str) -> None:
+        self._send(self.mlflow.log_artifacts, str(path), name)
 
     @_timed
     def flush(self) -> None:
@@ -217,28 +198,9 @@ class MlflowTracker(Tracker):
             call(*args, **kwargs)
             self.failed_in_a_row = 0
         except Exception as error:  # of whatever kind: a training is worth more than its log
-            self.first_reason = self.first_reason or _reason(error)
+            self.first_reason = self.first_reason or first_line(error)
             self.lost += 1
             self.failed_in_a_row += 1
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _is_server(uri: str) -> bool:
-    return uri.startswith("http")
-
-
-def artifact_location(uri: str) -> str | None:
-    """Where the artifacts of a new experiment go: beside an SQLite database.
-
-    Others know by themselves (None); MLflow would put those of SQLite below the folder that a job happens to run in.
-    """
-    scheme = "sqlite:///"
-    if not uri.startswith(scheme):
-        return None
-    return (Path(uri.removeprefix(scheme)).resolve().parent / "mlartifacts").as_uri()
 
 
 def run_name(config: Config) -> str:

@@ -1,0 +1,1 @@
+"""Comparing runs: groups that differ in more than the seed, with intervals of confidence. Keras is not needed."""

@@ -1,0 +1,75 @@
+"""The photos: where they come from, how they are prepared, what training does to them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from colorize.config.section import Positive, Section, Share
+
+
+class Augmentation(Section):
+    """What is done to a training photo; the held-out photos are only resized."""
+
+    crop: Annotated[float, Field(gt=0, le=1)]
+    """Smallest side of the random crop, as a share of the largest crop that fits; 1 never crops."""
+    flip: Annotated[float, Field(ge=0, le=1)]
+    """Probability that a photo is mirrored left to right."""
+    exposure: Annotated[float, Field(ge=0, le=3)]
+    """Lightness jitter: the light is scaled by up to this many stops, up or down (0: never)."""
+    mix: Annotated[float, Field(ge=0, le=1)]
+    """Probability that a batch is laid over itself in another order, like a double exposure."""
+
+
+class Data(Section):
+    """What all sources of photos have in common."""
+
+    root: str | None
+    """Folder of the photos; null: where the source has a place of its own."""
+    height: Positive
+    """Rows of a picture, in training and in evaluation."""
+    width: Positive
+    batch_size: Positive
+    val: Annotated[float, Field(gt=0, lt=1)]
+    """Share of the photos that the checkpoint is chosen by; decided by a hash of each photo's content."""
+    grey: Literal["drop", "keep"]
+    """Whether exactly grey photos stay in training; they are always part of evaluation."""
+    augmentation: Augmentation
+
+
+class FolderData(Data):
+    """Any folder tree of photos."""
+
+    name: Literal["folder"]
+    test: Share
+    """Share of the photos that only `evaluate` looks at, decided likewise; 0: none."""
+    fit: Literal["crop", "squash"]
+    """What is done to a photo of another shape: the largest centred crop, or squeezed."""
+    stored_scale: Annotated[float, Field(ge=1, le=8)]
+    """Photos are kept at this many times height and width, so that random crops have real detail."""
+    smallest_side: Positive
+    """Pixels; a photo with a shorter side is rejected."""
+    max_rejected: Annotated[float, Field(ge=0, le=1)]
+    """Share of rejected files above which nothing is trained."""
+    cache: str | None
+    """Folder for prepared photos; null: $XDG_CACHE_HOME/colorize, or ~/.cache/colorize."""
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """(rows, columns) of a photo in the cache."""
+        return round(self.height * self.stored_scale), round(self.width * self.stored_scale)
+
+
+class SampleData(FolderData):
+    """The photos embedded in `data/sample`, or another folder laid out like it."""
+
+    name: Literal["sample"]
+
+
+class CifarData(Data):
+    """CIFAR-10 in its binary version; its official test set is the test split."""
+
+    name: Literal["cifar10"]
+    height: Literal[32]
+    width: Literal[32]

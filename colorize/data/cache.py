@@ -1,0 +1,150 @@
+"""Prepared photos on disk: uint8 rows in a memory map, keyed by the content of the files and the settings.
+
+An entry is a folder `<key>/` with `pixels.npy` (M, H, W, 3) and `photos.jsonl`, a line per file in the same order. It
+is made under another name and renamed when it is whole; a lock lets the second of two runs wait for the first.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from colorize.data.decoding import Decoded, Job, Rows, Settings, decode_all
+from colorize.errors import UserError
+
+VERSION = 1
+"""Of the pixels: to be raised when the same file and settings give other ones."""
+
+PIXELS, PHOTOS = "pixels.npy", "photos.jsonl"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An entry: what became of each file, and its pixels.
+
+    Attributes:
+        pixels: uint8 (M, H, W, 3), a read-only memory map; rows of rejected files are empty.
+        decoded: SHA-256 of the file -> (row, what became of it).
+    """
+
+    pixels: np.ndarray
+    decoded: dict[str, tuple[int, Decoded]]
+
+
+def folder_of_cache(configured: str | None) -> Path:
+    """Where prepared photos are kept."""
+    if configured:
+        return Path(configured).expanduser().resolve()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "colorize"
+
+
+def key_of(hashes: list[str], settings: Settings) -> str:
+    """The name of an entry: the same for the same contents and settings, whatever the folder and its order."""
+    text = "\n".join([str(VERSION), repr(settings), *sorted(hashes)])
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def prepare(
+    files: list[tuple[str, str]], settings: Settings, cache: Path, total_bytes: int, advance: Callable[[int], None]
+) -> Prepared:
+    """Opens the entry of these files, making it first where there is none.
+
+    Args:
+        files: path and SHA-256 of each, no content twice.
+        advance: called with the number of files that are done.
+    Raises:
+        UserError: the cache cannot be written, or the disk is too small.
+    """
+    jobs = [Job(path, sha256, row) for row, (path, sha256) in enumerate(sorted(files, key=lambda file: file[1]))]
+    entry = cache / "photos" / key_of([job.sha256 for job in jobs], settings)
+    found = _open(entry, len(jobs), settings)
+    if found:
+        advance(len(jobs))
+        return found
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(entry):
+            found = _open(entry, len(jobs), settings)
+            if not found:
+                _make(entry, jobs, settings, total_bytes, advance)
+    except OSError as error:
+        raise UserError(
+            f"data.cache: prepared photos cannot be kept in {entry.parent}: {error.strerror or error}; name another"
+            " folder with data.cache=PATH"
+        ) from None
+    return found or _open(entry, len(jobs), settings)
+
+
+@contextmanager
+def _locked(entry: Path) -> Iterator[None]:
+    lock = FileLock(entry.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print("another run is preparing these photos: waiting for it", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _make(entry: Path, jobs: list[Job], settings: Settings, total_bytes: int, advance) -> None:
+    for left_over in entry.parent.glob(f"{entry.name}.partial*"):  # of a run that was killed: we hold the lock
+        shutil.rmtree(left_over)
+    partial = entry.with_name(f"{entry.name}.partial{os.getpid()}")
+    partial.mkdir()
+    try:
+        _check_space(partial, len(jobs) * settings.height * settings.width * 3)
+        _fill(partial, jobs, settings, total_bytes, advance)
+        if entry.exists():  # damaged, or it would have been opened
+            shutil.rmtree(entry)
+        os.rename(partial, entry)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OSError(f"they need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free")
+
+
+def _fill(folder: Path, jobs: list[Job], settings: Settings, total_bytes: int, advance) -> None:
+    row_of = {job.sha256: job.row for job in jobs}
+    shape = len(jobs), settings.height, settings.width, 3
+    rows = Rows(str(folder / PIXELS), np.lib.format.open_memmap(folder / PIXELS, "w+", "uint8", shape).offset)
+    decoded: list[Decoded | None] = [None] * len(jobs)
+    for result in decode_all(jobs, settings, rows, total_bytes):
+        decoded[row_of[result.sha256]] = result
+        advance(1)
+    with open(folder / PIXELS, "r+b") as file:
+        _sync(file)
+    with open(folder / PHOTOS, "w", encoding="ascii") as lines:
+        lines.writelines(json.dumps(asdict(result)) + "\n" for result in decoded)
+        _sync(lines)
+
+
+def _sync(file) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _open(entry: Path, files: int, settings: Settings) -> Prepared | None:
+    """The entry where it is whole, else None."""
+    try:
+        pixels = np.load(entry / PIXELS, mmap_mode="r")
+        with open(entry / PHOTOS, encoding="ascii") as lines:
+            decoded = [Decoded(**json.loads(line)) for line in lines]
+    except (OSError, ValueError, TypeError):
+        return None
+    if pixels.shape != (files, settings.height, settings.width, 3) or len(decoded) != files:
+        return None
+    return Prepared(pixels, {result.sha256: (row, result) for row, result in enumerate(decoded)})

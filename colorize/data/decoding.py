@@ -1,0 +1,181 @@
+"""From a file to the uint8 row of the cache, in processes of their own: Pillow holds Python's lock on small photos."""
+
+import hashlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from colorize.data.images import NotUsable, Picture, centred_box, decode, resize
+
+CHUNK = 64
+"""Photos handed to a process at a time."""
+
+AHEAD = 3
+"""Chunks under way for each process; more would only pile up pixels in memory."""
+
+IN_PROCESS_BYTES = 16_000_000
+"""Below so many bytes in all, starting processes would take longer than decoding."""
+
+
+class Job(NamedTuple):
+    """A file to decode: its path, the SHA-256 that it had when it was looked at, and the row that it is kept in."""
+
+    path: str
+    sha256: str
+    row: int
+
+
+class Rows(NamedTuple):
+    """The file that rows are written into, by whichever process has them: where it is and where row 0 begins."""
+
+    path: str
+    first_byte: int
+
+    def write(self, first_row: int, pixels: np.ndarray) -> None:
+        """Writes uint8 (N, H, W, 3). As to a file: pages of a map would count as this process's memory."""
+        with open(self.path, "r+b", buffering=0) as file:
+            file.seek(self.first_byte + first_row * pixels[0].nbytes)
+            file.write(pixels.data)
+
+
+class Settings(NamedTuple):
+    """What the pixels of a row depend on, beside the file."""
+
+    height: int
+    width: int
+    fit: str
+    smallest_side: int
+
+
+@dataclass(slots=True)
+class Decoded:
+    """What became of a file.
+
+    Attributes:
+        reason: why it is rejected; empty where it is used.
+        pixels_sha256: of the row, by which one photo in two files is told.
+        grey: whether red, green and blue are equal everywhere.
+    """
+
+    sha256: str
+    reason: str = ""
+    converted: tuple[str, ...] = ()
+    format: str = ""
+    width: int = 0
+    height: int = 0
+    grey: bool = False
+    pixels_sha256: str = ""
+
+
+def decode_file(job: Job, settings: Settings, lock=None) -> tuple[Decoded, np.ndarray | None]:
+    """Reads, checks, converts and resizes one file: what became of it, and uint8 (H, W, 3) where it is used.
+
+    `lock` is for `images.decode`.
+    """
+    result = Decoded(job.sha256)
+    try:
+        with open(job.path, "rb") as file:
+            data = file.read()
+        if hashlib.sha256(data).hexdigest() != job.sha256:
+            raise NotUsable("changed while it was read")
+        picture = decode(data, (settings.height, settings.width), lock)
+        result.converted, result.format = picture.converted, picture.format
+        result.width, result.height = picture.size
+        if min(picture.size) < settings.smallest_side:
+            side = settings.smallest_side
+            raise NotUsable(f"{result.width} x {result.height} pixels: a side is shorter than {side}")
+        pixels = _fitted(picture, settings)
+    except (NotUsable, OSError, MemoryError) as error:
+        result.reason = str(error) or type(error).__name__
+        return result, None
+    result.grey = is_grey(pixels)
+    result.pixels_sha256 = hashlib.sha256(pixels).hexdigest()
+    return result, pixels
+
+
+def is_grey(pixels: np.ndarray) -> bool:
+    """Whether red, green and blue are equal everywhere: uint8 (H, W, 3)."""
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    return np.array_equal(red[0], green[0]) and np.array_equal(red, green) and np.array_equal(green, blue)
+
+
+def _fitted(picture: Picture, settings: Settings) -> np.ndarray:
+    height, width = settings.height, settings.width
+    if picture.pixels.shape[:2] == (height, width):
+        return picture.pixels
+    image = picture.image
+    box = centred_box(image.size, height, width) if settings.fit == "crop" else None
+    return np.asarray(resize(image, height, width, box))
+
+
+def decode_all(jobs: list[Job], settings: Settings, rows: Rows, total_bytes: int) -> Iterator[Decoded]:
+    """Decodes files on all cores into their rows; yields what became of each, in no particular order.
+
+    `jobs` are in the order of their rows, and none is left out.
+    """
+    chunks = [jobs[i : i + CHUNK] for i in range(0, len(jobs), CHUNK)]
+    if total_bytes < IN_PROCESS_BYTES or cores() == 1:
+        for chunk in chunks:
+            yield from _decode_chunk(chunk, settings, rows)
+        return
+    unfinished = yield from _in_pool(chunks, settings, rows, cores())
+    while unfinished:  # a file that kills its process: one at a time, so that it is known which
+        alone = [[job] for chunk in unfinished for job in chunk]
+        unfinished = yield from _in_pool(alone, settings, rows, 1)
+        if unfinished:
+            yield Decoded(unfinished.pop(0)[0].sha256, reason="its decoder crashed")
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _in_pool(chunks: list[list[Job]], settings: Settings, rows: Rows, processes: int):
+    """Yields what became of the files; returns the chunks that were not finished because a process died."""
+    context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of whatever runs here
+    pool = ProcessPoolExecutor(processes, context, _start_process, (context.Lock(),))
+    pending: dict[Future, int] = {}
+    done: set[int] = set()
+    waiting = iter(range(len(chunks)))
+    try:
+        while len(done) < len(chunks):
+            for _, number in zip(range(processes * AHEAD - len(pending)), waiting):
+                pending[pool.submit(_decode_chunk, chunks[number], settings, rows)] = number
+            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                yield from future.result()
+                done.add(pending.pop(future))
+    except BrokenProcessPool:
+        pass
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [chunk for number, chunk in enumerate(chunks) if number not in done]
+
+
+_lock_for_large = None
+
+
+def _start_process(lock) -> None:
+    global _lock_for_large
+    _lock_for_large = lock
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends the pool
+
+
+def _decode_chunk(jobs: list[Job], settings: Settings, rows: Rows) -> list[Decoded]:
+    """Decodes files whose rows follow each other; the row of one that is rejected stays black."""
+    pixels = np.zeros((len(jobs), settings.height, settings.width, 3), "uint8")
+    results = []
+    for place, job in enumerate(jobs):
+        result, photo = decode_file(job, settings, _lock_for_large)
+        results.append(result)
+        if photo is not None:
+            pixels[place] = photo
+    rows.write(jobs[0].row, pixels)
+    return results

@@ -1,0 +1,18 @@
+"""Judging a model: `measure` runs predictors over photos, `judge` does all that belongs to one model and keeps it.
+
+Keras is not imported here, so that what is missing is told before it starts.
+"""
+
+from colorize.config import Evaluation
+from colorize.metrics.stored_arrays import check_weights
+
+
+def check_perceptual(evaluation: Evaluation) -> None:
+    """Refuses early where LPIPS and FID are asked for and their weights are not there.
+
+    Raises:
+        UserError: which file is missing or wrong, and where to get it.
+    """
+    if evaluation.perceptual:
+        check_weights(evaluation.lpips_weights, "lpips")
+        check_weights(evaluation.inception_weights, "inception")

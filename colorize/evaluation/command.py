@@ -1,0 +1,104 @@
+"""`python -m colorize evaluate`: from a model's name to its numbers, on the screen, on disk and in MLflow."""
+
+import csv
+import os
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+
+from colorize import backend
+from colorize.command_line import data_and_evaluation
+from colorize.data.photos import Dataset
+from colorize.data.sources import read_dataset
+from colorize.errors import UserError
+from colorize.evaluation import check_perceptual
+from colorize.evaluation.model import FoundModel, find_model
+
+
+def evaluate(name: str, overrides: list[str], split: str | None, out: Path | None, tracking: str | None, device: str):
+    """Judges a model and prints the table, the protocol and where everything is.
+
+    Args:
+        name: see `find_model`.
+        overrides: of `data` and `evaluation`; without any, the model's own data.
+        split: train, val or test; None: test where there is one, else val.
+        out: folder for the evaluation; None: the model's.
+        tracking: URI of MLflow for models that are no folder.
+        device: cpu or gpu.
+    """
+    with tempfile.TemporaryDirectory(prefix="colorize-model-") as place:
+        _evaluate(find_model(name, tracking, out, Path(place)), overrides, split, device)
+
+
+def _evaluate(model: FoundModel, overrides: list[str], split: str | None, device: str) -> None:
+    own = model.config
+    config = data_and_evaluation(own, overrides)
+    check_perceptual(config.evaluation)
+    dataset = read_dataset(config.data, test=split in (None, "test"))
+    part = _part(dataset, split)
+    for line in dataset.manifest.summary():
+        print(line)
+    backend.start(os.environ.get("KERAS_BACKEND", own.backend), device)
+    from colorize.checkpoint import load_colorizer
+    from colorize.evaluation.judge import Subject, judge
+    from colorize.inference import predict_ab
+
+    colorizer = load_colorizer(model.folder)
+    subject = Subject(
+        lambda rgb: predict_ab(colorizer, rgb), model.name, colorizer.network, chosen_by(model, dataset, part)
+    )
+    folder = model.out / f"{config.data.name}-{part}"
+    evaluation = judge(subject, config, dataset, part, folder)
+    console = Console()
+    console.print(evaluation.table())
+    for sentence in evaluation.protocol:
+        console.print(f"- {sentence}", highlight=False, markup=False)
+    console.print(f"results   {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", highlight=False)
+    _log(model, evaluation, folder, console)
+    console.print(f"compare   python -m colorize compare {model.name} ANOTHER...", highlight=False, soft_wrap=True)
+
+
+def _part(dataset: Dataset, split: str | None) -> str:
+    if split == "test" and dataset.test is None:
+        raise UserError(
+            f"--split test: {dataset.source} has no test part; give data.test=SHARE where the split is by content, or"
+            " a folder test/, or take --split val"
+        )
+    return split or ("test" if dataset.test is not None else "val")
+
+
+def chosen_by(model: FoundModel, dataset: Dataset, part: str) -> str:
+    """What the training has seen of the photos that the model is judged on, as a sentence for the protocol."""
+    if part == "train" and model.data_digest == dataset.digest:
+        return "The model was trained on these same photos: this says nothing about others."
+    if part == "val" and model.data_digest == dataset.digest:
+        return "The checkpoint was chosen by these same photos: read the numbers as a little too good."
+    if part == "test" and model.data_digest == dataset.digest:
+        return "Neither training nor the choice of the checkpoint has seen these photos."
+    seen = _seen_in_training(model, dataset.part(part).hashes)
+    if seen is None:
+        return "Other photos or another split than the model was trained with; whether it saw some is not known."
+    return f"Other photos or another split than the model was trained with; {seen} of these were in its training."
+
+
+def _seen_in_training(model: FoundModel, hashes: tuple[str, ...]) -> int | None:
+    if model.manifest is None:
+        return None
+    with open(model.manifest, newline="", encoding="utf-8") as file:
+        trained_on = {row["sha256"] for row in csv.DictReader(file) if row["split"] in ("train", "val")}
+    return len(trained_on.intersection(hashes))
+
+
+def _log(model: FoundModel, evaluation, folder: Path, console: Console) -> None:
+    if not model.run_id or not model.tracking_uri:
+        console.print("MLflow    this model has no run there: nothing was logged", highlight=False)
+        return
+    from colorize.tracking.stored import StoredRuns
+
+    metrics = {f"{evaluation.name}/{key}": value for key, value in evaluation.flat_metrics().items()}
+    try:
+        StoredRuns(model.tracking_uri).add(model.run_id, metrics, folder, f"evaluation/{evaluation.name}")
+        console.print(f"MLflow    added to the run {model.run_id}", highlight=False, soft_wrap=True)
+    except UserError as error:  # the numbers are there all the same
+        console.print(f"MLflow    {error}", highlight=False, markup=False, soft_wrap=True)

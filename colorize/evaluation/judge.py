@@ -1,0 +1,146 @@
+"""All that belongs to judging one model: baselines, numbers, pictures, files."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import psutil
+from keras import ops
+
+from colorize.color import colorize_lightness
+from colorize.config import Config, FolderData
+from colorize.data.photos import Dataset, Photos
+from colorize.evaluation.measure import Predictor, measure
+from colorize.evaluation.report import OURS, PAINTED, TRUTH, Evaluation, save_photos
+from colorize.metrics.baselines import Baselines
+from colorize.metrics.pooled import Values
+from colorize.pictures import save, strip
+from colorize.progress import progress
+
+MEMORY_SHARE, MEMORY_AT_MOST = 0.25, 2**29
+"""Of the free memory, and bytes: what the feature maps of a batch may take."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model to be judged.
+
+    Attributes:
+        predict: what it does, at the size of the photos.
+        name: of the model, for the record.
+        network: for the memory it needs, and the size it was made for.
+        chosen_by: the sentence about the checkpoint.
+    """
+
+    predict: Predictor
+    name: str
+    network: keras.Model
+    chosen_by: str
+
+
+def judge(subject: Subject, config: Config, dataset: Dataset, part: str, folder: Path) -> Evaluation:
+    """Judges a model on one part of a data set and leaves the evaluation in `folder`.
+
+    Args:
+        config: its `data` is that of `dataset`; its `evaluation` says what is measured and painted.
+        folder: gets `evaluation.json`, `photos.csv`, `strips/`, `painted/`, `truth/`.
+    """
+    started = time.perf_counter()
+    photos, known = dataset.part(part), dataset.known_before(part)
+    with progress("learning the baselines", len(known)) as advance:
+        baselines = Baselines(_told(known, advance))
+    predictors = {**baselines.predictors, OURS: subject.predict}
+    with progress(f"judging on {part}", 2 * len(photos)) as advance:
+        batch_size = batch_size_for(subject.network, photos.size)
+        measured = measure(predictors, photos, config.evaluation, batch_size, advance)
+    evaluation = Evaluation(
+        data=config.data.name, part=part, photos=len(photos), digest=photos.digest, size=photos.size,
+        protocol=protocol(subject, config, dataset, part, photos), metrics=measured.metrics, truth=measured.truth,
+        model=subject.name, seconds=time.perf_counter() - started,
+    )  # fmt: skip
+    evaluation.save(folder)
+    ours = measured.values[OURS]
+    save_photos(folder, list(photos.names), [photos.key(i) for i in range(len(photos))], list(photos.hashes), ours)
+    paint(subject.predict, photos, ours, config, folder, batch_size)
+    return evaluation
+
+
+def _told(photos: Photos, advance):
+    for part, rgb in photos.batches():
+        yield rgb
+        advance(part.stop - part.start)
+
+
+def batch_size_for(network: keras.Model, size: tuple[int, int]) -> int:
+    """Photos at a time whose feature maps, all kept, fit into a part of the free memory."""
+    outputs = [output for layer in network.layers for output in keras.tree.flatten(layer.output)]
+    maps = 4 * sum(int(np.prod(output.shape[1:])) for output in outputs)
+    colours = 4 * 60 * size[0] * size[1]  # of the metrics, about
+    allowed = min(MEMORY_AT_MOST, MEMORY_SHARE * psutil.virtual_memory().available)
+    return max(1, int(allowed // max(maps, colours)))
+
+
+def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, photos: Photos) -> list[str]:
+    """How the evaluation was done, for whoever reads its numbers, a sentence each."""
+    rows, columns = photos.size
+    _, own_rows, own_columns, _ = subject.network.input.shape
+    data = config.data
+    if isinstance(data, FolderData):
+        fit = "the largest centred crop" if data.fit == "crop" else "squeezed, whatever the shape"
+        stored = " x ".join(map(str, data.stored_size))
+        size = f"Size {rows} x {columns}: {fit}, antialiased bilinear, by way of {stored}."
+    else:
+        size = f"Size {rows} x {columns}, as the data set has it."
+    squeezed = (
+        f"The model was made for {own_rows} x {own_columns}: each photo was squeezed to that (antialiased bilinear),"
+        " its ab brought back bilinearly, as painting does."
+    )
+    known = "train and val" if part == "test" else "train"
+    lines = [
+        f"Photos: {len(photos)} of {config.data.name} ({dataset.source}), part {part}, digest {photos.digest}.",
+        subject.chosen_by,
+        "Exactly grey photos are part of it.",
+        size,
+        squeezed if (own_rows, own_columns) != photos.size else "",
+        "Lab: D65, 2 degrees. ab errors and AuC before rounding; PSNR, SSIM, CIEDE2000 and colorfulness of 8-bit RGB"
+        " with the true lightness, clipped to the gamut and rounded.",
+        "PSNR pooled: over every pixel of every photo; per image: the mean, exact matches left out. SSIM: Gaussian of"
+        " 11 pixels, sigma 1.5, RGB averaged. AuC: distances in ab, 0 to 150 in steps of 1; class-balanced: pixels"
+        " weighted by the inverse frequency of their true ab bin of 10 x 10 in these photos.",
+        f"Baselines learned from all photos of {known}, exactly grey ones included.",
+        "LPIPS 0.1, AlexNet. FID: Inception-v3, 2048 features; biased for few photos." if config.evaluation.perceptual
+        else "",
+    ]  # fmt: skip
+    return [line for line in lines if line]
+
+
+def paint(predict: Predictor, photos: Photos, values: Values, config: Config, folder: Path, batch_size: int) -> None:
+    """Writes strips of the best, the median and the worst photos, and some that are the same of every model."""
+    extremes = extremes_of(values["ab_rmse"], config.evaluation.strips)
+    common = np.unique(np.linspace(0, len(photos) - 1, min(config.evaluation.painted, len(photos)), dtype=int))
+    wanted = np.unique(np.concatenate([common, *extremes.values()])).astype(int)
+    ab_of = dict(_predicted(predict, photos, wanted, batch_size))
+    for name, indices in extremes.items():
+        for place, index in enumerate(indices, start=1):
+            picture = strip(photos.fitted([index])[0], ab_of[index])
+            save(picture, folder / "strips" / f"{name}_{place}_{photos.key(index)}.png")
+    for index in common:
+        rgb, key = photos.fitted([index])[0], photos.key(index)
+        save(rgb, folder / TRUTH / f"{key}.png")
+        save(colorize_lightness(rgb, ab_of[index]), folder / PAINTED / f"{key}.png")
+
+
+def extremes_of(ab_rmse: np.ndarray, number: int) -> dict[str, np.ndarray]:
+    """Indices of the `number` best, median and worst photos, the most extreme first."""
+    order = np.argsort(ab_rmse, kind="stable")
+    number = min(number, len(order))
+    middle = (len(order) - number) // 2
+    return {"best": order[:number], "median": order[middle : middle + number], "worst": order[::-1][:number]}
+
+
+def _predicted(predict: Predictor, photos: Photos, indices: np.ndarray, batch_size: int):
+    for start in range(0, len(indices), batch_size):
+        chosen = indices[start : start + batch_size]
+        yield from zip(chosen, ops.convert_to_numpy(predict(photos.fitted(chosen))))

@@ -1,0 +1,96 @@
+"""Finding the model that is to be judged: an output folder, a run of MLflow, or a registered model."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from colorize.config import Config
+from colorize.errors import UserError
+from colorize.run_folder import BEST, CONFIG, EVALUATION, PHOTOS, RESULT, read_config
+from colorize.tracking.place import uri_of
+
+RUN_ID = re.compile("[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class FoundModel:
+    """A trained model and where it came from.
+
+    Attributes:
+        name: as it was asked for.
+        folder: holds its configuration and its best weights.
+        out: folder that evaluations of it go into.
+        run_id, tracking_uri: the run that it was trained in, where MLflow knows it.
+        data_digest: of the photos that it was trained with; None where that is not known.
+        manifest: `photos.csv` of its training, where there is one.
+    """
+
+    name: str
+    folder: Path
+    out: Path
+    run_id: str | None
+    tracking_uri: str | None
+    data_digest: str | None
+    manifest: Path | None
+
+    @property
+    def config(self) -> Config:
+        """Its configuration."""
+        return read_config(self.folder)
+
+
+def find_model(name: str, tracking_uri: str | None, out: Path | None, place: Path) -> FoundModel:
+    """Finds a model.
+
+    Args:
+        name: an output folder, a run id, or `models:/NAME/VERSION` or `models:/NAME@ALIAS`.
+        tracking_uri: where runs and registered models are looked for; None: as `StoredRuns`.
+        out: folder for evaluations; None: beside the model, or `evaluations/RUN`.
+        place: folder that files are fetched into.
+    Raises:
+        UserError: there is no such model.
+    """
+    if Path(name).is_dir():
+        return _in_folder(name, out)
+    if not RUN_ID.fullmatch(name) and not name.startswith("models:/"):
+        raise UserError(
+            f"{name} is no model: there is no such folder, and it is no run id (32 hexadecimal digits) and no"
+            " models:/NAME/VERSION or models:/NAME@ALIAS"
+        )
+    from colorize.tracking.stored import MODEL_FOLDER, StoredRuns
+
+    stored = StoredRuns(tracking_uri)
+    if name.startswith("models:/"):
+        fetched, run_id = stored.fetch_registered(name, place)
+        folder = _with_weights(fetched, name)
+    else:
+        run_id = stored.find(name).info.run_id
+        fetched = stored.fetch(run_id, MODEL_FOLDER, place)
+        if fetched is None:
+            raise UserError(f"the run {name} has no {MODEL_FOLDER}/ among its files: was it finished?")
+        folder = _with_weights(fetched, name)
+    result = stored.fetch(run_id, RESULT, place) if run_id else None
+    manifest = stored.fetch(run_id, PHOTOS, place) if run_id else None
+    own_out = Path("evaluations") / (run_id or re.sub(r"\W+", "_", name))
+    return FoundModel(name, folder, out or own_out, run_id, stored.uri, _digest(result), manifest)
+
+
+def _in_folder(name: str, out: Path | None) -> FoundModel:
+    folder = Path(name)
+    config = read_config(folder)
+    result = folder / RESULT
+    run_id = json.loads(result.read_text())["mlflow_run_id"] if result.is_file() else None
+    manifest = folder / PHOTOS if (folder / PHOTOS).is_file() else None
+    return FoundModel(name, folder, out or folder / EVALUATION, run_id, uri_of(config), _digest(result), manifest)
+
+
+def _digest(result: Path | None) -> str | None:
+    return json.loads(result.read_text())["data_digest"] if result and result.is_file() else None
+
+
+def _with_weights(fetched: Path, name: str) -> Path:
+    for config in sorted(fetched.rglob(CONFIG)):
+        if (config.parent / BEST).is_file():
+            return config.parent
+    raise UserError(f"{name} holds no {CONFIG} with {BEST} beside it: was it trained here?")

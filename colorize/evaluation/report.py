@@ -1,0 +1,126 @@
+"""What an evaluation comes to: the table, the protocol in words, and the files that are kept of it."""
+
+import csv
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+
+from colorize.metrics.baselines import NAMES
+from colorize.metrics.pooled import METRICS, Values, decibels, shown
+
+OURS = "ours"
+JSON, CSV = "evaluation.json", "photos.csv"
+PAINTED, TRUTH = "painted", "truth"
+ARROWS = {"low": " ↓", "high": " ↑", "": ""}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model judged on one part of a data set, the trivial baselines beside it.
+
+    Attributes:
+        data, part: which photos: name of the data set; train, val or test.
+        photos: how many.
+        digest: of these photos.
+        size: (rows, columns) at which they were judged.
+        protocol: how it was done, a sentence each.
+        metrics: predictor -> metric -> value; the model is `ours`.
+        truth: colorfulness of the photos themselves.
+        model: which weights: a folder, or a URI of MLflow.
+        seconds: that it took.
+    """
+
+    data: str
+    part: str
+    photos: int
+    digest: str
+    size: tuple[int, int]
+    protocol: list[str]
+    metrics: dict[str, dict[str, float]]
+    truth: dict[str, float]
+    model: str
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """Of its folder, and of its section in MLflow."""
+        return f"{self.data}-{self.part}"
+
+    @property
+    def baselines(self) -> dict[str, dict[str, float]]:
+        """The metrics of the trivial predictors."""
+        return {name: values for name, values in self.metrics.items() if name != OURS}
+
+    def table(self) -> Table:
+        """Everything, a metric a row; an arrow says which direction is better."""
+        title = f"{self.photos:,} photos of {self.data}, {self.part}, at {self.size[0]} x {self.size[1]}"
+        table = Table("", *[NAMES[name] for name in self.baselines], OURS, "truth", title=title)
+        for column in table.columns[1:]:
+            column.justify, column.header = "right", str(column.header).replace("[", "\\[")
+        order = [*self.baselines, OURS]
+        for name, metric in METRICS.items():
+            if name in self.metrics[OURS]:
+                cells = [shown(name, self.metrics[predictor][name]) for predictor in order]
+                truth = shown(name, self.truth.get(name))
+                table.add_row(metric.title + ARROWS[metric.better], *cells, truth)
+        return table
+
+    def flat_metrics(self) -> dict[str, float]:
+        """Finite numbers under the names that MLflow gets: `ab_rmse`, `baseline.grey.ab_rmse`, `truth.colorfulness`."""
+        named = dict(self.metrics[OURS])
+        for name, metrics in self.baselines.items():
+            named |= {f"baseline.{name}.{metric}": value for metric, value in metrics.items()}
+        named |= {f"truth.{metric}": value for metric, value in self.truth.items()}
+        return {name: value for name, value in named.items() if math.isfinite(value)}
+
+    def save(self, folder: Path) -> Path:
+        """Writes `evaluation.json`; what is not finite becomes null, since JSON has no infinity."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / JSON
+        path.write_text(json.dumps(finite(asdict(self)), indent=2, allow_nan=False) + "\n")
+        return path
+
+
+def finite(values):
+    """The same with None for every number that is not finite."""
+    if isinstance(values, dict):
+        return {key: finite(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [finite(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
+
+
+def save_photos(folder: Path, names: list[str], keys: list[str], hashes: list[str], values: Values) -> Path:
+    """Writes `photos.csv`: a line per photo with its numbers; PSNR is `inf` for an exact match."""
+    columns = {**values, "psnr": decibels(values["rgb_rmse"])}
+    path = folder / CSV
+    with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        writer = csv.writer(file)
+        writer.writerow(["photo", "key", "sha256", *columns])
+        for i, identity in enumerate(zip(names, keys, hashes)):
+            writer.writerow([*identity, *[f"{column[i]:.9g}" for column in columns.values()]])
+    return path
+
+
+def read_photos(folder: Path) -> tuple[list[str], Values]:
+    """Reads `photos.csv`: the keys of the photos, and their numbers."""
+    with open(folder / CSV, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    numbers = [name for name in rows[0] if name not in ("photo", "key", "sha256", "psnr")]
+    return [row["key"] for row in rows], {name: np.array([float(row[name]) for row in rows]) for name in numbers}
+
+
+def read_evaluation(folder: Path) -> Evaluation:
+    """Reads `evaluation.json`."""
+    values = json.loads((folder / JSON).read_text())
+    return Evaluation(**{**values, "size": tuple(values["size"])})
+
+
+def evaluations_in(folder: Path) -> Iterator[Path]:
+    """The folders of the evaluations of a run."""
+    return (path.parent for path in sorted((folder / "evaluation").glob(f"*/{JSON}")))

@@ -1,0 +1,53 @@
+"""What can be predicted without a network."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from keras import ops
+
+from colorize.color import rgb_to_lab
+
+LIGHTNESS_BINS = 101  # one per integer L in 0..100
+NAMES = {"grey": "grey (ab = 0)", "mean_ab": "mean ab", "ab_given_lightness": "E[ab given L]"}
+"""Each baseline as tables show it."""
+
+
+class Baselines:
+    """The trivial predictors, learned from photos, a batch of uint8 (B, H, W, 3) at a time."""
+
+    def __init__(self, batches: Iterable[np.ndarray]):
+        pixels, sums = np.zeros(LIGHTNESS_BINS), np.zeros((LIGHTNESS_BINS, 2))
+        for rgb in batches:
+            lightness, ab = _lightness_and_ab(rgb)
+            bins = _lightness_bin(lightness).ravel()
+            pixels += np.bincount(bins, minlength=LIGHTNESS_BINS)
+            sums += np.stack([np.bincount(bins, ab[..., c].ravel(), LIGHTNESS_BINS) for c in (0, 1)], axis=-1)
+        self.mean = sums.sum(axis=0) / pixels.sum()
+        by_lightness = np.where(pixels[:, None] > 0, sums / np.maximum(pixels, 1)[:, None], self.mean)
+        self.by_lightness = by_lightness.astype("float32")
+
+    @property
+    def predictors(self) -> dict:
+        """Name -> function from uint8 RGB (B, H, W, 3) to ab (B, H, W, 2) in Lab units."""
+        return {"grey": self.grey, "mean_ab": self.mean_ab, "ab_given_lightness": self.ab_given_lightness}
+
+    def grey(self, rgb: np.ndarray) -> np.ndarray:
+        """ab = 0."""
+        return np.zeros((*rgb.shape[:3], 2), "float32")
+
+    def mean_ab(self, rgb: np.ndarray) -> np.ndarray:
+        """The mean colour of the photos everywhere."""
+        return np.broadcast_to(self.mean.astype("float32"), (*rgb.shape[:3], 2))
+
+    def ab_given_lightness(self, rgb: np.ndarray) -> np.ndarray:
+        """E[ab given L]: the mean colour of the pixels of the same integer lightness."""
+        return self.by_lightness[_lightness_bin(_lightness_and_ab(rgb)[0])]
+
+
+def _lightness_and_ab(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    lab = ops.convert_to_numpy(rgb_to_lab(rgb))
+    return lab[..., 0], lab[..., 1:]
+
+
+def _lightness_bin(lightness: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(lightness), 0, LIGHTNESS_BINS - 1).astype("int32")

@@ -1,0 +1,84 @@
+"""From the numbers of each photo to those of a set, and how they are called."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+Values = dict[str, np.ndarray]
+"""Name -> float64 (N,), a number per photo, as `PhotoMetrics` returns them."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of a set of photos.
+
+    Attributes:
+        title: as tables show it.
+        decimals: that are shown.
+        better: "low", "high", or "" where neither is better by itself.
+    """
+
+    title: str
+    decimals: int
+    better: str
+
+
+METRICS = {
+    "ab_rmse": Metric("ab RMSE", 3, "low"),
+    "ab_mae": Metric("ab MAE", 3, "low"),
+    "psnr_pooled": Metric("PSNR pooled", 3, "high"),
+    "psnr_per_image": Metric("PSNR per image", 3, "high"),
+    "exact_matches": Metric("exact matches", 0, ""),
+    "ssim": Metric("SSIM", 4, "high"),
+    "ciede2000": Metric("CIEDE2000", 3, "low"),
+    "auc": Metric("AuC", 4, "high"),
+    "auc_balanced": Metric("AuC balanced", 4, "high"),
+    "colorfulness": Metric("colorfulness", 2, ""),
+    "colorfulness_abs": Metric("colorfulness |.|", 2, ""),
+    "delta_colorfulness": Metric("ΔCF of means", 2, "low"),
+    "delta_colorfulness_per_image": Metric("ΔCF per image", 2, "low"),
+    "delta_colorfulness_abs": Metric("ΔCF of means |.|", 2, "low"),
+    "delta_colorfulness_abs_per_image": Metric("ΔCF per image |.|", 2, "low"),
+    "lpips": Metric("LPIPS", 4, "low"),
+    "fid": Metric("FID", 2, "low"),
+}
+"""Name -> metric, in the order of tables. LPIPS and FID are there where they were asked for."""
+
+
+def pooled(values: Values, axis: int = -1) -> dict[str, np.ndarray]:
+    """The metrics of all photos together, from what each has; along `axis`, so that resamples can be summed at once.
+
+    - `ab_rmse`, `psnr_pooled`: from the mean squared error over every pixel of every photo (all have the same number).
+    - `psnr_per_image`: the mean over photos; exact matches, whose PSNR is infinite, are left out and counted.
+    - `delta_colorfulness`: |mean - mean of the truth|, DDColor's; `..._per_image`: the mean of |photo - its truth|.
+    - all others: the mean over photos, of `auc_balanced` weighted.
+    """
+    mean = lambda name: np.mean(values[name], axis=axis)  # noqa: E731
+    result = {"ab_rmse": np.sqrt(np.mean(values["ab_rmse"] ** 2, axis=axis)), "ab_mae": mean("ab_mae")}
+    exact = values["rgb_rmse"] == 0
+    result["psnr_pooled"] = decibels(np.sqrt(np.mean(values["rgb_rmse"] ** 2, axis=axis)))
+    finite = np.where(exact, 0.0, decibels(np.where(exact, 1.0, values["rgb_rmse"])))
+    inexact = (~exact).sum(axis=axis)
+    result["psnr_per_image"] = np.where(inexact, finite.sum(axis=axis) / np.maximum(inexact, 1), np.inf)
+    result["exact_matches"] = exact.sum(axis=axis)
+    result |= {name: mean(name) for name in ("ssim", "ciede2000", "auc")}
+    weight = values["balance_weight"]
+    result["auc_balanced"] = (values["auc_balanced"] * weight).sum(axis=axis) / weight.sum(axis=axis)
+    for name in ("colorfulness", "colorfulness_abs"):
+        result[name] = mean(name)
+        result[f"delta_{name}"] = np.abs(mean(name) - mean(f"{name}_truth"))
+        result[f"delta_{name}_per_image"] = np.mean(np.abs(values[name] - values[f"{name}_truth"]), axis=axis)
+    if "lpips" in values:
+        result["lpips"] = mean("lpips")
+    return {name: result[name] for name in METRICS if name in result}
+
+
+def decibels(rgb_rmse):
+    """PSNR of an error in 0..255; infinite for none."""
+    with np.errstate(divide="ignore"):
+        return 20.0 * np.log10(255.0 / np.asarray(rgb_rmse, "float64"))
+
+
+def shown(name: str, value: float | None) -> str:
+    """A number as tables show it."""
+    return "" if value is None else f"{value:.{METRICS[name].decimals}f}"

@@ -1,0 +1,74 @@
+"""Where MLflow keeps runs, and how it is imported without its noise."""
+
+import logging
+import os
+import warnings
+from pathlib import Path
+
+from colorize.config import PROJECT, Config, MlflowTracking
+
+ENVIRONMENT = {
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the last lines on the screen are ours
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # seven by default: four minutes that the end of a run waits
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "GIT_PYTHON_REFRESH": "quiet",  # no complaint where git is not installed
+}
+
+
+def import_mlflow():
+    """MLflow, quiet, and not in a run that is left over from another program."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    os.environ.pop("MLFLOW_RUN_ID", None)  # it would override ours
+    import mlflow
+
+    for noisy in ("alembic", "mlflow"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # MLflow registers its source for local folders twice, and wonders which of the two it is.
+    warnings.filterwarnings("ignore", "The specified dataset source can be interpreted in multiple ways")
+    return mlflow
+
+
+def default_uri() -> str:
+    """The database beside the project, wherever the job runs."""
+    return f"sqlite:///{PROJECT / 'mlflow.db'}"
+
+
+def uri_of(config: Config) -> str | None:
+    """Where a configuration logs its run; None where it logs nothing."""
+    return (config.tracking.uri or default_uri()) if isinstance(config.tracking, MlflowTracking) else None
+
+
+def ui_command(config: Config) -> str:
+    """The command that shows the runs."""
+    uri = uri_of(config)
+    return f"open {uri}" if uri and is_server(uri) else f"mlflow ui --backend-store-uri {uri or default_uri()}"
+
+
+def is_server(uri: str) -> bool:
+    """Whether runs are kept by a server, and not in a database of this machine."""
+    return uri.startswith("http")
+
+
+def experiment_id(mlflow, uri: str, name: str) -> str:
+    """The experiment of that name, made where there is none."""
+    found = mlflow.get_experiment_by_name(name)
+    return found.experiment_id if found else mlflow.create_experiment(name, artifact_location=artifact_location(uri))
+
+
+def artifact_location(uri: str) -> str | None:
+    """Where the artifacts of a new experiment go: beside an SQLite database.
+
+    Others know by themselves (None); MLflow would put those of SQLite below the folder that a job happens to run in.
+    """
+    scheme = "sqlite:///"
+    if not uri.startswith(scheme):
+        return None
+    return (Path(uri.removeprefix(scheme)).resolve().parent / "mlartifacts").as_uri()
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

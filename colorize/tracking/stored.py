@@ -1,0 +1,113 @@
+"""Runs and models that MLflow has already: finding them, fetching their files, adding to them."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from colorize.errors import UserError
+from colorize.tracking.place import default_uri, experiment_id, first_line, import_mlflow
+
+MODEL_FOLDER = "model"
+"""Of a run's artifacts: the configuration and the best weights."""
+
+PARENT = "mlflow.parentRunId"
+"""Tag with which MLflow lays a run beneath another."""
+
+
+class StoredRuns:
+    """The runs of one database or server.
+
+    Args:
+        uri: of it; None: MLFLOW_TRACKING_URI of the environment, or `mlflow.db` beside the project.
+    """
+
+    def __init__(self, uri: str | None = None):
+        self.mlflow = import_mlflow()
+        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
+        self.mlflow.set_tracking_uri(self.uri)
+        self.client = self.mlflow.MlflowClient(self.uri)
+
+    def _ask(self, what: str, call: Callable, *args, **kwargs):
+        from sqlalchemy.exc import SQLAlchemyError  # MLflow lets some of these through
+
+        try:
+            return call(*args, **kwargs)
+        except (self.mlflow.MlflowException, SQLAlchemyError, OSError) as error:
+            raise UserError(f"MLflow at {self.uri} could not {what}: {first_line(error)}") from None
+
+    def find(self, run_id: str):
+        """The run; `UserError` where there is none."""
+        return self._ask(f"find the run {run_id}", self.client.get_run, run_id)
+
+    def fetch(self, run_id: str, path: str, into: Path) -> Path | None:
+        """Copies a file or folder of a run's artifacts; None where the run has none of that name."""
+        folder, _, _ = path.rpartition("/")
+        files = self._ask(f"list the files of {run_id}", self.client.list_artifacts, run_id, folder or None)
+        if path not in {file.path for file in files}:
+            return None
+        fetched = self._ask(
+            f"fetch {path} of {run_id}",
+            self.mlflow.artifacts.download_artifacts,
+            run_id=run_id,
+            artifact_path=path,
+            dst_path=str(into),
+            tracking_uri=self.uri,
+        )
+        return Path(fetched)
+
+    def fetch_registered(self, uri: str, into: Path) -> tuple[Path, str | None]:
+        """Copies the files of a registered model, `models:/NAME/VERSION` or `models:/NAME@ALIAS`; and names its run."""
+        name, version = self._version(uri)
+        found = self._ask(f"find the model {uri}", version)
+        fetched = self._ask(
+            f"fetch {uri}",
+            self.mlflow.artifacts.download_artifacts,
+            artifact_uri=f"models:/{name}/{found.version}",
+            dst_path=str(into),
+        )
+        return Path(fetched), found.run_id
+
+    def _version(self, uri: str) -> tuple[str, Callable]:
+        rest = uri.removeprefix("models:/")
+        name, at, alias = rest.partition("@")
+        if at and name and alias:
+            return name, lambda: self.client.get_model_version_by_alias(name, alias)
+        name, slash, version = rest.partition("/")
+        if slash and name and version.isdigit():
+            return name, lambda: self.client.get_model_version(name, version)
+        raise UserError(f"{uri} is no model: expected models:/NAME/VERSION or models:/NAME@ALIAS")
+
+    def add(self, run_id: str, metrics: dict[str, float], folder: Path, name: str) -> None:
+        """Adds metrics and the files of a folder to a run, as `name` among its artifacts."""
+        from mlflow.entities import Metric
+        from mlflow.utils.time import get_current_time_millis
+
+        now = get_current_time_millis()
+        points = [Metric(key, value, now, 0) for key, value in metrics.items()]
+        self._ask(f"add metrics to {run_id}", self.client.log_batch, run_id, metrics=points)
+        self._ask(f"add files to {run_id}", self.client.log_artifacts, run_id, str(folder), name)
+
+    def of_experiment(self, name: str) -> list[str]:
+        """The finished runs of an experiment that have a model of their own, oldest first."""
+        found = self._ask(f"find the experiment {name}", self.client.get_experiment_by_name, name)
+        if found is None:
+            names = ", ".join(sorted(e.name for e in self.client.search_experiments()))
+            raise UserError(f"MLflow at {self.uri} has no experiment {name}; it has {names}")
+        runs = self._ask(
+            f"list the runs of {name}",
+            self.client.search_runs,
+            [found.experiment_id],
+            "attributes.status = 'FINISHED'",
+            order_by=["attributes.start_time ASC"],
+            max_results=10_000,
+        )
+        return [run.info.run_id for run in runs if "seed" in run.data.params]
+
+    def start(self, experiment: str, name: str, tags: dict[str, str]) -> str:
+        """Starts a run without a training, for a sweep or a comparison; returns its id."""
+        place = self._ask("make the experiment", experiment_id, self.mlflow, self.uri, experiment)
+        return self._ask("start a run", self.client.create_run, place, run_name=name, tags=tags).info.run_id
+
+    def end(self, run_id: str, status: str) -> None:
+        """Ends such a run as FINISHED, FAILED or KILLED."""
+        self._ask(f"end {run_id}", self.client.set_terminated, run_id, status)

@@ -1,0 +1,202 @@
+"""Prepared photos on disk: whole or absent, found again, made once, and by as many processes as there are."""
+
+import io
+import multiprocessing
+import os
+import threading
+import time
+
+import numpy as np
+import pytest
+from filelock import FileLock
+from PIL import Image
+
+from colorize.data import cache, decoding
+from colorize.data.cache import folder_of_cache, key_of, prepare
+from colorize.data.decoding import Job, Rows, Settings, decode_all, decode_file
+from colorize.errors import UserError
+
+SETTINGS = Settings(12, 20, "crop", 4)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Path and SHA-256 of eight photos and one text."""
+    import hashlib
+
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(8):
+        pixels = np.random.default_rng(i).integers(0, 256, (24, 40, 3)).astype("uint8")
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    (folder / "text.jpg").write_text("no photo")
+    return [(str(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in sorted(folder.iterdir())]
+
+
+def prepared(files, place, settings=SETTINGS, advance=lambda done: None):
+    return prepare(files, settings, place, 0, advance)
+
+
+def test_rows_are_those_of_the_photos_and_read_only(files, tmp_path):
+    entry = prepared(files, tmp_path / "cache")
+    assert isinstance(entry.pixels, np.memmap) and not entry.pixels.flags.writeable
+    for path, sha256 in files:
+        row, decoded = entry.decoded[sha256]
+        if path.endswith(".jpg"):
+            assert decoded.reason.startswith("not a photo")
+        else:
+            expected = Image.open(path).resize((20, 12), Image.Resampling.BILINEAR)
+            np.testing.assert_array_equal(entry.pixels[row], np.asarray(expected))
+
+
+def test_the_second_run_decodes_nothing(files, tmp_path, monkeypatch):
+    first = prepared(files, tmp_path / "cache")
+    monkeypatch.setattr(cache, "decode_all", lambda *arguments: 1 / 0)
+    again = prepared(list(reversed(files)), tmp_path / "cache")
+    np.testing.assert_array_equal(first.pixels, again.pixels)
+    assert first.decoded == again.decoded
+
+
+def test_the_key_is_that_of_contents_and_settings():
+    hashes = ["a" * 64, "b" * 64]
+    assert key_of(hashes, SETTINGS) == key_of(hashes[::-1], SETTINGS)
+    others = [key_of(hashes[:1], SETTINGS)] + [
+        key_of(hashes, SETTINGS._replace(**change))
+        for change in ({"height": 13}, {"width": 13}, {"fit": "squash"}, {"smallest_side": 5})
+    ]
+    assert len({key_of(hashes, SETTINGS), *others}) == 6
+
+
+@pytest.mark.parametrize("damage", ["pixels cut", "pixels gone", "lines cut", "lines nonsense", "empty folder"])
+def test_a_damaged_entry_is_made_again(damage, files, tmp_path):
+    first = prepared(files, tmp_path / "cache")
+    (entry,) = (path for path in (tmp_path / "cache" / "photos").iterdir() if path.is_dir())
+    pixels, lines = entry / "pixels.npy", entry / "photos.jsonl"
+    if damage == "pixels cut":
+        pixels.write_bytes(pixels.read_bytes()[:-50])
+    elif damage == "pixels gone":
+        pixels.unlink()
+    elif damage == "lines cut":
+        lines.write_text("".join(lines.read_text().splitlines(keepends=True)[:3]))
+    elif damage == "lines nonsense":
+        lines.write_text("[1, 2\n")
+    else:
+        pixels.unlink(), lines.unlink()
+    np.testing.assert_array_equal(prepared(files, tmp_path / "cache").pixels, first.pixels)
+
+
+def test_a_run_that_fails_leaves_nothing_behind(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "_sync", lambda file: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        prepared(files, tmp_path / "cache")
+    assert [path.suffix for path in (tmp_path / "cache" / "photos").iterdir()] in ([".lock"], [])
+
+
+def test_what_a_killed_run_left_is_cleared_away(files, tmp_path):
+    left = tmp_path / "cache" / "photos" / f"{key_of([sha for _, sha in files], SETTINGS)}.partial99999"
+    left.mkdir(parents=True)
+    (left / "pixels.npy").write_bytes(b"half")
+    prepared(files, tmp_path / "cache")
+    assert not left.exists()
+
+
+def test_the_second_of_two_runs_waits_and_decodes_nothing(files, tmp_path, capsys, monkeypatch):
+    calls = []
+    original = cache.decode_all
+    monkeypatch.setattr(cache, "decode_all", lambda *arguments: calls.append(1) or original(*arguments))
+    lock_file = tmp_path / "cache" / "photos" / f"{key_of([sha for _, sha in files], SETTINGS)}.lock"
+    lock_file.parent.mkdir(parents=True)
+    results = []
+    with FileLock(lock_file):
+        threads = [threading.Thread(target=lambda: results.append(prepared(files, tmp_path / "cache"))) for _ in "ab"]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        assert not results and not calls, "nothing is made while another run has the lock"
+    for thread in threads:
+        thread.join(timeout=30)
+    assert len(results) == 2 and len(calls) == 1
+    np.testing.assert_array_equal(results[0].pixels, results[1].pixels)
+    assert "another run is preparing these photos" in capsys.readouterr().out
+
+
+def test_processes_and_one_process_give_the_same(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(decoding, "cores", lambda: 2)
+    monkeypatch.setattr(decoding, "CHUNK", 2)
+    alone = prepare(files, SETTINGS, tmp_path / "alone", 0, lambda done: None)
+    steps = []
+    together = prepare(files, SETTINGS, tmp_path / "together", 10**9, steps.append)
+    np.testing.assert_array_equal(alone.pixels, together.pixels)
+    assert alone.decoded == together.decoded and sum(steps) == len(files)
+
+
+def _crash(jobs, settings, rows):
+    """Stands for `_decode_chunk` where one photo takes its process down, as a fault in a decoder's C code would."""
+    for job in jobs:
+        if job.path.endswith("5.png"):
+            os._exit(1)
+    return _decode_chunk(jobs, settings, rows)
+
+
+_decode_chunk = decoding._decode_chunk  # before it is replaced
+
+
+def test_a_photo_that_takes_its_process_down_is_the_only_one_rejected(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(decoding, "cores", lambda: 2)
+    monkeypatch.setattr(decoding, "_decode_chunk", _crash)
+    monkeypatch.setattr(decoding, "CHUNK", 3)
+    jobs = [Job(path, sha256, row) for row, (path, sha256) in enumerate(files)]
+    pixels = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", "uint8", (len(files), 12, 20, 3))
+    rows = Rows(str(tmp_path / "rows.npy"), pixels.offset)
+    reasons = {result.sha256: result.reason for result in decode_all(jobs, SETTINGS, rows, 10**9)}
+    for path, sha256 in files:
+        expected = "its decoder crashed" if path.endswith("5.png") else "not a photo" if path.endswith("jpg") else ""
+        assert reasons[sha256].startswith(expected) and bool(reasons[sha256]) == bool(expected)
+    assert multiprocessing.active_children() == []
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_taken_for_what_it_was(files):
+    path, _ = files[0]
+    decoded, pixels = decode_file(Job(path, "0" * 64, 0), SETTINGS)
+    assert pixels is None and decoded.reason == "changed while it was read"
+
+
+def test_a_place_that_cannot_be_written_is_named(files, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="data.cache=PATH"):
+        prepared(files, tmp_path / "file")
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_is_decoded(files, tmp_path, monkeypatch):
+    usage = cache.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: usage._replace(free=100))
+    monkeypatch.setattr(cache, "decode_all", lambda *arguments: 1 / 0)
+    with pytest.raises(UserError, match="0.0 GB are free"):
+        prepared(files, tmp_path / "cache")
+
+
+def test_the_place_is_that_of_the_configuration_or_the_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert folder_of_cache(None) == tmp_path / "colorize"
+    assert folder_of_cache(str(tmp_path / "own")) == tmp_path / "own"
+
+
+def test_a_large_photo_waits_for_the_lock(files, monkeypatch):
+    from colorize.data import images
+
+    monkeypatch.setattr(images, "LARGE_PIXELS", 100)
+    entered = []
+
+    class Lock:
+        def __enter__(self):
+            entered.append(True)
+
+        def __exit__(self, *error):
+            return None
+
+    content = io.BytesIO()
+    Image.new("RGB", (30, 20)).save(content, "PNG")
+    images.decode(content.getvalue(), lock=Lock())
+    monkeypatch.setattr(images, "LARGE_PIXELS", 10_000)
+    images.decode(content.getvalue(), lock=Lock())
+    assert entered == [True]

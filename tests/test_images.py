@@ -1,0 +1,218 @@
+"""Reading a photo: every kind of file becomes upright 8-bit sRGB, or says why not."""
+
+import io
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from colorize.data.images import NotUsable, _plain_jpeg, decode, read_photo
+from colorize.errors import UserError
+
+
+def save(path, image, **options):
+    image.save(path, **options)
+    return path
+
+
+PICTURE = np.random.default_rng(1).integers(0, 256, (6, 9, 3)).astype("uint8")
+
+
+def test_reading_keeps_rgb_as_it_is(tmp_path):
+    path = save(tmp_path / "a.png", Image.fromarray(PICTURE))
+    np.testing.assert_array_equal(np.asarray(read_photo(path)), PICTURE)
+
+
+def test_exif_turns_the_photo_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held so that the picture must turn by 90 degrees clockwise
+    path = save(tmp_path / "a.png", Image.fromarray(PICTURE), exif=exif)
+    np.testing.assert_array_equal(np.asarray(read_photo(path)), np.rot90(PICTURE, k=-1))
+
+
+def test_alpha_is_laid_on_white(tmp_path):
+    rgba = np.dstack([np.full((2, 3, 3), 100, "uint8"), np.array([[0, 255, 128]] * 2, "uint8")])
+    seen = np.asarray(read_photo(save(tmp_path / "a.png", Image.fromarray(rgba))))
+    np.testing.assert_array_equal(seen[0, :, 0], [255, 100, 177])
+
+
+def test_palettes_and_colours_that_stand_for_transparency_are_laid_on_white_too(tmp_path):
+    palette = Image.fromarray(np.array([[0, 1]], "uint8"), "L").convert("P")
+    palette.putpalette([10, 20, 30, 200, 100, 50])
+    seen = np.asarray(read_photo(save(tmp_path / "p.png", palette, transparency=0)))
+    np.testing.assert_array_equal(seen[0], [[255, 255, 255], [200, 100, 50]])
+
+
+def test_sixteen_bits_are_scaled_not_clipped(tmp_path):
+    deep = np.array([[0, 257 * 100, 65535]], "uint16")
+    seen = np.asarray(read_photo(save(tmp_path / "a.png", Image.fromarray(deep))))
+    np.testing.assert_array_equal(seen[0, :, 0], [0, 100, 255])
+
+
+def test_cmyk_is_what_a_second_conversion_says(tmp_path):
+    ink = np.array([[[0, 255, 255, 0], [255, 0, 0, 0], [0, 0, 0, 255], [0, 0, 0, 0]]], "uint8")
+    seen = np.asarray(read_photo(save(tmp_path / "a.tif", Image.fromarray(ink, "CMYK"))))
+    np.testing.assert_array_equal(seen[0], [[255, 0, 0], [0, 255, 255], [0, 0, 0], [255, 255, 255]])
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "TIFF"])
+def test_of_several_frames_the_first_is_taken(format, tmp_path):
+    frames = [Image.new("RGB", (9, 6), colour) for colour in ("red", "blue")]
+    content = io.BytesIO()
+    frames[0].save(content, format, save_all=True, append_images=frames[1:], lossless=True)
+    picture = decode(content.getvalue())
+    assert "first of 2 frames" in picture.converted
+    np.testing.assert_allclose(np.asarray(picture.image)[2, 3], [255, 0, 0], atol=2)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_as_exif_says(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = io.BytesIO()
+    Image.fromarray(PICTURE).save(content, "PNG", exif=exif)
+    rows_first = [  # EXIF 2.3, table of tag 274: where row 0 and column 0 of the file are seen
+        lambda p: p, lambda p: p[:, ::-1], lambda p: p[::-1, ::-1], lambda p: p[::-1],
+        lambda p: p.transpose(1, 0, 2), lambda p: p.transpose(1, 0, 2)[:, ::-1],
+        lambda p: p.transpose(1, 0, 2)[::-1, ::-1], lambda p: p.transpose(1, 0, 2)[::-1],
+    ]  # fmt: skip
+    picture = decode(content.getvalue())
+    np.testing.assert_array_equal(np.asarray(picture.image), rows_first[orientation - 1](PICTURE))
+    assert ("turned by EXIF" in picture.converted) == (orientation > 1)
+
+
+def test_a_wide_gamut_profile_makes_colours_stronger():
+    # Adobe RGB (1998), its matrix and gamma written as an ICC profile by hand: its green is far outside of sRGB.
+    wide = io.BytesIO()
+    colour = np.full((4, 6, 3), (120, 180, 90), "uint8")
+    Image.fromarray(colour).save(wide, "PNG", icc_profile=adobe_rgb())
+    seen = np.asarray(decode(wide.getvalue()).image)[0, 0]
+    linear = (np.array([120, 180, 90]) / 255) ** (563 / 256)
+    xyz = ADOBE_TO_XYZ_D50 @ linear
+    srgb = XYZ_D50_TO_SRGB @ xyz
+    expected = np.where(srgb > 0.0031308, 1.055 * np.maximum(srgb, 0) ** (1 / 2.4) - 0.055, 12.92 * srgb) * 255
+    np.testing.assert_allclose(seen, np.clip(expected, 0, 255), atol=2)
+
+
+# Adobe RGB (1998) and sRGB under D50, after Bradford (Lindbloom, "RGB/XYZ matrices").
+ADOBE_TO_XYZ_D50 = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]])
+XYZ_D50_TO_SRGB = np.linalg.inv(
+    np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
+)
+
+
+def adobe_rgb() -> bytes:
+    """An ICC profile (version 2, matrix and curve) of Adobe RGB: header, tag table, six tags (ICC.1:2001-04)."""
+
+    def fixed(values) -> bytes:
+        return b"".join(round(value * 65536).to_bytes(4, "big", signed=True) for value in values)
+
+    columns = {b"rXYZ": 0, b"gXYZ": 1, b"bXYZ": 2}
+    tags = {name: b"XYZ " + bytes(4) + fixed(ADOBE_TO_XYZ_D50[:, i]) for name, i in columns.items()}
+    tags[b"wtpt"] = b"XYZ " + bytes(4) + fixed([0.9642, 1.0, 0.8249])
+    curve = b"curv" + bytes(4) + (1).to_bytes(4, "big") + (563).to_bytes(2, "big") + bytes(2)
+    tags |= {name: curve for name in (b"rTRC", b"gTRC", b"bTRC")}
+    tags[b"desc"] = b"desc" + bytes(4) + (6).to_bytes(4, "big") + b"adobe\0" + bytes(78)
+    tags[b"cprt"] = b"text" + bytes(4) + b"none\0" + bytes(3)
+    offset, table, body = 128 + 4 + 12 * len(tags), b"", b""
+    for name, data in tags.items():
+        data += bytes(-len(data) % 4)
+        table += name + (offset + len(body)).to_bytes(4, "big") + len(data).to_bytes(4, "big")
+        body += data
+    head = bytes(8) + b"\x02\x40\0\0" + b"mntrRGB XYZ " + bytes(12) + b"acsp" + bytes(24) + bytes(4)
+    head += fixed([0.9642, 1.0, 0.8249]) + bytes(48)
+    content = head[:128] + len(tags).to_bytes(4, "big") + table + body
+    return len(content).to_bytes(4, "big") + content[4:]
+
+
+def test_a_large_jpeg_is_decoded_small_and_looks_the_same(tmp_path):
+    rows, columns = np.mgrid[:600, :900]
+    smooth = np.stack([rows // 3, columns // 4, (rows + columns) // 6], axis=-1).astype("uint8")
+    content = io.BytesIO()
+    Image.fromarray(smooth).save(content, "JPEG", quality=95)
+    whole, small = decode(content.getvalue()).image, decode(content.getvalue(), wanted=(40, 60)).image
+    assert whole.size == (900, 600) and 120 <= small.width <= 460 and small.height >= 80
+    difference = np.asarray(whole.resize((60, 40))).astype(int) - np.asarray(small.resize((60, 40)))
+    assert np.abs(difference).mean() < 1
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_the_fast_way_for_plain_jpegs_gives_pillows_pixels(progressive, subsampling):
+    content = io.BytesIO()
+    picture = Image.fromarray(PICTURE).resize((83, 57), Image.Resampling.BICUBIC)
+    picture.save(content, "JPEG", progressive=progressive, subsampling=subsampling)
+    assert _plain_jpeg(content.getvalue(), None) is not None
+    with Image.open(content) as expected:
+        np.testing.assert_array_equal(np.asarray(decode(content.getvalue()).image), np.asarray(expected))
+
+
+def test_a_jpeg_with_anything_to_convert_goes_the_other_way(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    odd = {"exif": exif}, {"icc_profile": b"nonsense"}
+    for options in odd:
+        assert _plain_jpeg(save(tmp_path / "a.jpg", Image.fromarray(PICTURE), **options).read_bytes(), None) is None
+    for mode in ("L", "CMYK"):
+        path = save(tmp_path / "a.jpg", Image.fromarray(PICTURE).convert(mode))
+        assert _plain_jpeg(path.read_bytes(), None) is None
+
+
+def test_pixels_without_a_range_are_not_guessed(tmp_path):
+    for pixels in (np.ones((4, 6), "float32"), np.full((4, 6), 70000, "int32")):
+        path = save(tmp_path / "a.tif", Image.fromarray(pixels))
+        with pytest.raises(UserError, match="range is not told"):
+            read_photo(path)
+
+
+def test_a_profile_is_honoured_and_a_broken_one_ignored(tmp_path):
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    same = save(tmp_path / "a.png", Image.fromarray(PICTURE), icc_profile=lab)
+    assert np.abs(np.asarray(read_photo(same)).astype(int) - PICTURE).max() <= 1
+    broken = save(tmp_path / "b.png", Image.fromarray(PICTURE), icc_profile=b"nonsense")
+    np.testing.assert_array_equal(np.asarray(read_photo(broken)), PICTURE)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "CMYK", "RGBA"])
+def test_every_mode_becomes_rgb(mode, tmp_path):
+    path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
+    Image.fromarray(PICTURE).convert(mode).save(path)
+    photo = read_photo(path)
+    assert photo.mode == "RGB" and photo.size == (9, 6)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "text", "gif"])
+def test_a_file_that_is_no_photo_is_named(damage, tmp_path):
+    whole = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype("uint8")).save(whole, "JPEG")
+    gif = io.BytesIO()
+    Image.fromarray(PICTURE).save(gif, "GIF")
+    content = {
+        "truncated": whole.getvalue()[:1500],
+        "empty": b"",
+        "text": b"hello",
+        "gif": gif.getvalue(),
+    }
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content[damage])
+    with pytest.raises(UserError, match="photo.jpg"):
+        read_photo(path)
+
+
+def test_a_decompression_bomb_is_refused_from_its_header(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
+    path = save(tmp_path / "bomb.png", Image.fromarray(PICTURE))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserError, match="too large"):
+            read_photo(path)
+
+
+def test_a_bomb_is_told_by_its_header_alone():
+    # A PNG that claims 100,000 x 100,000 pixels and holds none: decoding it would need 30 GB.
+    header = b"IHDR" + (100_000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
+    data = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4, "big") + header + zlib.crc32(header).to_bytes(4, "big")
+    with pytest.raises(NotUsable, match="too large to open safely"):
+        decode(data + (1000).to_bytes(4, "big") + b"IDAT" + bytes(1000))
