@@ -31,6 +31,8 @@ OPTIONAL = ("experiment", "debug")
 """Groups of which a run may have none."""
 JOBS_CHECKED = 200
 """Jobs of a sweep that are all checked before the first one starts; of more, each value once."""
+PLUGINS = ("hydra/launcher", "hydra/sweeper")
+PLUGIN_HINT = "Launchers and sweepers other than basic come with: pip install -e '.[sweep]' -c constraints.txt"
 FLAGS_OF_HYDRA = ("help", "hydra_help", "info", "shell_completion", "config_dir", "config_path")
 
 
@@ -117,7 +119,9 @@ def _compose(name: str, overrides: list[str]) -> DictConfig:
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
             return compose(name, overrides, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
-        raise UserError(f"the configuration cannot be composed: {error}") from None
+        needs_plugin = any(override.startswith(PLUGINS) for override in overrides)
+        hint = f"\n{PLUGIN_HINT}" if needs_plugin else ""
+        raise UserError(f"the configuration cannot be composed: {error}{hint}") from None
 
 
 def to_config(config: DictConfig, locate=None, combinations: bool = True) -> Config:

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from colorize.comparison.groups import Group
 from colorize.comparison.statistics import Difference, Estimate, Limits, differences, estimates
@@ -110,7 +110,13 @@ def signed(name: str, value: float | None) -> str:
 def estimates_table(comparison: Comparison) -> Table:
     """Groups with their intervals, the baselines above them."""
     metrics = [name for name in ON_SCREEN if name in comparison.metrics]
-    table = Table("", "seeds", *[METRICS[name].title for name in metrics], title=comparison.title, padding=(0, 1, 0, 0))
+    table = Table(
+        Column("", overflow="fold"),
+        "seeds",
+        *[METRICS[name].title for name in metrics],
+        title=comparison.title,
+        padding=(0, 1, 0, 0),
+    )
     for column in table.columns[1:]:
         column.justify = "right"
     for baseline, values in comparison.evaluation.baselines.items():

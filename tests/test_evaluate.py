@@ -1,0 +1,260 @@
+"""Judging a model: the numbers, the files, the words, and how a model is found."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import color as reference
+
+from colorize.__main__ import main
+from colorize.checkpoint import save_weights
+from colorize.command_line import composed, data_and_evaluation
+from colorize.data.sources import read_dataset
+from colorize.errors import UserError
+from colorize.evaluation import check_perceptual
+from colorize.evaluation.judge import batch_size_for, extremes_of
+from colorize.evaluation.measure import measure
+from colorize.inference import paint_photo, predict_ab
+from colorize.models.colorizer import Colorizer, build_network
+from colorize.run_folder import BEST, save_config
+
+MLFLOW_WARNS = pytest.mark.filterwarnings("ignore")  # of what it imports
+
+
+@pytest.fixture
+def model(tmp_path, config_of, photo_folder):
+    """A model of 16 x 32 that knows one colour, in an output folder; made with the photos of `photo_folder`."""
+    shares = ["data.val=0.3", "data.height=16", "data.width=32", "data.stored_scale=1"]
+    config = config_of("data=folder", f"data.root={photo_folder}", "data.test=0.3", *shares)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    colorizer = Colorizer(build_network(config), config.head)
+    bias = colorizer.network.get_layer("head_ab_scaled").bias
+    bias.assign(np.array([20.0, -30.0]) / 110.0)  # the head starts at zero: nothing else is left
+    save_weights(colorizer.network, folder / BEST)
+    save_config(config, folder)
+    dataset = read_dataset(config.data)
+    (folder / "result.json").write_text(json.dumps({"mlflow_run_id": None, "data_digest": dataset.digest}))
+    return folder
+
+
+def evaluated(*arguments):
+    main(["evaluate", *map(str, arguments)])
+
+
+def test_the_table_the_files_and_the_words(model, capsys):
+    evaluated(model)
+    out = capsys.readouterr().out
+    place = model / "evaluation" / "folder-test"
+    evaluation = json.loads((place / "evaluation.json").read_text())
+    for words in ("ab RMSE", "grey (ab = 0)", "E[ab given L]", "ours", "truth", "CIEDE2000", "AuC balanced"):
+        assert words in out, words
+    assert "Neither training nor the choice of the checkpoint has seen these photos." in out.replace("\n", " ")
+    with open(place / "photos.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == evaluation["photos"] > 1
+    squared = np.mean([float(row["ab_rmse"]) ** 2 for row in rows])
+    assert np.sqrt(squared) == pytest.approx(evaluation["metrics"]["ours"]["ab_rmse"], rel=1e-6)
+    assert float(rows[0]["psnr"]) == pytest.approx(20 * np.log10(255 / float(rows[0]["rgb_rmse"])), rel=1e-6)
+    strips = {path.name.split("_")[0] for path in (place / "strips").iterdir()}
+    assert strips == {"best", "median", "worst"}
+    assert {path.name for path in (place / "painted").iterdir()} == {path.name for path in (place / "truth").iterdir()}
+
+
+def test_the_numbers_are_those_of_a_loop_over_the_photos(model):
+    evaluated(model, "--split", "test")
+    config = data_and_evaluation(composed_of(model), [])
+    photos = read_dataset(config.data, test=True).test.fitted()
+    evaluation = json.loads((model / "evaluation" / "folder-test" / "evaluation.json").read_text())
+    lab = reference.rgb2lab(photos)
+    ours = np.sqrt(np.mean((lab[..., 1:] - [20, -30]) ** 2))
+    assert evaluation["metrics"]["ours"]["ab_rmse"] == pytest.approx(ours, rel=1e-4)
+    grey = np.sqrt(np.mean(lab[..., 1:] ** 2))
+    assert evaluation["metrics"]["grey"]["ab_rmse"] == pytest.approx(grey, rel=1e-4)
+
+
+def composed_of(model):
+    from colorize.run_folder import read_config
+
+    return read_config(model)
+
+
+def test_baselines_of_the_test_part_learn_from_train_and_val(model):
+    dataset = read_dataset(composed_of(model).data, test=True)
+    lab = reference.rgb2lab(np.concatenate([dataset.train.fitted(), dataset.val.fitted()]))
+    mean = lab[..., 1:].reshape(-1, 2).mean(axis=0)
+    expected = np.sqrt(np.mean((reference.rgb2lab(dataset.test.fitted())[..., 1:] - mean) ** 2))
+    evaluated(model)
+    evaluation = json.loads((model / "evaluation" / "folder-test" / "evaluation.json").read_text())
+    assert evaluation["metrics"]["mean_ab"]["ab_rmse"] == pytest.approx(expected, rel=1e-4)
+    assert any("all photos of train and val" in sentence for sentence in evaluation["protocol"])
+
+
+@pytest.mark.parametrize(
+    ("split", "sentence"),
+    [("val", "chosen by these same photos"), ("train", "was trained on these same photos")],
+)
+def test_the_protocol_says_what_the_model_has_seen(split, sentence, model):
+    evaluated(model, "--split", split)
+    evaluation = json.loads((model / "evaluation" / f"folder-{split}" / "evaluation.json").read_text())
+    assert any(sentence in line for line in evaluation["protocol"])
+
+
+def test_photos_that_were_in_the_training_are_counted(model, photo_folder, tmp_path):
+    dataset = read_dataset(composed_of(model).data, manifest=model / "photos.csv")
+    other = tmp_path / "other"
+    for part, names in {"train": ["11.png"], "val": ["10.png"], "test": list(dataset.train.names[:2])}.items():
+        (other / part).mkdir(parents=True)
+        for name in names:
+            (other / part / name).write_bytes((photo_folder / name).read_bytes())
+    evaluated(model, f"data.root={other}", "data.max_rejected=0.5")
+    evaluation = json.loads((model / "evaluation" / "folder-test" / "evaluation.json").read_text())
+    assert any("2 of these were in its training" in line for line in evaluation["protocol"])
+
+
+def test_another_size_is_resized_as_painting_does_and_says_so(model, capsys):
+    evaluated(model, "data.height=24", "data.width=40", "--split", "val")
+    evaluation = json.loads((model / "evaluation" / "folder-val" / "evaluation.json").read_text())
+    assert evaluation["size"] == [24, 40]
+    assert any("made for 16 x 32" in line and "squeezed" in line for line in evaluation["protocol"])
+
+
+def test_predicting_at_another_size_is_what_painting_shows(config_of, noise):
+    config = config_of("data.height=16", "data.width=32")
+    colorizer = Colorizer(build_network(config), config.head)
+    rng = np.random.default_rng(0)
+    colorizer.network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in colorizer.network.get_weights()])
+    rgb = noise(3, 24, 40)
+    ab = predict_ab(colorizer, rgb)
+    assert ab.shape == (3, 24, 40, 2)
+    from colorize.color import colorize_lightness
+
+    for photo, colours in zip(rgb, ab):
+        painted = np.asarray(paint_photo(colorizer, Image.fromarray(photo))).astype(int)
+        assert np.abs(colorize_lightness(photo, colours).astype(int) - painted).max() <= 1
+    same = noise(2, 16, 32)
+    np.testing.assert_allclose(predict_ab(colorizer, same), np.asarray(colorizer(same, training=False)), atol=1e-4)
+
+
+def test_numbers_do_not_depend_on_the_batches(config_of, photos_of, noise):
+    photos = photos_of(noise(7, 16, 32))
+    rng = np.random.default_rng(0)
+    colours = {photo.tobytes(): rng.normal(0, 20, (16, 32, 2)).astype("float32") for photo in photos.fitted()}
+    predictors = {"ours": lambda rgb: np.stack([colours[photo.tobytes()] for photo in rgb])}
+    steps = []
+    results = [measure(predictors, photos, config_of().evaluation, size, steps.append) for size in (3, 7, 100)]
+    assert sum(steps) == 3 * 2 * 7
+    for other in results[1:]:
+        for name, values in results[0].values["ours"].items():
+            np.testing.assert_allclose(other.values["ours"][name], values, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_best_median_and_worst():
+    values = np.array([5.0, 1.0, 9.0, 3.0, 7.0, 2.0, 8.0])
+    extremes = extremes_of(values, 3)
+    assert values[extremes["best"]].tolist() == [1, 2, 3] and values[extremes["worst"]].tolist() == [9, 8, 7]
+    assert values[extremes["median"]].tolist() == [3, 5, 7]
+    assert {name: len(chosen) for name, chosen in extremes_of(values[:2], 8).items()} == dict.fromkeys(extremes, 2)
+
+
+def test_batches_are_sized_to_memory(config_of, monkeypatch):
+    network = build_network(config_of()).model
+    sizes = [batch_size_for(network, size) for size in ((16, 32), (160, 320), (1600, 3200))]
+    assert sizes[0] > sizes[1] > sizes[2] >= 1
+    from colorize.evaluation import judge
+
+    monkeypatch.setattr(judge, "MEMORY_AT_MOST", 1)
+    assert batch_size_for(network, (16, 32)) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere"], "nowhere is no model"),
+        (["MODEL", "trainer.epochs=3"], "only data and evaluation can be changed here"),
+        (["MODEL", "data.heigth=3"], "data.height"),
+        (["MODEL", "data.root=/nowhere"], "there is no folder"),
+        (["MODEL", "data.test=0.0", "--split", "test"], "has no test part"),
+        (["MODEL", "evaluation.perceptual=true"], "evaluation.lpips_weights=PATH"),
+        (["models:/colorizer"], "expected models:/NAME/VERSION"),
+    ],
+)
+@MLFLOW_WARNS
+def test_mistakes_get_one_sentence(arguments, sentence, model, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'runs.db'}")
+    with pytest.raises(SystemExit) as ended:
+        evaluated(*[str(model) if argument == "MODEL" else argument for argument in arguments])
+    assert ended.value.code == 2
+    message = capsys.readouterr().err
+    assert sentence in message and "Traceback" not in message
+
+
+def test_an_option_between_overrides_is_no_mistake(model):
+    evaluated(model, "data.height=24", "--split", "val", "data.width=40")
+    evaluation = json.loads((model / "evaluation" / "folder-val" / "evaluation.json").read_text())
+    assert evaluation["size"] == [24, 40]
+
+
+def test_without_weights_perceptual_metrics_are_refused_before_training():
+    with pytest.raises(UserError, match="evaluation.lpips_weights=PATH"):
+        check_perceptual(composed(["evaluation.perceptual=true"]).evaluation)
+    check_perceptual(composed([]).evaluation)
+
+
+def test_perceptual_metrics_join_the_others(config_of, photos_of, noise, monkeypatch):
+    from colorize.metrics import fid, lpips
+
+    class Distances:
+        def __init__(self, path):
+            assert path == "weights"
+
+        def distances(self, rgb, painted):
+            return np.abs(rgb.astype(float) - painted).mean(axis=(1, 2, 3))
+
+    monkeypatch.setattr(lpips, "Lpips", Distances)
+    monkeypatch.setattr(
+        fid, "InceptionFeatures", lambda path: lambda rgb: rgb.reshape(len(rgb), -1)[:, :5].astype(float)
+    )
+    evaluation = config_of("evaluation.lpips_weights=weights").evaluation.model_copy(update={"perceptual": True})
+    photos = photos_of(noise(9, 16, 32))
+    truth = lambda rgb: reference.rgb2lab(rgb)[..., 1:].astype("float32")  # noqa: E731
+    grey = lambda rgb: np.zeros((*rgb.shape[:3], 2), "float32")  # noqa: E731
+    measured = measure({"grey": grey, "ours": truth}, photos, evaluation, 4, lambda done: None)
+    assert measured.metrics["ours"]["lpips"] < 0.1 < measured.metrics["grey"]["lpips"]
+    assert abs(measured.metrics["ours"]["fid"]) < 1 < measured.metrics["grey"]["fid"]
+    assert measured.values["grey"]["lpips"].shape == (9,)
+
+
+@MLFLOW_WARNS
+def test_a_run_and_a_registered_model_are_found_and_get_the_evaluation(model, tmp_path, monkeypatch, capsys):
+    from mlflow import MlflowClient
+
+    monkeypatch.chdir(tmp_path)
+    uri = f"sqlite:///{tmp_path / 'runs.db'}"
+    client = MlflowClient(uri)
+    experiment = client.create_experiment("tests", artifact_location=(tmp_path / "artifacts").as_uri())
+    run = client.create_run(experiment).info
+    for name in ("config.yaml", BEST):
+        client.log_artifact(run.run_id, str(model / name), "model")
+    client.log_artifact(run.run_id, str(model / "result.json"))
+    client.create_registered_model("colorizer")
+    version = client.create_model_version("colorizer", f"{run.artifact_uri}/model", run.run_id)
+    client.set_registered_model_alias("colorizer", "champion", version.version)
+
+    for name in (run.run_id, "models:/colorizer/1", "models:/colorizer@champion"):
+        evaluated(name, "--tracking", uri)
+        assert "added to the run" in capsys.readouterr().out
+        place = tmp_path / "evaluations" / run.run_id / "folder-test"
+        evaluation = json.loads((place / "evaluation.json").read_text())
+        assert evaluation["model"] == name
+    logged = client.get_run(run.run_id).data.metrics
+    assert logged["folder-test/ab_rmse"] == pytest.approx(evaluation["metrics"]["ours"]["ab_rmse"])
+    assert "folder-test/baseline.grey.ab_rmse" in logged
+    files = {file.path for file in client.list_artifacts(run.run_id, "evaluation/folder-test")}
+    assert {f"evaluation/folder-test/{name}" for name in ("evaluation.json", "photos.csv", "strips")} <= files
+
+    with pytest.raises(SystemExit):
+        evaluated("0" * 32, "--tracking", uri)
+    assert "could not find the run" in capsys.readouterr().err

@@ -1,0 +1,153 @@
+"""A sweep: one parent run, its jobs beneath it, their comparison on it; a failing job does not stop the rest."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import pytest
+
+from colorize.command_line import check_command_line
+from colorize.config import PROJECT
+from colorize.sweep import parent_of
+
+BACKEND = keras.backend.backend()
+TINY = [
+    "debug=smoke", f"backend={BACKEND}", "encoder.filters=[4,6]", "fusion.units=4", "fusion.channels=1",
+    "trainer.strips=0", "evaluation.painted=2", "evaluation.strips=1",
+]  # fmt: skip
+pytestmark = pytest.mark.filterwarnings("ignore")  # of what MLflow imports
+
+
+def command(*overrides):
+    flags = [override for override in overrides if override == "-m"]  # Hydra wants flags before all values
+    values = [override for override in overrides if override != "-m"]
+    return [sys.executable, str(PROJECT / "train.py"), *flags, *TINY, *values]
+
+
+def swept(place, *overrides):
+    arguments = ["-m", f"hydra.sweep.dir={place / 'sweep'}", *overrides]
+    return subprocess.run(command(*arguments), capture_output=True, text=True, cwd=place)
+
+
+def client_of(place):
+    from mlflow import MlflowClient
+
+    return MlflowClient(f"sqlite:///{place / 'runs.db'}")
+
+
+def runs_of(place):
+    client = client_of(place)
+    runs = client.search_runs([client.get_experiment_by_name("colorize").experiment_id])
+    parents = [run for run in runs if run.data.tags.get("sweep")]
+    return client, parents, [run for run in runs if run not in parents]
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """Three seeds; what is in the way in the folder of the second makes that job fail after its first epoch."""
+    place = tmp_path_factory.mktemp("sweep")
+    (place / "sweep" / "1" / "history.csv").mkdir(parents=True)
+    return place, swept(place, "seed=1,2,3", f"tracking.uri=sqlite:///{place / 'runs.db'}")
+
+
+def test_a_failing_job_does_not_stop_the_rest_and_is_visible(sweep):
+    place, done = sweep
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert sorted(path.parent.name for path in (place / "sweep").glob("*/result.json")) == ["0", "2"]
+    assert sorted(path.parent.name for path in (place / "sweep").glob("*/error.txt")) == ["1"]
+    assert "this job failed, the sweep goes on" in done.stderr and "1 of 3 jobs failed" in done.stderr
+    assert "IsADirectoryError" in (place / "sweep" / "1" / "error.txt").read_text()
+
+
+def test_the_jobs_are_beneath_one_parent(sweep):
+    place, _ = sweep
+    client, (parent,), children = runs_of(place)
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+    assert sorted(run.info.status for run in children) == ["FAILED", "FINISHED", "FINISHED"]
+    assert parent.info.status == "FAILED" and "seed=1,2,3" in parent.info.run_name
+    assert {file.path for file in client.list_artifacts(parent.info.run_id, "failed")} == {"failed/1"}
+
+
+def test_the_comparison_is_on_the_parent_and_in_the_folder(sweep):
+    place, done = sweep
+    client, (parent,), _ = runs_of(place)
+    files = {file.path for file in client.list_artifacts(parent.info.run_id, "comparison")}
+    assert files == {f"comparison/comparison.{ending}" for ending in ("html", "json", "md")}
+    values = json.loads((place / "sweep" / "comparison" / "comparison.json").read_text())
+    assert [group["seeds"] for group in values["groups"]] == [[1, 3]]
+    assert "comparison.html in a browser" in done.stdout.replace("\n", "")
+
+
+def test_a_job_is_what_it_would_be_alone(sweep):
+    """The last job ran after two others in its process: its weights must not know."""
+    place, _ = sweep
+    arguments = command("seed=3", "tracking=off", f"hydra.run.dir={place / 'alone'}")
+    subprocess.run(arguments, capture_output=True, text=True, cwd=place, check=True)
+    alone, last = place / "alone", place / "sweep" / "2"
+    for name in ("epoch", "loss", "ab_rmse", "val_loss", "val_ab_rmse"):
+        assert len(column_of(alone, name)) == 2 and column_of(alone, name) == column_of(last, name)
+    ours, theirs = (json.loads((folder / "result.json").read_text()) for folder in (alone, last))
+    assert ours["metrics"] == theirs["metrics"]
+
+
+def column_of(folder, name):
+    header, *rows = [line.split(",") for line in (folder / "history.csv").read_text().splitlines()]
+    return [row[header.index(name)] for row in rows]
+
+
+def test_a_sweep_that_is_stopped_marks_its_parent_killed(tmp_path):
+    database = f"tracking.uri=sqlite:///{tmp_path / 'runs.db'}"
+    process = subprocess.Popen(
+        command("-m", "seed=1,2", "trainer.epochs=5000", database, f"hydra.sweep.dir={tmp_path / 'sweep'}"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    deadline = time.monotonic() + 300
+    while not list((tmp_path / "sweep").glob("0/best*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 143, out + err
+    _, (parent,), (child,) = runs_of(tmp_path)
+    assert parent.info.status == child.info.status == "KILLED"
+    assert not (tmp_path / "sweep" / "1").exists(), "the second job was not started"
+
+
+def test_a_job_finds_its_parent_in_a_folder_above(tmp_path):
+    (tmp_path / "sweep.json").write_text('{"parent_run_id": "abc"}')
+    assert parent_of(tmp_path / "0") == parent_of(tmp_path / "lr=1" / "seed=2") == "abc"
+    assert parent_of(tmp_path.parent / "other" / "run") is None
+
+
+def refused(capsys, *arguments) -> str:
+    with pytest.raises(SystemExit) as ended:
+        check_command_line(["-m", *arguments])
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_the_backend_cannot_be_swept(capsys):
+    assert "a sweep has one" in refused(capsys, "backend=tensorflow,jax")
+
+
+def test_of_very_many_jobs_each_value_is_looked_at(capsys):
+    many = ["seed=range(1,300)", "trainer.epochs=1,2,3,0"]
+    assert "trainer.epochs" in refused(capsys, *many)
+    check_command_line(["-m", many[0], "trainer.epochs=1,2,3"])
+
+
+@pytest.mark.parametrize(("value", "is_good"), [("interval(0.001,0.01)", True), ("interval(0.001,2.0)", False)])
+def test_both_ends_of_what_a_search_may_choose_are_looked_at(value, is_good, capsys):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="needs the extra `sweep`")
+    arguments = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", f"optimizer.learning_rate={value}"]
+    if is_good:
+        assert check_command_line(["-m", *arguments])
+    else:
+        assert "optimizer.learning_rate" in refused(capsys, *arguments)
+
+
+def test_a_plugin_that_is_not_installed_is_said_with_the_extra(capsys):
+    message = refused(capsys, "hydra/launcher=nonsense", "seed=1,2")
+    assert "nonsense" in message and "[sweep]" in message
