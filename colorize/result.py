@@ -7,8 +7,7 @@ from pathlib import Path
 from rich.table import Table
 
 from colorize.evaluation.report import finite
-from colorize.metrics.baselines import NAMES
-from colorize.metrics.pooled import METRICS, shown
+from colorize.metrics.pooled import BASELINES, METRICS, shown
 from colorize.run_folder import RESULT
 
 COLUMNS = ("ab_rmse", "ab_mae", "psnr_pooled", "auc", "colorfulness")
@@ -65,7 +64,7 @@ class Result:
         for column in table.columns[1:]:
             column.justify = "right"
         for name, baseline in self.baselines.items():
-            table.add_row(NAMES[name].replace("[", "\\["), *[shown(column, baseline[column]) for column in COLUMNS])
+            table.add_row(BASELINES[name].replace("[", "\\["), *[shown(column, baseline[column]) for column in COLUMNS])
         table.add_section()
         table.add_row("ours", *[shown(name, self.metrics[name]) for name in COLUMNS], style="bold")
         table.add_row("truth", *[shown(name, self.truth.get(name)) for name in COLUMNS])

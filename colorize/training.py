@@ -106,7 +106,7 @@ class _Run:
         if (self.folder / run_folder.PHOTOS).exists():
             tracker.file(self.folder / run_folder.PHOTOS)
         self._log_shapes()
-        for line in dataset.manifest.summary():
+        for line in dataset.summary():
             self.console.print(line, highlight=False, markup=False)
         self.console.print(
             f"{len(dataset.train):,} photos to train on, {len(dataset.val):,} for validation ({dataset.name}, digest"

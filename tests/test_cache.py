@@ -3,10 +3,15 @@
 import io
 import multiprocessing
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from filelock import FileLock
 from PIL import Image
@@ -14,6 +19,7 @@ from PIL import Image
 from colorize.data import cache, decoding
 from colorize.data.cache import folder_of_cache, key_of, prepare
 from colorize.data.decoding import Job, Rows, Settings, decode_all, decode_file
+from colorize.data.images import centred_box
 from colorize.errors import UserError
 
 SETTINGS = Settings(12, 20, "crop", 4)
@@ -158,7 +164,63 @@ def test_a_photo_that_takes_its_process_down_is_the_only_one_rejected(files, tmp
 def test_a_file_that_changes_while_it_is_read_is_not_taken_for_what_it_was(files):
     path, _ = files[0]
     decoded, pixels = decode_file(Job(path, "0" * 64, 0), SETTINGS)
-    assert pixels is None and decoded.reason == "changed while it was read"
+    assert pixels is None and decoded.reason == "cannot be read: it changed meanwhile"
+
+
+def test_what_may_be_gone_next_time_is_not_remembered(files, tmp_path):
+    path, _ = files[0]
+    content = Path(path).read_bytes()
+    Path(path).unlink()
+    first = prepared(files, tmp_path / "cache")
+    assert first.decoded[files[0][1]][1].reason.startswith("cannot be read: No such file")
+    assert not [place for place in (tmp_path / "cache" / "photos").iterdir() if place.is_dir()]
+    Path(path).write_bytes(content)
+    again = prepared(files, tmp_path / "cache")
+    assert again.decoded[files[0][1]][1].reason == ""
+    row = first.decoded[files[1][1]][0]
+    np.testing.assert_array_equal(first.pixels[row], again.pixels[row])  # the map of the first is still good
+
+
+def test_a_file_too_large_to_read_is_rejected_unread(files, monkeypatch):
+    monkeypatch.setattr(decoding, "LARGEST_FILE", 100)
+    decoded, pixels = decode_file(Job(*files[0], 0), SETTINGS)
+    assert pixels is None and decoded.reason.startswith("larger than")
+
+
+@pytest.mark.parametrize("size", [(1835, 1835), (997, 331), (17, 901), (333, 334)])
+def test_any_shape_fits_into_any_other(size):
+    for height, width in ((112, 112), (144, 176), (224, 224), (13, 57)):
+        left, top, right, bottom = centred_box(size, height, width)
+        assert 0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]
+        assert (right - left) / (bottom - top) == pytest.approx(width / height)
+
+
+def test_workers_end_with_a_parent_that_was_killed(files, tmp_path):
+    program = (
+        "import os, sys\n"
+        "from colorize.data import decoding\n"
+        "from colorize.data.decoding import *\n"
+        "def main():\n"
+        "    open(sys.argv[1], 'wb').truncate(10**6)\n"
+        "    jobs = [Job(sys.argv[2], '0' * 64, row) for row in range(5000)]\n"
+        "    for _ in decode_all(jobs, Settings(12, 20, 'crop', 4), Rows(sys.argv[1], 0), 10**9):\n"
+        "        print(*[p.pid for p in multiprocessing.active_children()], flush=True)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "if __name__ == '__main__': main()\n"
+    )
+    script = tmp_path / "prepare.py"
+    script.write_text(program)
+    if decoding.cores() == 1:
+        pytest.skip("with one core there are no processes to be left behind")
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "rows"), files[0][0]], capture_output=True, text=True
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    workers = [int(number) for number in done.stdout.split()]
+    deadline = time.monotonic() + 30
+    while any(psutil.pid_exists(number) for number in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert workers and not any(psutil.pid_exists(number) for number in workers)
 
 
 def test_a_place_that_cannot_be_written_is_named(files, tmp_path):
@@ -171,7 +233,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_decoded(files, tmp_
     usage = cache.shutil.disk_usage(tmp_path)
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: usage._replace(free=100))
     monkeypatch.setattr(cache, "decode_all", lambda *arguments: 1 / 0)
-    with pytest.raises(UserError, match="0.0 GB are free"):
+    with pytest.raises(UserError, match="0 MB are free"):
         prepared(files, tmp_path / "cache")
 
 

@@ -104,7 +104,12 @@ def test_what_was_fetched_is_found(binary, monkeypatch):
     assert read_dataset(DATA).digest == read(binary).digest
 
 
-@pytest.mark.parametrize("key", ["height", "width"])
-def test_another_size_is_refused(key):
-    with pytest.raises(UserError, match=f"data.{key}"):
-        composed(["data=cifar10", f"data.{key}=64"])
+def test_another_size_is_resized(binary):
+    dataset = read(binary, test=True, height=16, width=24)
+    assert dataset.test.fitted().shape == (PICTURES, 16, 24, 3) and dataset.digest != read(binary).digest
+
+
+def test_grey_pictures_are_counted(binary):
+    dataset = read(binary, val=0.01)
+    assert dataset.summary() == [f"{len(dataset.grey)} photos are exactly grey and left out of training"]
+    assert read(binary, grey="keep").summary() == []

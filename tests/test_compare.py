@@ -3,6 +3,8 @@
 import base64
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -189,6 +191,13 @@ def test_the_page_needs_nothing_else(four, tmp_path):
     assert base64.b64decode(pictures[0]).startswith(b"\x89PNG")
     svg = base64.b64decode(re.search(r'src="data:image/svg\+xml;base64,([^"]+)"', page).group(1))
     assert svg.count(b"<path") > 4
+
+
+def test_keras_is_not_needed(four, tmp_path):
+    arguments = ["compare", *[str(run.folder) for run in four], "--out", str(tmp_path / "out")]
+    program = f"import sys; from colorize.__main__ import main; main({arguments!r}); print('keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("False")
 
 
 def test_names_in_the_page_are_escaped(four, tmp_path):

@@ -111,7 +111,7 @@ def test_photos_that_were_in_the_training_are_counted(model, photo_folder, tmp_p
             (other / part / name).write_bytes((photo_folder / name).read_bytes())
     evaluated(model, f"data.root={other}", "data.max_rejected=0.5")
     evaluation = json.loads((model / "evaluation" / "folder-test" / "evaluation.json").read_text())
-    assert any("2 of these were in its training" in line for line in evaluation["protocol"])
+    assert any("it was trained on 2 of these" in line for line in evaluation["protocol"])
 
 
 def test_another_size_is_resized_as_painting_does_and_says_so(model, capsys):

@@ -138,6 +138,60 @@ def test_train_and_test_alone_give_up_some_of_train_for_val(tmp_path, photo):
     assert all(file.startswith("train/") for file in dataset.val.names)
 
 
+def test_without_train_all_that_is_not_val_or_test_is_train(tmp_path, photo):
+    for part, number in (("holiday", 5), ("val", 3), ("test", 2)):
+        for i in range(number):
+            photo(tmp_path / part / f"{i}.png")
+    photo(tmp_path / "loose.png")
+    dataset = read(tmp_path)
+    assert [len(dataset.part(part)) for part in ("train", "val", "test")] == [6, 3, 2]
+
+
+def test_a_link_beside_them_does_not_take_the_split_away(tmp_path, photo):
+    for part, number in (("train", 5), ("val", 3), ("test", 2)):
+        for i in range(number):
+            photo(tmp_path / part / f"{i}.png")
+    os.symlink(tmp_path / "train", tmp_path / "all")
+    os.symlink(tmp_path / "test", tmp_path / "latest")
+    dataset = read(tmp_path)
+    assert [len(dataset.part(part)) for part in ("train", "val", "test")] == [5, 3, 2]
+    assert all(name.startswith("test/") for name in dataset.test.names)
+
+
+def test_a_split_folder_that_links_into_another_is_told(tmp_path, photo):
+    for i in range(30):
+        photo(tmp_path / "train" / "b" / f"{i}.png")
+    for i in range(3):
+        photo(tmp_path / "test" / f"{i}.png")
+    os.symlink(tmp_path / "train" / "b", tmp_path / "val")
+    assert verdict_of(read(tmp_path), "val").detail == "a link to a folder that is read under another name"
+
+
+def test_copies_of_what_is_no_photo_count_as_rejected(many):
+    for i in range(9):
+        (many / f"empty_{i}.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match="9 of 39 files"):
+        read(many)
+
+
+def test_the_digest_does_not_depend_on_which_of_two_equal_pictures_comes_first_by_name(many, photo):
+    with Image.open(many / "good_00.png") as image:
+        image.save(many / "a_copy.png", compress_level=0)
+    before = read(many).digest
+    (many / "a_copy.png").rename(many / "z_copy.png")
+    assert read(many).digest == before
+
+
+def test_photos_of_any_size_and_shape_go_through(tmp_path):
+    rng = np.random.default_rng(3)
+    for i in range(60):
+        width, height = (int(side) for side in rng.integers(30, 400, 2))
+        Image.fromarray(rng.integers(0, 256, (height, width, 3)).astype("uint8")).save(tmp_path / f"{i}.jpg")
+    for size in ((112, 112), (144, 176)):
+        dataset = read(tmp_path, height=size[0], width=size[1], val=0.3)
+        assert not dataset.manifest.rejected
+
+
 def test_a_folder_that_happens_to_be_called_train_is_no_split(tmp_path, photo):
     for name in ("train", "bus"):
         for i in range(15):
@@ -250,6 +304,12 @@ def test_missing_and_empty_folders_get_one_sentence(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(UserError, match=r"no photo in .*found: 1 \.txt"):
         read(tmp_path)
+    os.symlink(tmp_path / "b", tmp_path / "a")
+    os.symlink(tmp_path / "a", tmp_path / "b")
+    with pytest.raises(UserError, match="no folder|leads nowhere"):
+        read(tmp_path / "a")
+    with pytest.raises(UserError, match="data.root"):
+        composed(["data=folder", "data.root="])
     with pytest.raises(UserError, match="data=folder needs data.root=PATH"):
         read_dataset(DATA.model_copy(update={"root": None}))
 

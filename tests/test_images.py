@@ -89,11 +89,34 @@ def test_a_wide_gamut_profile_makes_colours_stronger():
     colour = np.full((4, 6, 3), (120, 180, 90), "uint8")
     Image.fromarray(colour).save(wide, "PNG", icc_profile=adobe_rgb())
     seen = np.asarray(decode(wide.getvalue()).image)[0, 0]
-    linear = (np.array([120, 180, 90]) / 255) ** (563 / 256)
-    xyz = ADOBE_TO_XYZ_D50 @ linear
-    srgb = XYZ_D50_TO_SRGB @ xyz
-    expected = np.where(srgb > 0.0031308, 1.055 * np.maximum(srgb, 0) ** (1 / 2.4) - 0.055, 12.92 * srgb) * 255
-    np.testing.assert_allclose(seen, np.clip(expected, 0, 255), atol=2)
+    np.testing.assert_allclose(seen, adobe_to_srgb([120, 180, 90]), atol=2)
+
+
+def adobe_to_srgb(colour) -> np.ndarray:
+    """By hand: curve, matrices, curve (IEC 61966-2-1)."""
+    linear = XYZ_D50_TO_SRGB @ ADOBE_TO_XYZ_D50 @ (np.array(colour) / 255) ** (563 / 256)
+    encoded = np.where(linear > 0.0031308, 1.055 * np.maximum(linear, 0) ** (1 / 2.4) - 0.055, 12.92 * linear)
+    return np.clip(encoded * 255, 0, 255)
+
+
+@pytest.mark.parametrize("kind", ["palette", "alpha", "grey", "grey with alpha", "sixteen bits"])
+def test_a_profile_is_honoured_in_every_mode(kind):
+    """A grey profile of gamma 1, or Adobe RGB: both far from sRGB."""
+    colour = Image.new("RGB", (6, 4), (120, 180, 90))
+    made = {
+        "palette": colour.convert("P", palette=Image.Palette.ADAPTIVE),
+        "alpha": colour.convert("RGBA"),
+        "grey": Image.new("L", (6, 4), 120),
+        "grey with alpha": Image.new("LA", (6, 4), (120, 255)),
+        "sixteen bits": Image.fromarray(np.full((4, 6), 120 * 257, "uint16")),
+    }[kind]
+    is_grey = kind in ("grey", "grey with alpha", "sixteen bits")
+    content = io.BytesIO()
+    made.save(content, "PNG", icc_profile=linear_grey() if is_grey else adobe_rgb())
+    seen = np.asarray(decode(content.getvalue()).image)[0, 0]
+    linear = 120 / 255  # of gamma 1: sRGB's curve makes it lighter
+    expected = [255 * (1.055 * linear ** (1 / 2.4) - 0.055)] * 3 if is_grey else adobe_to_srgb([120, 180, 90])
+    np.testing.assert_allclose(seen, expected, atol=3)
 
 
 # Adobe RGB (1998) and sRGB under D50, after Bradford (Lindbloom, "RGB/XYZ matrices").
@@ -103,28 +126,42 @@ XYZ_D50_TO_SRGB = np.linalg.inv(
 )
 
 
-def adobe_rgb() -> bytes:
-    """An ICC profile (version 2, matrix and curve) of Adobe RGB: header, tag table, six tags (ICC.1:2001-04)."""
+def fixed(values) -> bytes:
+    """Numbers as ICC's s15Fixed16."""
+    return b"".join(round(value * 65536).to_bytes(4, "big", signed=True) for value in values)
 
-    def fixed(values) -> bytes:
-        return b"".join(round(value * 65536).to_bytes(4, "big", signed=True) for value in values)
 
-    columns = {b"rXYZ": 0, b"gXYZ": 1, b"bXYZ": 2}
-    tags = {name: b"XYZ " + bytes(4) + fixed(ADOBE_TO_XYZ_D50[:, i]) for name, i in columns.items()}
-    tags[b"wtpt"] = b"XYZ " + bytes(4) + fixed([0.9642, 1.0, 0.8249])
-    curve = b"curv" + bytes(4) + (1).to_bytes(4, "big") + (563).to_bytes(2, "big") + bytes(2)
-    tags |= {name: curve for name in (b"rTRC", b"gTRC", b"bTRC")}
-    tags[b"desc"] = b"desc" + bytes(4) + (6).to_bytes(4, "big") + b"adobe\0" + bytes(78)
-    tags[b"cprt"] = b"text" + bytes(4) + b"none\0" + bytes(3)
+def profile(colours: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """An ICC profile, version 2: header, tag table, tags (ICC.1:2001-04)."""
+    tags |= {
+        b"wtpt": b"XYZ " + bytes(4) + fixed([0.9642, 1.0, 0.8249]),
+        b"desc": b"desc" + bytes(4) + (6).to_bytes(4, "big") + b"tests\0" + bytes(78),
+        b"cprt": b"text" + bytes(4) + b"none\0" + bytes(3),
+    }
     offset, table, body = 128 + 4 + 12 * len(tags), b"", b""
     for name, data in tags.items():
         data += bytes(-len(data) % 4)
         table += name + (offset + len(body)).to_bytes(4, "big") + len(data).to_bytes(4, "big")
         body += data
-    head = bytes(8) + b"\x02\x40\0\0" + b"mntrRGB XYZ " + bytes(12) + b"acsp" + bytes(24) + bytes(4)
+    head = bytes(8) + b"\x02\x40\0\0" + b"mntr" + colours + b"XYZ " + bytes(12) + b"acsp" + bytes(28)
     head += fixed([0.9642, 1.0, 0.8249]) + bytes(48)
     content = head[:128] + len(tags).to_bytes(4, "big") + table + body
     return len(content).to_bytes(4, "big") + content[4:]
+
+
+def gamma(value: float) -> bytes:
+    """A curve."""
+    return b"curv" + bytes(4) + (1).to_bytes(4, "big") + round(value * 256).to_bytes(2, "big") + bytes(2)
+
+
+def adobe_rgb() -> bytes:
+    columns = {b"rXYZ": 0, b"gXYZ": 1, b"bXYZ": 2}
+    tags = {name: b"XYZ " + bytes(4) + fixed(ADOBE_TO_XYZ_D50[:, i]) for name, i in columns.items()}
+    return profile(b"RGB ", tags | {name: gamma(563 / 256) for name in (b"rTRC", b"gTRC", b"bTRC")})
+
+
+def linear_grey() -> bytes:
+    return profile(b"GRAY", {b"kTRC": gamma(1.0)})
 
 
 def test_a_large_jpeg_is_decoded_small_and_looks_the_same(tmp_path):

@@ -73,4 +73,12 @@ def _label(differing: dict[str, str], runs: tuple[Run, ...]) -> str:
         return f"{config.encoder.name} + {config.fusion.name}"
     named = {key.removesuffix(".name"): value for key, value in differing.items() if key.endswith(".name")}
     others = {key: value for key, value in differing.items() if key.partition(".")[0] not in named}
-    return ", ".join([f"{part}={value}" for part, value in (named | others).items()])
+    return ", ".join([f"{part}={_short(value)}" for part, value in (named | others).items()])
+
+
+def _short(value: str) -> str:
+    """A number that a search has drawn, to four digits."""
+    try:
+        return value if len(value) < 8 else f"{float(value):.4g}"
+    except ValueError:
+        return value

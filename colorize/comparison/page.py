@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from colorize.comparison.groups import Group
 from colorize.comparison.report import NOTES, Comparison, difference_rows, metric_rows
-from colorize.metrics.baselines import NAMES
+from colorize.metrics.pooled import BASELINES
 
 COLUMNS = 8
 """Groups whose pictures are shown; more would not fit beside each other."""
@@ -32,7 +32,7 @@ def _content(comparison: Comparison) -> dict:
     return {
         "comparison": comparison,
         "notes": NOTES,
-        "baselines": [NAMES[name] for name in comparison.evaluation.baselines],
+        "baselines": [BASELINES[name] for name in comparison.evaluation.baselines],
         "metric_rows": metric_rows(comparison),
         "differences": {label: difference_rows(values) for label, values in comparison.differences.items()},
         "curves": _curves(comparison),

@@ -9,8 +9,7 @@ from rich.table import Column, Table
 from colorize.comparison.groups import Group
 from colorize.comparison.statistics import Difference, Estimate, Limits, differences, estimates
 from colorize.evaluation.report import finite
-from colorize.metrics.baselines import NAMES
-from colorize.metrics.pooled import METRICS, shown
+from colorize.metrics.pooled import BASELINES, METRICS, shown
 
 ON_SCREEN = ("ab_rmse", "psnr_pooled", "auc", "colorfulness")
 """Metrics that the terminal shows; the files have all."""
@@ -120,7 +119,7 @@ def estimates_table(comparison: Comparison) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     for baseline, values in comparison.evaluation.baselines.items():
-        table.add_row(NAMES[baseline].replace("[", "\\["), "", *[shown(name, values[name]) for name in metrics])
+        table.add_row(BASELINES[baseline].replace("[", "\\["), "", *[shown(name, values[name]) for name in metrics])
     table.add_section()
     for group in comparison.groups:
         cells = [interval(name, comparison.estimates[group.label][name]).replace("[", "\\[") for name in metrics]
@@ -134,7 +133,7 @@ def markdown(comparison: Comparison) -> str:
     lines = [f"# Comparison: {comparison.title}", ""]
     lines += [f"- {sentence}" for sentence in [*comparison.sentences, *comparison.left_out]] + [""]
     lines += ["## What differs", "", *_rows(["", *labels], _differing_rows(comparison)), ""]
-    header = ["", *[NAMES[name] for name in comparison.evaluation.baselines], *labels, "truth"]
+    header = ["", *[BASELINES[name] for name in comparison.evaluation.baselines], *labels, "truth"]
     lines += ["## Metrics", "", *_rows(header, metric_rows(comparison)), ""]
     for label, values in comparison.differences.items():
         lines += [f"## {label} against {comparison.reference.label}", ""]

@@ -25,7 +25,7 @@ class Augmentation(Section):
 class Data(Section):
     """What all sources of photos have in common."""
 
-    root: str | None
+    root: Annotated[str, Field(min_length=1)] | None
     """Folder of the photos; null: where the source has a place of its own."""
     height: Positive
     """Rows of a picture, in training and in evaluation."""
@@ -71,5 +71,3 @@ class CifarData(Data):
     """CIFAR-10 in its binary version; its official test set is the test split."""
 
     name: Literal["cifar10"]
-    height: Literal[32]
-    width: Literal[32]

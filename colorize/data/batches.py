@@ -72,9 +72,10 @@ def augment(image: Image.Image, shape: tuple[int, int], augmentation: Augmentati
     left, top, right, bottom = centred_box(image.size, height, width)
     scale = rng.uniform(augmentation.crop, 1.0)
     box_width, box_height = (right - left) * scale, (bottom - top) * scale
-    left = rng.uniform(0, image.width - box_width)
-    top = rng.uniform(0, image.height - box_height)
-    picture = resize(image, height, width, (left, top, left + box_width, top + box_height))
+    left = rng.uniform(0, max(0.0, image.width - box_width))
+    top = rng.uniform(0, max(0.0, image.height - box_height))
+    right, bottom = min(image.width, left + box_width), min(image.height, top + box_height)
+    picture = resize(image, height, width, (left, top, right, bottom))
     if rng.random() < augmentation.flip:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     stops = rng.uniform(-augmentation.exposure, augmentation.exposure)

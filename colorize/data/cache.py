@@ -71,15 +71,13 @@ def prepare(
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
         with _locked(entry):
-            found = _open(entry, len(jobs), settings)
-            if not found:
-                _make(entry, jobs, settings, total_bytes, advance)
+            found = _open(entry, len(jobs), settings) or _make(entry, jobs, settings, total_bytes, advance)
     except OSError as error:
         raise UserError(
             f"data.cache: prepared photos cannot be kept in {entry.parent}: {error.strerror or error}; name another"
             " folder with data.cache=PATH"
         ) from None
-    return found or _open(entry, len(jobs), settings)
+    return found
 
 
 @contextmanager
@@ -96,17 +94,20 @@ def _locked(entry: Path) -> Iterator[None]:
         lock.release()
 
 
-def _make(entry: Path, jobs: list[Job], settings: Settings, total_bytes: int, advance) -> None:
+def _make(entry: Path, jobs: list[Job], settings: Settings, total_bytes: int, advance) -> Prepared:
     for left_over in entry.parent.glob(f"{entry.name}.partial*"):  # of a run that was killed: we hold the lock
         shutil.rmtree(left_over)
     partial = entry.with_name(f"{entry.name}.partial{os.getpid()}")
     partial.mkdir()
     try:
         _check_space(partial, len(jobs) * settings.height * settings.width * 3)
-        _fill(partial, jobs, settings, total_bytes, advance)
-        if entry.exists():  # damaged, or it would have been opened
-            shutil.rmtree(entry)
-        os.rename(partial, entry)
+        is_final = _fill(partial, jobs, settings, total_bytes, advance)
+        prepared = _open(partial, len(jobs), settings)  # the map stays good, whatever becomes of the name
+        if is_final:
+            if entry.exists():  # damaged, or it would have been opened
+                shutil.rmtree(entry)
+            os.rename(partial, entry)
+        return prepared
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -114,10 +115,11 @@ def _make(entry: Path, jobs: list[Job], settings: Settings, total_bytes: int, ad
 def _check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise OSError(f"they need {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free")
+        raise OSError(f"they need {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free")
 
 
-def _fill(folder: Path, jobs: list[Job], settings: Settings, total_bytes: int, advance) -> None:
+def _fill(folder: Path, jobs: list[Job], settings: Settings, total_bytes: int, advance) -> bool:
+    """Writes an entry; returns whether it may be kept, as every file would be judged the same next time."""
     row_of = {job.sha256: job.row for job in jobs}
     shape = len(jobs), settings.height, settings.width, 3
     rows = Rows(str(folder / PIXELS), np.lib.format.open_memmap(folder / PIXELS, "w+", "uint8", shape).offset)
@@ -130,6 +132,7 @@ def _fill(folder: Path, jobs: list[Job], settings: Settings, total_bytes: int, a
     with open(folder / PHOTOS, "w", encoding="ascii") as lines:
         lines.writelines(json.dumps(asdict(result)) + "\n" for result in decoded)
         _sync(lines)
+    return not any(result.passing for result in decoded)
 
 
 def _sync(file) -> None:

@@ -36,24 +36,25 @@ def read_cifar10(config: CifarData, test: bool) -> Dataset:
     hashes = [hashlib.sha256(picture).hexdigest() for picture in stored]
     parts = np.array([by_content(sha256, {"val": config.val}) for sha256 in hashes])
     dropped = (parts == "train") & _is_grey(stored) if config.grey == "drop" else np.zeros(len(parts), bool)
-    everything = _photos(stored, hashes, "train")
+    everything = _photos(stored, hashes, "train", config)
     groups = {
         "train": everything.subset((parts == "train") & ~dropped),
         "grey": everything.subset(dropped),
         "val": everything.subset(parts == "val"),
     }
-    digest = digest_of([text for name, photos in groups.items() for text in (name, *photos.hashes)])
-    return Dataset("cifar10", str(folder), **groups, test=_test(folder) if test else None, digest=digest)
+    hashes = [text for name, photos in groups.items() for text in (name, *photos.hashes)]
+    digest = digest_of([repr((config.height, config.width)), *hashes])
+    return Dataset("cifar10", str(folder), **groups, test=_test(folder, config) if test else None, digest=digest)
 
 
-def _test(folder: Path) -> Photos:
+def _test(folder: Path, config: CifarData) -> Photos:
     stored = _read(folder, TEST)
-    return _photos(stored, [hashlib.sha256(picture).hexdigest() for picture in stored], "test")
+    return _photos(stored, [hashlib.sha256(picture).hexdigest() for picture in stored], "test", config)
 
 
-def _photos(stored: np.ndarray, hashes: list[str], name: str) -> Photos:
+def _photos(stored: np.ndarray, hashes: list[str], name: str, config: CifarData) -> Photos:
     names = tuple(f"{name}/{number:05}" for number in range(len(stored)))
-    return Photos(stored, np.arange(len(stored)), names, tuple(hashes), (SIDE, SIDE))
+    return Photos(stored, np.arange(len(stored)), names, tuple(hashes), (config.height, config.width))
 
 
 def _read(folder: Path, names: list[str]) -> np.ndarray:
@@ -104,7 +105,7 @@ def _fetched() -> Path:
             place = keras.utils.get_file(origin=URL, file_hash=SHA256, extract=True)
     except Exception as error:  # urllib, the archive, the check of its hash: Keras has no class of its own for them
         reason = str(error).strip().splitlines()[0]
-        there = Path.home() / ".keras" / "datasets" / FOLDER
+        there = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets" / FOLDER
         offline = f"Without a network, {_what_to_do(there)}"
         raise UserError(f"data=cifar10 could not be fetched: {reason}. {offline}") from None
     found = [path.parent for path in Path(place).rglob(TRAIN[0])]

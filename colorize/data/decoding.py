@@ -2,11 +2,14 @@
 
 import hashlib
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +22,9 @@ CHUNK = 64
 
 AHEAD = 3
 """Chunks under way for each process; more would only pile up pixels in memory."""
+
+LARGEST_FILE = 256_000_000
+"""Bytes; a file is read whole before it is decoded."""
 
 IN_PROCESS_BYTES = 16_000_000
 """Below so many bytes in all, starting processes would take longer than decoding."""
@@ -40,7 +46,7 @@ class Rows(NamedTuple):
 
     def write(self, first_row: int, pixels: np.ndarray) -> None:
         """Writes uint8 (N, H, W, 3). As to a file: pages of a map would count as this process's memory."""
-        with open(self.path, "r+b", buffering=0) as file:
+        with open(self.path, "r+b") as file:
             file.seek(self.first_byte + first_row * pixels[0].nbytes)
             file.write(pixels.data)
 
@@ -60,12 +66,14 @@ class Decoded:
 
     Attributes:
         reason: why it is rejected; empty where it is used.
+        passing: whether the reason may be gone next time, so that it must not be remembered.
         pixels_sha256: of the row, by which one photo in two files is told.
         grey: whether red, green and blue are equal everywhere.
     """
 
     sha256: str
     reason: str = ""
+    passing: bool = False
     converted: tuple[str, ...] = ()
     format: str = ""
     width: int = 0
@@ -81,23 +89,32 @@ def decode_file(job: Job, settings: Settings, lock=None) -> tuple[Decoded, np.nd
     """
     result = Decoded(job.sha256)
     try:
-        with open(job.path, "rb") as file:
-            data = file.read()
-        if hashlib.sha256(data).hexdigest() != job.sha256:
-            raise NotUsable("changed while it was read")
-        picture = decode(data, (settings.height, settings.width), lock)
+        picture = decode(_read(job), (settings.height, settings.width), lock)
         result.converted, result.format = picture.converted, picture.format
         result.width, result.height = picture.size
         if min(picture.size) < settings.smallest_side:
             side = settings.smallest_side
             raise NotUsable(f"{result.width} x {result.height} pixels: a side is shorter than {side}")
         pixels = _fitted(picture, settings)
-    except (NotUsable, OSError, MemoryError) as error:
-        result.reason = str(error) or type(error).__name__
+    except (NotUsable, ValueError) as error:
+        result.reason = str(error)
+        return result, None
+    except (OSError, MemoryError) as error:
+        result.reason, result.passing = f"cannot be read: {getattr(error, 'strerror', None) or 'out of memory'}", True
         return result, None
     result.grey = is_grey(pixels)
     result.pixels_sha256 = hashlib.sha256(pixels).hexdigest()
     return result, pixels
+
+
+def _read(job: Job) -> bytes:
+    with open(job.path, "rb") as file:
+        if os.fstat(file.fileno()).st_size > LARGEST_FILE:
+            raise NotUsable(f"larger than {LARGEST_FILE / 1e6:.0f} MB")
+        data = file.read()
+    if hashlib.sha256(data).hexdigest() != job.sha256:
+        raise InterruptedError(0, "it changed meanwhile")
+    return data
 
 
 def is_grey(pixels: np.ndarray) -> bool:
@@ -130,7 +147,7 @@ def decode_all(jobs: list[Job], settings: Settings, rows: Rows, total_bytes: int
         alone = [[job] for chunk in unfinished for job in chunk]
         unfinished = yield from _in_pool(alone, settings, rows, 1)
         if unfinished:
-            yield Decoded(unfinished.pop(0)[0].sha256, reason="its decoder crashed")
+            yield Decoded(unfinished.pop(0)[0].sha256, reason="its decoder crashed", passing=True)
 
 
 def cores() -> int:
@@ -148,7 +165,8 @@ def _in_pool(chunks: list[list[Job]], settings: Settings, rows: Rows, processes:
     try:
         while len(done) < len(chunks):
             for _, number in zip(range(processes * AHEAD - len(pending)), waiting):
-                pending[pool.submit(_decode_chunk, chunks[number], settings, rows)] = number
+                with _interrupts_held_back():
+                    pending[pool.submit(_decode_chunk, chunks[number], settings, rows)] = number
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
                 yield from future.result()
                 done.add(pending.pop(future))
@@ -159,13 +177,33 @@ def _in_pool(chunks: list[list[Job]], settings: Settings, rows: Rows, processes:
     return [chunk for number, chunk in enumerate(chunks) if number not in done]
 
 
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """A process started within never sees Ctrl-C, which goes to all of a terminal's: the parent ends it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 _lock_for_large = None
 
 
 def _start_process(lock) -> None:
     global _lock_for_large
     _lock_for_large = lock
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and ends the pool
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed cannot end its pool."""
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
 
 
 def _decode_chunk(jobs: list[Job], settings: Settings, rows: Rows) -> list[Decoded]:

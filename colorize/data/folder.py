@@ -5,7 +5,7 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,33 +42,40 @@ class Tree:
 
     @property
     def splits(self) -> dict[str, str]:
-        """Folder right below the root -> part of the split; empty where there is no `train` beside another part."""
+        """Folder right below the root -> part of the split; empty where there is neither a val nor a test folder."""
         tops = {file.name.partition("/")[0] for file in self.files if "/" in file.name}
         found = {top: SPLITS[top.lower()] for top in tops if top.lower() in SPLITS}
-        return found if "train" in found.values() and len(set(found.values())) > 1 else {}
+        return found if {"val", "test"}.intersection(found.values()) else {}
 
 
 def look_through(root: Path) -> Tree:
     """Walks a tree, links included, each real folder once, so that a loop of links ends.
 
-    Hidden files and folders (`.name`), which other programs leave there, are passed over.
+    Links come last: a folder is known by its own name, not by that of a link to it. Hidden files and folders
+    (`.name`), which other programs leave there, are passed over.
     """
     tree = Tree(root)
-    seen, folders = set(), [""]
-    while folders:
-        folder = folders.pop()
+    seen: set[tuple[int, int]] = set()
+    folders, links = [""], []
+    while folders or links:
+        folder = folders.pop() if folders else links.pop(0)
         try:
             status = os.stat(root / folder)
             if (status.st_dev, status.st_ino) in seen:
+                if folder.lower() in SPLITS:
+                    tree.files.append(File(folder, problem="a link to a folder that is read under another name"))
                 continue
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(root / folder) as entries:
-                # In order, so that of two links to one folder it is always the same that counts.
-                inside = sorted(entries, key=lambda entry: entry.name)
+                inside = sorted(entries, key=lambda entry: entry.name)  # so that of two links the same one counts
         except OSError as error:
             tree.files.append(File(folder or ".", problem=f"the folder cannot be read: {error.strerror}"))
             continue
-        folders += reversed([name for name in (_sort(entry, folder, tree) for entry in inside) if name])
+        for entry in reversed(inside):
+            name = _sort(entry, folder, tree)
+            if name:
+                (links if entry.is_symlink() else folders).append(name)
+        links.sort()
     tree.files.sort(key=lambda file: file.name)
     return tree
 
@@ -106,7 +113,7 @@ def hash_files(tree: Tree, memory: Path, advance: Callable[[], None]) -> None:
         memory: file of remembered hashes; written anew where something changed.
         advance: called after each file.
     """
-    known = dict(_remembered(memory))
+    known = _remembered(memory)
     changed = False
     for file in tree.files:
         if not file.problem:
@@ -132,19 +139,26 @@ def _hash(path: Path, file: File) -> str:
     return digest.hexdigest()
 
 
-def _remembered(memory: Path) -> Iterator[tuple[str, tuple[tuple[int, int, int], str]]]:
+def _remembered(memory: Path) -> dict[str, tuple[tuple[int, int, int], str]]:
+    known = {}
     try:
         with open(memory, encoding="ascii") as lines:
             for line in lines:
                 name, *stamp, sha256 = json.loads(line)
-                yield name, (tuple(stamp), sha256)
+                known[name] = tuple(stamp), sha256
     except (OSError, ValueError, TypeError):
-        return  # none yet, or damaged: what is missing is hashed again
+        pass  # none yet, or damaged: what is missing is hashed again
+    return known
 
 
 def _remember(memory: Path, tree: Tree) -> None:
-    memory.parent.mkdir(parents=True, exist_ok=True)
     partial = memory.with_name(f"{memory.name}.{os.getpid()}")
-    with open(partial, "w", encoding="ascii") as lines:  # JSON escapes any name, also one that is no UTF-8
-        lines.writelines(json.dumps([file.name, *file.stamp, file.sha256]) + "\n" for file in tree.files if file.sha256)
-    os.replace(partial, memory)
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        with open(partial, "w", encoding="ascii") as lines:  # JSON escapes any name, also one that is no UTF-8
+            for file in tree.files:
+                if file.sha256:
+                    lines.write(json.dumps([file.name, *file.stamp, file.sha256]) + "\n")
+        os.replace(partial, memory)
+    except OSError:
+        partial.unlink(missing_ok=True)  # a folder that cannot be written, or is full: hashed again next time

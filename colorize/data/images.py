@@ -18,7 +18,12 @@ SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 JPEG_START = b"\xff\xd8\xff"
 NOT_PLAIN = (b"Exif\0", b"ICC_PROFILE\0", b"Adobe", b"MPF\0")  # orientation, colours, CMYK, several frames
 ORIENTATION = 0x0112  # the EXIF tag
-LARGE_PIXELS = 16_000_000  # decoded, 64 MB with alpha, and three copies of it at most
+LARGE_PIXELS = 16_000_000
+"""Of such photos one is decoded at a time, so that all processes together stay below 1 GiB."""
+
+LARGEST_PIXELS = 40_000_000
+"""Where memory is to be bounded: of what cannot be decoded at a smaller size, a WebP needs 22 bytes a pixel."""
+
 OVERSAMPLED = 2
 """A large JPEG is decoded no smaller than this many times the size it is wanted at; antialiasing does the rest."""
 
@@ -89,9 +94,13 @@ def decode(data: bytes, wanted: tuple[int, int] | None = None, lock: AbstractCon
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 size = image.size
+                pixels = size[0] * size[1]
                 if wanted:
                     image.draft(None, _draft_size(size, wanted))
-                with lock if lock and image.width * image.height > LARGE_PIXELS else nullcontext():
+                    if image.size == size and pixels > LARGEST_PIXELS:
+                        limit = f"{LARGEST_PIXELS / 1e6:.0f} megapixels"
+                        raise NotUsable(f"too large to decode in bounded memory: more than {limit}, and no JPEG")
+                with lock if lock and pixels > LARGE_PIXELS else nullcontext():
                     return Picture(*_to_srgb(image), image.format, size)
     except UnidentifiedImageError:
         raise NotUsable(f"not a photo of a known format ({', '.join(FORMATS)})") from None
@@ -130,26 +139,24 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     converted = []
     if getattr(image, "n_frames", 1) > 1:
         converted.append(f"first of {image.n_frames} frames")
+    image.load()
     if image.getexif().get(ORIENTATION, 1) in range(2, 9):
         image = ImageOps.exif_transpose(image)
         converted.append("turned by EXIF")
     if image.mode == "F":
         raise NotUsable("floating-point pixels, whose range is not told")
-    if image.mode in SIXTEEN_BIT:
-        return _eight_bits(image), (*converted, "16 bits scaled to 8")
     profile = image.info.get("icc_profile")
-    has_alpha = "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info
-    if image.mode not in ("RGB", "RGBA"):
+    if image.mode in SIXTEEN_BIT:
+        image = _eight_bits(image)
+        converted.append("16 bits scaled to 8")
+    elif image.mode not in ("RGB", "RGBA"):
         converted.append(f"from mode {image.mode}")
-    if has_alpha:
-        image = image.convert("RGBA")
-        alpha = image.getchannel("A")
-        image = image.convert("RGB")
+    image, alpha = _without_alpha(image)
     if profile:
         image, done = _out_of_profile(image, profile)
         converted.append(done)
-    image = image.convert("RGB")
-    if has_alpha:
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    if alpha:
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=alpha)
         image = white
@@ -157,11 +164,26 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     return image, tuple(converted)
 
 
+def _without_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """The colours in a mode that ICC profiles are made for (L, RGB, CMYK or LAB), and the alpha where there is some."""
+    has_alpha = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+    colours = {"1": "L", "LA": "L", "La": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "RGBa": "RGB", "YCbCr": "RGB"}
+    target = colours.get(image.mode, image.mode)
+    if not has_alpha:
+        return (image if image.mode == target else image.convert(target)), None
+    whole = image if image.mode == "RGBA" else image.convert("RGBA")
+    alpha = whole.getchannel("A")
+    return (whole.getchannel("R") if target == "L" else whole.convert("RGB")), alpha
+
+
 def _eight_bits(image: Image.Image) -> Image.Image:
     pixels = np.asarray(image)  # Pillow would clip these to 8 bits, not scale them
     if pixels.min() < 0 or pixels.max() > 65535:
         raise NotUsable("32-bit pixels, whose range is not told")
-    return Image.fromarray(((pixels.astype("uint32") + 128) // 257).astype("uint8")).convert("RGB")
+    scaled = np.empty(pixels.shape, "uint8")
+    for row, values in enumerate(pixels):  # a row at a time: the photo may be large
+        scaled[row] = (values.astype("uint32") + 128) // 257
+    return Image.fromarray(scaled)
 
 
 def _out_of_profile(image: Image.Image, profile: bytes) -> tuple[Image.Image, str]:
@@ -183,8 +205,9 @@ def centred_box(size: tuple[int, int], height: int, width: int) -> tuple[float, 
     """The largest centred box of shape height : width in a picture of `size` (width, height), as Pillow takes it."""
     full_width, full_height = size
     scale = min(full_width / width, full_height / height)
-    left, top = (full_width - scale * width) / 2, (full_height - scale * height) / 2
-    return left, top, left + scale * width, top + scale * height
+    left, top = max(0.0, (full_width - scale * width) / 2), max(0.0, (full_height - scale * height) / 2)
+    # Rounding may put an edge a hair outside, which Pillow refuses.
+    return left, top, min(full_width, left + scale * width), min(full_height, top + scale * height)
 
 
 def resize(image: Image.Image, height: int, width: int, box=None) -> Image.Image:

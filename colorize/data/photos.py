@@ -102,6 +102,12 @@ class Dataset:
     digest: str
     manifest: Manifest = field(default_factory=Manifest)
 
+    def summary(self) -> list[str]:
+        """Lines for people: what became of the files."""
+        if self.manifest.verdicts or not len(self.grey):
+            return self.manifest.summary()
+        return [f"{len(self.grey):,} photos are exactly grey and left out of training"]
+
     def part(self, name: str) -> Photos:
         """`train`, `val` or `test`."""
         return getattr(self, name)

@@ -70,19 +70,20 @@ def _read_folder(config: FolderData, manifest: Path | None) -> Dataset:
 def _root(config: FolderData) -> Path:
     if config.root is None and config.name == "folder":
         raise UserError("data=folder needs data.root=PATH, a folder of photos")
-    root = Path(config.root or SAMPLE).expanduser().resolve()
+    root = Path(SAMPLE if config.root is None else config.root).expanduser()
+    try:
+        root = root.resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        raise UserError(f"data.root: {root} is a link that leads nowhere; expected a folder of photos") from None
     if not root.is_dir():
         raise UserError(f"data.root: there is no folder {root}; expected a folder of photos")
     return root
 
 
 def _hash(tree: Tree, cache: Path) -> None:
-    memory = cache / "hashes" / f"{hashlib.sha256(str(tree.root).encode(errors='surrogateescape')).hexdigest()[:24]}"
-    try:
-        with progress("looking through photos", len(tree.files)) as advance:
-            hash_files(tree, memory, advance)
-    except OSError as error:
-        raise UserError(f"data.cache: {memory.parent} cannot be written: {error.strerror}; name another") from None
+    name = hashlib.sha256(str(tree.root).encode(errors="surrogateescape")).hexdigest()[:24]
+    with progress("looking through photos", len(tree.files)) as advance:
+        hash_files(tree, cache / "hashes" / name, advance)
 
 
 class _Folder:
@@ -103,12 +104,14 @@ class _Folder:
     def _place(self, file: File, splits: dict[str, str]) -> None:
         declared = splits.get(file.name.partition("/")[0])
         shares = {"val": self.config.val, "test": self.config.test}
-        if splits and declared is None:
+        if "train" in splits.values() and declared is None:
             self._against(file, verdicts.REJECTED, f"outside of the folders of the split ({', '.join(sorted(splits))})")
-        elif declared in ("val", "test") or (declared and "val" in splits.values()):
-            self.part[file.name] = declared
-        else:  # no folders, or train/ and test/ alone: val comes out of train/
-            self.part[file.name] = by_content(file.sha256, shares if not splits else {"val": self.config.val})
+        elif not splits:
+            self.part[file.name] = by_content(file.sha256, shares)
+        elif declared in ("val", "test") or "val" in splits.values():
+            self.part[file.name] = declared or "train"
+        else:  # no val/: it comes out of train/
+            self.part[file.name] = by_content(file.sha256, {"val": self.config.val})
 
     def _against(self, file: File, verdict: str, detail: str, decoded: Decoded | None = None) -> None:
         known = {"format": decoded.format, "width": decoded.width, "height": decoded.height} if decoded else {}
@@ -118,7 +121,7 @@ class _Folder:
     def keep_one_of_each(self, kind: str) -> None:
         """Of files with the same content, or with the same pixels, keeps one: that of the part judged last."""
         kept: dict[str, str] = {}
-        for name in sorted(self.part, key=lambda name: (PRIORITY[self.part[name]], name)):
+        for name in sorted(self.part, key=lambda name: (PRIORITY[self.part[name]], self.files[name].sha256, name)):
             file = self.files[name]
             content = file.sha256 if kind == "sha256" else self.prepared.decoded[file.sha256][1].pixels_sha256
             first = kept.setdefault(content, name)
@@ -140,6 +143,10 @@ class _Folder:
             decoded = self._decoded(name)
             if decoded.reason:
                 self._against(self.files[name], verdicts.REJECTED, decoded.reason, decoded)
+        for verdict in self.manifest.verdicts:  # a copy of what is no photo is none either
+            of_content = self.prepared.decoded.get(verdict.sha256)
+            if verdict.verdict == verdicts.DUPLICATE and of_content and of_content[1].reason:
+                verdict.verdict, verdict.detail = verdicts.REJECTED, of_content[1].reason
 
     def _decoded(self, name: str) -> Decoded:
         return self.prepared.decoded[self.files[name].sha256][1]

@@ -3,6 +3,7 @@
 import csv
 import os
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
@@ -37,7 +38,7 @@ def _evaluate(model: FoundModel, overrides: list[str], split: str | None, device
     check_perceptual(config.evaluation)
     dataset = read_dataset(config.data, test=split in (None, "test"))
     part = _part(dataset, split)
-    for line in dataset.manifest.summary():
+    for line in dataset.summary():
         print(line)
     backend.start(os.environ.get("KERAS_BACKEND", own.backend), device)
     from colorize.checkpoint import load_colorizer
@@ -76,18 +77,20 @@ def chosen_by(model: FoundModel, dataset: Dataset, part: str) -> str:
         return "The checkpoint was chosen by these same photos: read the numbers as a little too good."
     if part == "test" and model.data_digest == dataset.digest:
         return "Neither training nor the choice of the checkpoint has seen these photos."
-    seen = _seen_in_training(model, dataset.part(part).hashes)
+    other = "Other photos, another size or another split than the model was trained with"
+    seen = _seen(model, dataset.part(part).hashes)
     if seen is None:
-        return "Other photos or another split than the model was trained with; whether it saw some is not known."
-    return f"Other photos or another split than the model was trained with; {seen} of these were in its training."
+        return f"{other}; whether it saw some of these is not known."
+    return f"{other}: it was trained on {seen['train']} of these, and its checkpoint was chosen by {seen['val']}."
 
 
-def _seen_in_training(model: FoundModel, hashes: tuple[str, ...]) -> int | None:
+def _seen(model: FoundModel, hashes: tuple[str, ...]) -> Counter | None:
+    """How many of some photos each part of the model's own data had."""
     if model.manifest is None:
         return None
     with open(model.manifest, newline="", encoding="utf-8") as file:
-        trained_on = {row["sha256"] for row in csv.DictReader(file) if row["split"] in ("train", "val")}
-    return len(trained_on.intersection(hashes))
+        part_of = {row["sha256"]: row["split"] for row in csv.DictReader(file)}
+    return Counter(part_of.get(sha256) for sha256 in hashes)
 
 
 def _log(model: FoundModel, evaluation, folder: Path, console: Console) -> None:

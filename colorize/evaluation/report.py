@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from colorize.metrics.baselines import NAMES
-from colorize.metrics.pooled import METRICS, Values, decibels, shown
+from colorize.metrics.pooled import BASELINES, METRICS, Values, decibels, shown
 
 OURS = "ours"
 JSON, CSV = "evaluation.json", "photos.csv"
@@ -59,7 +58,7 @@ class Evaluation:
     def table(self) -> Table:
         """Everything, a metric a row; an arrow says which direction is better."""
         title = f"{self.photos:,} photos of {self.data}, {self.part}, at {self.size[0]} x {self.size[1]}"
-        table = Table("", *[NAMES[name] for name in self.baselines], OURS, "truth", title=title)
+        table = Table("", *[BASELINES[name] for name in self.baselines], OURS, "truth", title=title)
         for column in table.columns[1:]:
             column.justify, column.header = "right", str(column.header).replace("[", "\\[")
         order = [*self.baselines, OURS]

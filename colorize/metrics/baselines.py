@@ -8,8 +8,6 @@ from keras import ops
 from colorize.color import rgb_to_lab
 
 LIGHTNESS_BINS = 101  # one per integer L in 0..100
-NAMES = {"grey": "grey (ab = 0)", "mean_ab": "mean ab", "ab_given_lightness": "E[ab given L]"}
-"""Each baseline as tables show it."""
 
 
 class Baselines:

@@ -45,6 +45,10 @@ METRICS = {
 """Name -> metric, in the order of tables. LPIPS and FID are there where they were asked for."""
 
 
+BASELINES = {"grey": "grey (ab = 0)", "mean_ab": "mean ab", "ab_given_lightness": "E[ab given L]"}
+"""Each baseline as tables show it."""
+
+
 def pooled(values: Values, axis: int = -1) -> dict[str, np.ndarray]:
     """The metrics of all photos together, from what each has; along `axis`, so that resamples can be summed at once.
 
