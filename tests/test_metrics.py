@@ -34,7 +34,7 @@ def painted(rgb, predicted):
 
 
 def numbers(rgb, ab):
-    values = PhotoMetrics(count_colours(rgb)).predict_on_batch([rgb, ab])
+    values = PhotoMetrics(count_colours([rgb])).predict_on_batch([rgb, ab])
     return {name: np.asarray(value, "float64") for name, value in values.items()}
 
 
@@ -207,7 +207,7 @@ def test_balanced_auc_weighs_each_colour_alike(rgb, predicted):
     values = numbers(rgb, predicted)
     assert pooled(values)["auc_balanced"] == pytest.approx(expected, abs=1e-3)
     assert pooled(values)["auc"] == pytest.approx(auc_by_histogram(distances), abs=1e-3)
-    assert len(names) == np.count_nonzero(count_colours(rgb))
+    assert len(names) == np.count_nonzero(count_colours([rgb]))
     assert values["balance_weight"].mean() == pytest.approx(1, abs=1e-5)
 
 

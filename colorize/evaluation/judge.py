@@ -12,7 +12,7 @@ from keras import ops
 from colorize.color import colorize_lightness
 from colorize.config import Config, FolderData
 from colorize.data.photos import Dataset, Photos
-from colorize.evaluation.measure import Predictor, measure
+from colorize.evaluation.measure import Predictor, measure, told
 from colorize.evaluation.report import OURS, PAINTED, TRUTH, Evaluation, save_photos
 from colorize.metrics.baselines import Baselines
 from colorize.metrics.pooled import Values
@@ -50,7 +50,7 @@ def judge(subject: Subject, config: Config, dataset: Dataset, part: str, folder:
     started = time.perf_counter()
     photos, known = dataset.part(part), dataset.known_before(part)
     with progress("learning the baselines", len(known)) as advance:
-        baselines = Baselines(_told(known, advance))
+        baselines = Baselines(told(known, None, advance))
     predictors = {**baselines.predictors, OURS: subject.predict}
     with progress(f"judging on {part}", 2 * len(photos)) as advance:
         batch_size = batch_size_for(subject.network, photos.size)
@@ -65,12 +65,6 @@ def judge(subject: Subject, config: Config, dataset: Dataset, part: str, folder:
     save_photos(folder, list(photos.names), [photos.key(i) for i in range(len(photos))], list(photos.hashes), ours)
     paint(subject.predict, photos, ours, config, folder, batch_size)
     return evaluation
-
-
-def _told(photos: Photos, advance):
-    for part, rgb in photos.batches():
-        yield rgb
-        advance(part.stop - part.start)
 
 
 def batch_size_for(network: keras.Model, size: tuple[int, int]) -> int:

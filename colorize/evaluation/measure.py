@@ -1,6 +1,6 @@
 """Predictors over a stream of photos: of a photo, nothing but its numbers is kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,6 @@ from keras import ops
 from colorize.color import colorize_lightness
 from colorize.config import Evaluation
 from colorize.data.photos import Photos
-from colorize.metrics.auc import BINS
 from colorize.metrics.photos import PhotoMetrics, count_colours
 from colorize.metrics.pooled import Values, pooled
 
@@ -45,12 +44,9 @@ def measure(
         batch_size: photos at a time.
         advance: called with a number of photos, in all twice that of `photos`.
     """
-    pixels_per_bin = np.zeros(BINS, int)
-    for part, rgb in photos.batches(batch_size):
-        pixels_per_bin += count_colours(rgb)
-        advance(part.stop - part.start)
-    metrics = PhotoMetrics(pixels_per_bin)
-    metrics.jit_compile = len(photos) * photos.size[0] * photos.size[1] >= XLA_FROM_PIXELS
+    xla = len(photos) * photos.size[0] * photos.size[1] >= XLA_FROM_PIXELS
+    metrics = PhotoMetrics(count_colours(told(photos, batch_size, advance), xla))
+    metrics.jit_compile = xla
     perceptual = _perceptual(evaluation, predictors)
     numbers: dict[str, list[Values]] = {name: [] for name in predictors}
     for part, rgb in photos.batches(batch_size):
@@ -64,6 +60,13 @@ def measure(
     first = next(iter(values.values()))
     truth = {name: float(first[f"{name}_truth"].mean()) for name in ("colorfulness", "colorfulness_abs")}
     return Measured(values, summed, truth)
+
+
+def told(photos: Photos, batch_size: int | None, advance: Callable) -> Iterator[np.ndarray]:
+    """The photos in batches; tells of each when it is done with."""
+    for part, rgb in photos.batches(batch_size):
+        yield rgb
+        advance(part.stop - part.start)
 
 
 def _numbers(metrics: PhotoMetrics, rgb: np.ndarray, ab: np.ndarray, batch_size: int) -> Values:

@@ -1,5 +1,7 @@
 """The numbers of each photo, a batch at a time, in one compiled function."""
 
+from collections.abc import Iterable
+
 import keras
 import numpy as np
 from keras import ops
@@ -66,7 +68,19 @@ def _both(suffix: str, rgb) -> dict:
     return {f"colorfulness{suffix}": papers, f"colorfulness_abs{suffix}": with_absolute}
 
 
-def count_colours(rgb: np.ndarray) -> np.ndarray:
-    """How many pixels of each bin of colour some photos have: uint8 (B, H, W, 3) -> int (BINS,)."""
-    bins = ops.convert_to_numpy(colour_bin(rgb_to_lab(rgb)[..., 1:]))
-    return np.bincount(bins.ravel(), minlength=BINS)
+class ColourBins(keras.Model):
+    """The bin of colour of each pixel, uint8 (B, H, W, 3) -> int32 (B, H, W); `predict_on_batch` runs it compiled."""
+
+    def call(self, rgb):
+        """See the class."""
+        return colour_bin(rgb_to_lab(rgb)[..., 1:])
+
+
+def count_colours(photos: Iterable[np.ndarray], xla: bool = False) -> np.ndarray:
+    """How many pixels of each bin of colour some photos have: batches of uint8 (B, H, W, 3) -> int (BINS,)."""
+    bins = ColourBins()
+    bins.jit_compile = xla
+    counts = np.zeros(BINS, int)
+    for rgb in photos:
+        counts += np.bincount(bins.predict_on_batch(rgb).ravel(), minlength=BINS)
+    return counts
