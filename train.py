@@ -22,7 +22,8 @@ def main(composed: DictConfig) -> float:
     job = HydraConfig.get()
     folder = Path(job.runtime.output_dir)
     try:
-        return train(composed, folder, list(job.overrides.task))
+        parent = parent_of(folder) if job.mode is RunMode.MULTIRUN else None
+        return train(composed, folder, list(job.overrides.task), parent)
     except Exception as error:
         if job.mode is RunMode.MULTIRUN:
             return note_failure(folder, error)
@@ -31,7 +32,7 @@ def main(composed: DictConfig) -> float:
         raise
 
 
-def train(composed: DictConfig, folder: Path, overrides: list[str]) -> float:
+def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str | None) -> float:
     """What is quick comes first: a wrong configuration or folder is told before Keras starts."""
     from colorize import backend, run_folder
     from colorize.data.sources import read_dataset
@@ -45,7 +46,7 @@ def train(composed: DictConfig, folder: Path, overrides: list[str]) -> float:
     run_folder.check_unused(folder)
     with StopSignals() as signals:
         dataset = read_dataset(config.data, manifest=folder / run_folder.PHOTOS)
-        tracker = open_tracker(config, parent_of(folder))
+        tracker = open_tracker(config, parent)
         device = backend.start(config.backend, config.trainer.device)
         from colorize.screen import print_result
         from colorize.training import run

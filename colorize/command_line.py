@@ -29,8 +29,9 @@ from colorize.refusal import Problem, Refusal, nearest, unknown_key
 CONFIGS = PROJECT / "configs"
 OPTIONAL = ("experiment", "debug")
 """Groups of which a run may have none."""
-JOBS_CHECKED = 200
-"""Jobs of a sweep that are all checked before the first one starts; of more, each value once."""
+JOBS_CHECKED = 50
+"""Jobs of a sweep that are all checked before the first one starts, a tenth of a second each; of more, each value once,
+and of a range its ends."""
 PLUGINS = ("hydra/launcher", "hydra/sweeper")
 PLUGIN_HINT = "Launchers and sweepers other than basic come with: pip install -e '.[sweep]' -c constraints.txt"
 FLAGS_OF_HYDRA = ("help", "hydra_help", "info", "shell_completion", "config_dir", "config_path")
@@ -174,7 +175,8 @@ def _values(override: Override, is_search: bool) -> list[str]:
         interval = override.value()
         return [str(interval.start), str(interval.end)]
     try:
-        return list(override.sweep_string_iterator())
+        values = list(override.sweep_string_iterator())
+        return [values[0], values[-1]] if override.is_range_sweep() and len(values) > JOBS_CHECKED else values
     except HydraException as error:
         raise _unreadable(override.input_line, f"a sweep here needs a list or a range: {error}") from None
 

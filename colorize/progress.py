@@ -1,4 +1,4 @@
-"""A bar for work that takes more than a moment."""
+"""What is shown while work goes on: bars, and lines that stand as they are."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,3 +20,8 @@ def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
     with bar(None) as shown:
         task = shown.add_task(description, total=total)
         yield lambda steps=1: shown.advance(task, steps)
+
+
+def say(console: Console, text: str) -> None:
+    """Prints a line as it stands: a path or a label may hold what rich would take for colours."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -17,11 +17,6 @@ HISTORY = "history.csv"
 EVALUATION = "evaluation"
 
 
-def evaluation_folder(folder: Path, data: str, part: str) -> Path:
-    """Where an evaluation on a part of a data set is kept."""
-    return folder / EVALUATION / f"{data}-{part}"
-
-
 def save_config(config: Config, folder: Path) -> None:
     """Writes the resolved configuration, from which the network can be built again."""
     (folder / CONFIG).write_text(dump(config))

@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from colorize.config import Config, NoTracking
+from colorize.progress import say
 from colorize.result import Result
 from colorize.run_folder import BEST, DEPENDENCY_MAP, RESULT, SHAPES, STRIPS
 from colorize.tracking.place import ui_command
@@ -27,4 +28,4 @@ def print_result(result: Result, config: Config, folder: Path) -> None:
     if not isinstance(config.tracking, NoTracking):
         lines.append(f"look      {ui_command(config)}")
     for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
+        say(console, line)

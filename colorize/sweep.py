@@ -19,13 +19,11 @@ from colorize.errors import UserError
 from colorize.run_folder import RESULT
 
 SWEEP, FAILURE, COMPARISON = "sweep.json", "error.txt", "comparison"
-LEVELS = 3
-"""Folders above that of a job in which that of the sweep is looked for: `hydra.sweep.subdir` may hold slashes."""
 
 
 def parent_of(folder: Path) -> str | None:
-    """The parent run of the job that writes into `folder`; None where it is no job of a sweep, or MLflow is off."""
-    for above in list(folder.parents)[:LEVELS]:
+    """The parent run of a job, whose `folder` lies in that of its sweep; None where MLflow is off."""
+    for above in folder.resolve().parents:
         if (above / SWEEP).is_file():
             return json.loads((above / SWEEP).read_text())["parent_run_id"]
     return None
@@ -35,14 +33,14 @@ def note_failure(folder: Path, error: Exception) -> float:
     """Writes down why a job failed, so that the others can go on; the sweep ends with an error all the same.
 
     Returns:
-        NaN, the objective of a job that failed.
+        infinity, which a search that minimises never takes for good.
     """
     is_users = isinstance(error, UserError)
     text = str(error) if is_users else "".join(traceback.format_exception(error))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FAILURE).write_text(text + "\n")
     print(f"this job failed, the sweep goes on: {text}", file=sys.stderr)
-    return math.nan
+    return math.inf
 
 
 class SweepCallback(Callback):
@@ -51,6 +49,8 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs) -> None:
         """Makes the folder of the sweep and the parent run."""
         self.folder = Path(config.hydra.sweep.dir).resolve()
+        if (self.folder / SWEEP).exists():
+            fail(UserError(f"hydra.sweep.dir: {self.folder} holds another sweep, which is kept; choose another folder"))
         self.folder.mkdir(parents=True, exist_ok=True)
         self.stored, self.parent = None, None
         tracking = OmegaConf.to_container(config.tracking)
@@ -101,7 +101,9 @@ class SweepCallback(Callback):
         parent, self.parent = self.parent, None
         try:
             for folder in failed:
-                self.stored.client.log_artifact(parent, str(folder / FAILURE), f"failed/{folder.name}")
+                self.stored.client.log_artifact(
+                    parent, str(folder / FAILURE), f"failed/{folder.relative_to(self.folder)}"
+                )
             self.stored.end(parent, status)
         except Exception as error:  # of whatever kind: the jobs are done, and this is their log
             print(f"the sweep could not be ended in MLflow: {error}", file=sys.stderr)

@@ -18,6 +18,7 @@ from colorize.evaluation.judge import Subject, judge
 from colorize.evaluation.report import OURS, Evaluation
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.optimizer import build_optimizer
+from colorize.progress import say
 from colorize.record import flat, git_state
 from colorize.report import write_shapes
 from colorize.result import Result
@@ -107,7 +108,7 @@ class _Run:
             tracker.file(self.folder / run_folder.PHOTOS)
         self._log_shapes()
         for line in dataset.summary():
-            self.console.print(line, highlight=False, markup=False)
+            say(self.console, line)
         self.console.print(
             f"{len(dataset.train):,} photos to train on, {len(dataset.val):,} for validation ({dataset.name}, digest"
             f" {dataset.digest}); {config.encoder.name} + {config.fusion.name},"
@@ -145,8 +146,7 @@ class _Run:
         load_weights(self.network.model, self.folder / BEST)
         chosen_by = f"The checkpoint is the best of {self.config.trainer.epochs} epochs by these same photos."
         subject = Subject(self.colorizer.predict_on_batch, str(self.folder), self.network.model, chosen_by)
-        place = run_folder.evaluation_folder(self.folder, self.config.data.name, "val")
-        evaluation = judge(subject, self.config, self.dataset, "val", place)
+        evaluation, place = judge(subject, self.config, self.dataset, "val", self.folder / run_folder.EVALUATION)
         self.tracker.flush()  # so that the share below leaves out no more than the few calls after it
         seconds = time.perf_counter() - started
         result = Result(

@@ -15,7 +15,7 @@ from colorize.__main__ import main
 from colorize.comparison.groups import group_runs
 from colorize.comparison.runs import Run
 from colorize.comparison.statistics import Difference, bootstrap, differences, estimates, seed_limits, t_limits
-from colorize.evaluation.report import Evaluation, save_photos
+from colorize.evaluation.report import Evaluation, evaluation_name, save_photos
 from colorize.metrics.pooled import METRICS, pooled
 from colorize.run_folder import save_config
 
@@ -26,11 +26,11 @@ PHOTOS = 60
 def run_of(tmp_path, config_of):
     """Writes the output folder of a run whose photos have given errors, and reads it."""
 
-    def make(name, *overrides, shift=0.0, seed=1, digest="d", part="val", noise=0.5, photos=PHOTOS):
+    def make(name, *overrides, shift=0.0, seed=1, digest="d", part="val", noise=0.5, photos=PHOTOS, data="t"):
         config = config_of(f"seed={seed}", *overrides)
         folder = tmp_path / name
-        place = folder / "evaluation" / f"sample-{part}"
-        for pictures in ("painted", "truth"):
+        place = folder / "evaluation" / evaluation_name("sample", part, (16, 32), digest)
+        for pictures in ("grey", "painted", "truth"):
             (place / pictures).mkdir(parents=True)
             Image.new("RGB", (32, 16), (10, 20, 30)).save(place / pictures / "photo-1.png")
         common, own = np.random.default_rng(7), np.random.default_rng([seed, len(name)])
@@ -52,7 +52,8 @@ def run_of(tmp_path, config_of):
         save_photos(place, keys, keys, keys, values)
         save_config(config, folder)
         (folder / "history.csv").write_text("epoch,val_ab_rmse\n1,14.0\n2,13.5\n")
-        return Run(str(folder), folder, config, evaluation, keys, values, np.zeros(2))
+        (folder / "result.json").write_text(json.dumps({"data_digest": data}))
+        return Run(str(folder), folder, config, evaluation, keys, values, np.zeros(2), data)
 
     return make
 
@@ -70,6 +71,50 @@ def test_runs_that_differ_only_in_seed_or_in_where_they_log_are_one_group(run_of
     assert "optimizer.learning_rate=0.01" in groups[2].label
     assert groups[0].differing["fusion.units"] == "64" and groups[1].differing["fusion.units"] == "-"
     assert not any(key.startswith(("trainer", "evaluation", "seed")) for key in groups[0].differing)
+
+
+def test_no_two_groups_share_a_label(run_of):
+    runs = [
+        run_of("n", "fusion=none"),
+        run_of("u16", "fusion=row_gru", "fusion.units=16"),
+        run_of("u64", "fusion=row_gru"),
+        run_of("a", "fusion=none", "optimizer.learning_rate=0.00123412"),
+        run_of("b", "fusion=none", "optimizer.learning_rate=0.00123449"),
+    ]
+    labels = [group.label for group in group_runs(runs)[0]]
+    assert len(set(labels)) == 5
+    assert "fusion.units=16" in labels[1] and "fusion.units=64" in labels[2] and "units" not in labels[0]
+    assert "0.00123412" in labels[3] and "0.00123449" in labels[4]
+
+
+def test_runs_trained_on_other_photos_are_another_group(run_of):
+    groups, left_out = group_runs([run_of("one", data="t"), run_of("other", data="u")])
+    assert len(groups) == 2 and not left_out and groups[0].label == "data.digest=t"
+
+
+@pytest.mark.parametrize(
+    "damage", ["photos.csv", "photos.csv short", "evaluation.json", "history.csv short", "result.json"]
+)
+def test_a_damaged_run_is_said(damage, run_of, capsys):
+    one, other = run_of("one"), run_of("two", "fusion=none")
+    name, _, how = damage.partition(" ")
+    (file,) = other.folder.rglob(name)
+    shorter = "epoch\n1\n" if name == "history.csv" else "\n".join(file.read_text().splitlines()[:9])
+    file.write_text(shorter if how else "{")
+    assert "damaged" in fails(capsys, one.folder, other.folder)
+
+
+def test_what_rich_and_markdown_would_take_for_markup_goes_through(four, tmp_path, capsys):
+    out = tmp_path / "out[/bold][red]"
+    folder = four[0].folder.rename(four[0].folder.with_name("a|b<i>[bold]"))
+    compared(out, folder, four[2].folder)
+    assert "out[/bold][red]" in capsys.readouterr().out.replace("\n", "")
+    assert "a\\|b&lt;i&gt;[bold]" in (out / "comparison.md").read_text()
+
+
+def test_one_group_alone_is_said(run_of, tmp_path, capsys):
+    compared(tmp_path / "out", *[run_of(f"r{seed}", seed=seed).folder for seed in (1, 2)])
+    assert "There is one group alone" in capsys.readouterr().out
 
 
 def test_the_same_seed_twice_is_not_two_runs(run_of):
@@ -114,7 +159,9 @@ def test_a_paired_difference_is_far_narrower_than_the_intervals_of_the_two(run_o
     low, high = difference.over_photos
     wide_low, wide_high = estimates(groups[0])["ab_rmse"].limits
     assert high - low < (wide_high - wide_low) / 3
-    assert low < difference.mean < high < 0 and difference.verdict("ab_rmse") == "better"
+    assert low < difference.mean < high < 0 and difference.verdict("ab_rmse").startswith(
+        "better on these photos; with one seed"
+    )
     assert difference.better > 0.5 and difference.over_seeds is None
     ours, theirs = (group.runs[0].evaluation.metrics["ours"]["ab_rmse"] for group in (groups[1], groups[0]))
     assert difference.mean == pytest.approx(ours - theirs)
@@ -140,11 +187,11 @@ def test_over_seeds_differences_are_paired_where_the_seeds_are_the_same():
 @pytest.mark.parametrize(
     ("over_photos", "over_seeds", "metric", "verdict"),
     [
-        ((-2.0, -1.0), None, "ab_rmse", "better"),
+        ((-2.0, -1.0), None, "ab_rmse", "better on these photos; with one seed, another may say otherwise"),
         ((-2.0, -1.0), (-3.0, -0.1), "auc", "worse"),
         ((-2.0, -1.0), (-3.0, 0.1), "auc", "no difference shown: the interval over seeds includes zero"),
         ((-2.0, 1.0), (-3.0, 0.1), "auc", "no difference shown: both intervals include zero"),
-        ((1.0, 2.0), None, "colorfulness", "higher"),
+        ((1.0, 2.0), (0.5, 3.0), "colorfulness", "higher"),
         (None, None, "fid", "not known: no interval"),
         (None, (1.0, 2.0), "fid", "worse"),
     ],
@@ -221,7 +268,7 @@ def fails(capsys, *arguments) -> str:
 def test_different_photos_are_not_compared(run_of, capsys, tmp_path):
     one, other = run_of("one"), run_of("two", "fusion=none", digest="other")
     message = fails(capsys, one.folder, other.folder, "--out", tmp_path / "out")
-    assert "different photos" in message and "digest other" in message and "evaluate RUN" in message
+    assert "no evaluation in common" in message and "sample-val-16x32-othe" in message and "evaluate RUN" in message
     assert not (tmp_path / "out").exists()
 
 
@@ -255,7 +302,12 @@ def test_runs_of_an_experiment_are_fetched_compared_and_logged(four, tmp_path, m
         client.log_param(run_id, "seed", run.config.seed)
         client.log_artifacts(run_id, str(run.folder))
         client.set_terminated(run_id)
+        client.log_param(run_id, "fusion.name", run.config.fusion.name)
+        client.log_param(run_id, "data.digest", "t")
     client.create_run(experiment)  # one that is still running, and has nothing yet
+    foreign = client.create_run(experiment).info.run_id
+    client.log_param(foreign, "seed", 1)
+    client.set_terminated(foreign)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     compared(tmp_path / "out", "--experiment", "mine")
     values = json.loads((tmp_path / "out" / "comparison.json").read_text())

@@ -44,10 +44,20 @@ def evaluated(*arguments):
     main(["evaluate", *map(str, arguments)])
 
 
+def place_of(model, part):
+    """The folder of the one evaluation on a part."""
+    (place,) = (model / "evaluation").glob(f"folder-{part}-*")
+    return place
+
+
+def evaluation_of(model, part="test"):
+    return json.loads((place_of(model, part) / "evaluation.json").read_text())
+
+
 def test_the_table_the_files_and_the_words(model, capsys):
     evaluated(model)
     out = capsys.readouterr().out
-    place = model / "evaluation" / "folder-test"
+    place = place_of(model, "test")
     evaluation = json.loads((place / "evaluation.json").read_text())
     for words in ("ab RMSE", "grey (ab = 0)", "E[ab given L]", "ours", "truth", "CIEDE2000", "AuC balanced"):
         assert words in out, words
@@ -67,7 +77,7 @@ def test_the_numbers_are_those_of_a_loop_over_the_photos(model):
     evaluated(model, "--split", "test")
     config = data_and_evaluation(composed_of(model), [])
     photos = read_dataset(config.data, test=True).test.fitted()
-    evaluation = json.loads((model / "evaluation" / "folder-test" / "evaluation.json").read_text())
+    evaluation = evaluation_of(model, "test")
     lab = reference.rgb2lab(photos)
     ours = np.sqrt(np.mean((lab[..., 1:] - [20, -30]) ** 2))
     assert evaluation["metrics"]["ours"]["ab_rmse"] == pytest.approx(ours, rel=1e-4)
@@ -87,7 +97,7 @@ def test_baselines_of_the_test_part_learn_from_train_and_val(model):
     mean = lab[..., 1:].reshape(-1, 2).mean(axis=0)
     expected = np.sqrt(np.mean((reference.rgb2lab(dataset.test.fitted())[..., 1:] - mean) ** 2))
     evaluated(model)
-    evaluation = json.loads((model / "evaluation" / "folder-test" / "evaluation.json").read_text())
+    evaluation = evaluation_of(model, "test")
     assert evaluation["metrics"]["mean_ab"]["ab_rmse"] == pytest.approx(expected, rel=1e-4)
     assert any("all photos of train and val" in sentence for sentence in evaluation["protocol"])
 
@@ -98,7 +108,7 @@ def test_baselines_of_the_test_part_learn_from_train_and_val(model):
 )
 def test_the_protocol_says_what_the_model_has_seen(split, sentence, model):
     evaluated(model, "--split", split)
-    evaluation = json.loads((model / "evaluation" / f"folder-{split}" / "evaluation.json").read_text())
+    evaluation = evaluation_of(model, split)
     assert any(sentence in line for line in evaluation["protocol"])
 
 
@@ -110,13 +120,40 @@ def test_photos_that_were_in_the_training_are_counted(model, photo_folder, tmp_p
         for name in names:
             (other / part / name).write_bytes((photo_folder / name).read_bytes())
     evaluated(model, f"data.root={other}", "data.max_rejected=0.5")
-    evaluation = json.loads((model / "evaluation" / "folder-test" / "evaluation.json").read_text())
+    evaluation = evaluation_of(model, "test")
     assert any("it was trained on 2 of these" in line for line in evaluation["protocol"])
+
+
+def test_other_photos_or_sizes_leave_the_first_evaluation_alone(model):
+    evaluated(model)
+    before = (place_of(model, "test") / "evaluation.json").read_bytes()
+    evaluated(model, "data.height=24", "data.width=40")
+    evaluated(model, "data.fit=squash")
+    places = sorted((model / "evaluation").glob("folder-test-*"))
+    assert len(places) == 3 and before in [(place / "evaluation.json").read_bytes() for place in places]
+
+
+def test_a_second_time_leaves_no_pictures_of_the_first(model):
+    evaluated(model, "evaluation.strips=2")
+    evaluated(model, "evaluation.strips=1")
+    assert len(list((place_of(model, "test") / "strips").iterdir())) == 3
+
+
+def test_a_damaged_result_and_an_older_configuration_are_said(model, capsys):
+    (model / "result.json").write_text("{")
+    with pytest.raises(SystemExit):
+        evaluated(model)
+    assert "result.json is damaged" in capsys.readouterr().err
+    config = (model / "config.yaml").read_text()
+    (model / "config.yaml").write_text(config.replace("evaluation:", "judgement:"))
+    with pytest.raises(SystemExit):
+        evaluated(model)
+    assert "written by another version of colorize" in capsys.readouterr().err
 
 
 def test_another_size_is_resized_as_painting_does_and_says_so(model, capsys):
     evaluated(model, "data.height=24", "data.width=40", "--split", "val")
-    evaluation = json.loads((model / "evaluation" / "folder-val" / "evaluation.json").read_text())
+    evaluation = evaluation_of(model, "val")
     assert evaluation["size"] == [24, 40]
     assert any("made for 16 x 32" in line and "squeezed" in line for line in evaluation["protocol"])
 
@@ -193,7 +230,7 @@ def test_mistakes_get_one_sentence(arguments, sentence, model, capsys, tmp_path,
 
 def test_an_option_between_overrides_is_no_mistake(model):
     evaluated(model, "data.height=24", "--split", "val", "data.width=40")
-    evaluation = json.loads((model / "evaluation" / "folder-val" / "evaluation.json").read_text())
+    evaluation = evaluation_of(model, "val")
     assert evaluation["size"] == [24, 40]
 
 
@@ -246,14 +283,14 @@ def test_a_run_and_a_registered_model_are_found_and_get_the_evaluation(model, tm
     for name in (run.run_id, "models:/colorizer/1", "models:/colorizer@champion"):
         evaluated(name, "--tracking", uri)
         assert "added to the run" in capsys.readouterr().out
-        place = tmp_path / "evaluations" / run.run_id / "folder-test"
+        (place,) = (tmp_path / "evaluations" / run.run_id).iterdir()
         evaluation = json.loads((place / "evaluation.json").read_text())
         assert evaluation["model"] == name
     logged = client.get_run(run.run_id).data.metrics
-    assert logged["folder-test/ab_rmse"] == pytest.approx(evaluation["metrics"]["ours"]["ab_rmse"])
-    assert "folder-test/baseline.grey.ab_rmse" in logged
-    files = {file.path for file in client.list_artifacts(run.run_id, "evaluation/folder-test")}
-    assert {f"evaluation/folder-test/{name}" for name in ("evaluation.json", "photos.csv", "strips")} <= files
+    assert logged[f"{place.name}/ab_rmse"] == pytest.approx(evaluation["metrics"]["ours"]["ab_rmse"])
+    assert f"{place.name}/baseline.grey.ab_rmse" in logged
+    files = {file.path for file in client.list_artifacts(run.run_id, f"evaluation/{place.name}")}
+    assert {f"evaluation/{place.name}/{name}" for name in ("evaluation.json", "photos.csv", "strips")} <= files
 
     with pytest.raises(SystemExit):
         evaluated("0" * 32, "--tracking", uri)

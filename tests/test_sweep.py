@@ -11,7 +11,7 @@ import pytest
 
 from colorize.command_line import check_command_line
 from colorize.config import PROJECT
-from colorize.sweep import parent_of
+from colorize.sweep import note_failure, parent_of
 
 BACKEND = keras.backend.backend()
 TINY = [
@@ -118,7 +118,20 @@ def test_a_sweep_that_is_stopped_marks_its_parent_killed(tmp_path):
 def test_a_job_finds_its_parent_in_a_folder_above(tmp_path):
     (tmp_path / "sweep.json").write_text('{"parent_run_id": "abc"}')
     assert parent_of(tmp_path / "0") == parent_of(tmp_path / "lr=1" / "seed=2") == "abc"
+    assert parent_of(tmp_path / "a" / "b" / "c" / "d" / "e") == "abc"
     assert parent_of(tmp_path.parent / "other" / "run") is None
+
+
+def test_the_folder_of_another_sweep_is_refused(tmp_path):
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "sweep.json").write_text('{"parent_run_id": null}')
+    done = swept(tmp_path, "seed=1,2", "tracking=off")
+    assert done.returncode == 2 and "holds another sweep" in done.stderr
+
+
+def test_a_failed_job_is_never_the_best_of_a_search(tmp_path, capsys):
+    assert note_failure(tmp_path / "job", ValueError("why")) == float("inf")
+    assert "ValueError: why" in (tmp_path / "job" / "error.txt").read_text() and "why" in capsys.readouterr().err
 
 
 def refused(capsys, *arguments) -> str:

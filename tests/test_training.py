@@ -109,8 +109,10 @@ def test_mlflow_has_the_whole_run(tracked):
     artifacts = {file.path for folder in folders for file in client.list_artifacts(run.info.run_id, folder)}
     assert {"config.yaml", "result.json", "photos.csv", "history.csv"} <= artifacts
     assert {"shapes/shapes.txt", "shapes/shapes.json"} <= artifacts
-    evaluation = {file.path for file in client.list_artifacts(run.info.run_id, "evaluation/sample-val")}
-    assert {f"evaluation/sample-val/{name}" for name in ("evaluation.json", "photos.csv", "strips")} <= evaluation
+    (place,) = client.list_artifacts(run.info.run_id, "evaluation")
+    assert place.path.startswith("evaluation/sample-val-16x32-")
+    evaluation = {file.path for file in client.list_artifacts(run.info.run_id, place.path)}
+    assert {f"{place.path}/{name}" for name in ("evaluation.json", "photos.csv", "strips")} <= evaluation
     assert {"shapes/dependency_map.png", "model/config.yaml", "model/best.weights.h5"} <= artifacts
     images = [file.path for file in client.list_artifacts(run.info.run_id, "images")]
     pictures = [path for path in images if path.endswith(".png")]

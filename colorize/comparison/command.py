@@ -10,6 +10,7 @@ from colorize.comparison.page import save_page
 from colorize.comparison.report import Comparison, estimates_table, make_comparison, markdown, save_json
 from colorize.comparison.runs import find_runs, load_runs, tracking_of
 from colorize.errors import UserError
+from colorize.progress import say
 
 STEM = "comparison"
 
@@ -44,16 +45,17 @@ def compare(
         raise UserError(f"compare needs two runs at least, and got {len(names)}: output folders or run ids")
     console = Console()
     with tempfile.TemporaryDirectory(prefix="colorize-runs-") as place:
-        runs = load_runs(find_runs(names, tracking, Path(place)), evaluation)
-        groups, left_out = group_runs(runs)
-        comparison = make_comparison(groups, _reference(groups, reference), left_out)
+        found = find_runs(names, tracking, Path(place))
+        runs, without = load_runs(found, evaluation, all_of_them=not experiment)
+        groups, twice = group_runs(runs)
+        comparison = make_comparison(groups, _reference(groups, reference), without + twice)
         _save(comparison, out)
     console.print(estimates_table(comparison))
-    for sentence in [*comparison.sentences, *left_out]:
-        console.print(f"- {sentence}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"results   {out}: {', '.join(path.name for path in sorted(out.iterdir()))}", highlight=False)
-    _log(log_to or _new_run(runs, comparison, console), out, console)
-    console.print(f"look      open {(out / f'{STEM}.html').resolve()} in a browser", highlight=False, soft_wrap=True)
+    for sentence in [*comparison.sentences, *comparison.left_out]:
+        say(console, f"- {sentence}")
+    say(console, f"results   {out}: {', '.join(path.name for path in sorted(out.iterdir()))}")
+    _log(log_to or _new_run(runs, comparison, tracking, console), out, console)
+    say(console, f"look      open {(out / f'{STEM}.html').resolve()} in a browser")
     return comparison
 
 
@@ -75,22 +77,22 @@ def _save(comparison: Comparison, out: Path) -> None:
     save_page(comparison, out / f"{STEM}.html")
 
 
-def _new_run(runs, comparison: Comparison, console: Console) -> tuple | None:
+def _new_run(runs, comparison: Comparison, tracking: str | None, console: Console) -> tuple | None:
     place = tracking_of(runs)
     if place is None:
-        console.print("MLflow    these runs are not logged in one place: nothing was logged", highlight=False)
+        say(console, "MLflow    these runs are not logged in one place: nothing was logged")
         return None
     from colorize.tracking.stored import StoredRuns
 
     uri, experiment = place
     try:
-        stored = StoredRuns(uri)
+        stored = StoredRuns(tracking or uri)
         tags = {"comparison": "true", "runs": ", ".join(run.name for run in runs)[:5000]}
         run_id = stored.start(experiment, f"comparison: {comparison.title}", tags)
         stored.end(run_id, "FINISHED")
         return stored, run_id
     except UserError as error:  # the comparison is there all the same
-        console.print(f"MLflow    {error}", highlight=False, markup=False, soft_wrap=True)
+        say(console, f"MLflow    {error}")
         return None
 
 
@@ -100,6 +102,6 @@ def _log(target: tuple | None, out: Path, console: Console) -> None:
     stored, run_id = target
     try:
         stored.add(run_id, {}, out, STEM)
-        console.print(f"MLflow    {STEM}/ of the run {run_id}", highlight=False, soft_wrap=True)
+        say(console, f"MLflow    {STEM}/ of the run {run_id}")
     except UserError as error:
-        console.print(f"MLflow    {error}", highlight=False, markup=False, soft_wrap=True)
+        say(console, f"MLflow    {error}")

@@ -51,11 +51,12 @@ def group_runs(runs: list[Run]) -> tuple[list[Group], list[str]]:
         group[run.config.seed] = run
     members = [tuple(group[seed] for seed in sorted(group)) for group in collected.values()]
     differing = _differing([settings[group[0].name] for group in members])
-    return [Group(_label(part, group), group, part) for part, group in zip(differing, members)], left_out
+    labels = _labels(differing, members)
+    return [Group(*parts) for parts in zip(labels, members, differing)], left_out
 
 
 def _settings(run: Run) -> dict:
-    values = flat(run.config.model_dump())
+    values = flat(run.config.model_dump()) | {"data.digest": run.data_digest}
     return {key: value for key, value in values.items() if not key.startswith(NO_DIFFERENCE)}
 
 
@@ -66,14 +67,27 @@ def _differing(settings: list[dict]) -> list[dict[str, str]]:
     return [{key: values[key] for key in wanted} for values in texts]
 
 
-def _label(differing: dict[str, str], runs: tuple[Run, ...]) -> str:
-    """The names that differ (`fusion=none`), then other keys, but those of parts whose name differs already."""
+def _labels(differing: list[dict[str, str]], members: list[tuple[Run, ...]]) -> list[str]:
+    """A name for each group, no two alike."""
+    for shorten in (_short, str):
+        labels = [_label(part, differing, runs, shorten) for part, runs in zip(differing, members)]
+        if len(set(labels)) == len(labels):
+            break
+    return labels
+
+
+def _label(differing: dict[str, str], of_all: list[dict[str, str]], runs: tuple[Run, ...], shorten) -> str:
+    """What differs, in short: `fusion=none`, and of two with the same fusion what else is different in it."""
     if not differing:
         config = runs[0].config
         return f"{config.encoder.name} + {config.fusion.name}"
-    named = {key.removesuffix(".name"): value for key, value in differing.items() if key.endswith(".name")}
-    others = {key: value for key, value in differing.items() if key.partition(".")[0] not in named}
-    return ", ".join([f"{part}={_short(value)}" for part, value in (named | others).items()])
+    words = {}
+    for key, value in differing.items():
+        name = f"{key.partition('.')[0]}.name"
+        alike = [other for other in of_all if other.get(name) == differing.get(name)]
+        if key == name or len({other[key] for other in alike}) > 1:
+            words[key.removesuffix(".name")] = shorten(value)
+    return ", ".join(f"{key}={value}" for key, value in words.items())
 
 
 def _short(value: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from colorize.comparison.groups import Group
 from colorize.comparison.report import NOTES, Comparison, difference_rows, metric_rows
@@ -29,6 +30,8 @@ def save_page(comparison: Comparison, path: Path) -> None:
 
 
 def _content(comparison: Comparison) -> dict:
+    others = [group for group in comparison.groups if group is not comparison.reference]
+    shown = [comparison.reference, *others][:COLUMNS]
     return {
         "comparison": comparison,
         "notes": NOTES,
@@ -36,8 +39,8 @@ def _content(comparison: Comparison) -> dict:
         "metric_rows": metric_rows(comparison),
         "differences": {label: difference_rows(values) for label, values in comparison.differences.items()},
         "curves": _curves(comparison),
-        "photos": _photos(comparison.groups[:COLUMNS]),
-        "shown_groups": comparison.groups[:COLUMNS],
+        "photos": _photos(shown),
+        "shown_groups": shown,
         "hidden_groups": len(comparison.groups) - COLUMNS,
     }
 
@@ -45,10 +48,15 @@ def _content(comparison: Comparison) -> dict:
 def _photos(groups: list[Group]) -> list[dict]:
     """Of each photo that all groups painted: its name, the truth, and each group's first seed."""
     painted = [group.runs[0].pictures("painted") for group in groups]
-    truth = groups[0].runs[0].pictures("truth")
-    common = [key for key in truth if all(key in pictures for pictures in painted)]
+    truth, grey = (groups[0].runs[0].pictures(kind) for kind in ("truth", "grey"))
+    common = [key for key in truth if all(key in pictures for pictures in (grey, *painted))]
     return [
-        {"name": key, "truth": _data_uri(truth[key]), "painted": [_data_uri(pictures[key]) for pictures in painted]}
+        {
+            "name": key,
+            "grey": _data_uri(grey[key]),
+            "truth": _data_uri(truth[key]),
+            "painted": [_data_uri(pictures[key]) for pictures in painted],
+        }
         for key in common
     ]
 
@@ -68,6 +76,7 @@ def _curves(comparison: Comparison) -> str | None:
             label = group.label if place == 0 else None
             axes.plot(range(1, len(run.curve) + 1), run.curve, color=f"C{number % 10}", label=label, linewidth=1.3)
     axes.set(xlabel="epoch", ylabel="validation ab RMSE, Lab units")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     content = io.BytesIO()

@@ -1,9 +1,11 @@
 """A comparison in words and tables: on the screen, as Markdown, as JSON."""
 
+import html
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Column, Table
 
 from colorize.comparison.groups import Group
@@ -61,7 +63,12 @@ class Comparison:
     @property
     def sentences(self) -> list[str]:
         """The answer in words: of each group, what is shown against the reference in ab RMSE."""
-        return [_sentence(label, self.reference.label, values["ab_rmse"]) for label, values in self.differences.items()]
+        if not self.differences:
+            return [f"There is one group alone, {self.reference.label}: nothing to compare it with."]
+        told = [_sentence(label, self.reference.label, values["ab_rmse"]) for label, values in self.differences.items()]
+        if len({run.data_digest for group in self.groups for run in group.runs}) > 1:
+            told.append(f"They were trained on different photos; the baselines are those of {self.groups[0].label}.")
+        return told
 
 
 def make_comparison(groups: list[Group], reference: Group, left_out: list[str]) -> Comparison:
@@ -119,11 +126,11 @@ def estimates_table(comparison: Comparison) -> Table:
     for column in table.columns[1:]:
         column.justify = "right"
     for baseline, values in comparison.evaluation.baselines.items():
-        table.add_row(BASELINES[baseline].replace("[", "\\["), "", *[shown(name, values[name]) for name in metrics])
+        table.add_row(escape(BASELINES[baseline]), "", *[shown(name, values[name]) for name in metrics])
     table.add_section()
     for group in comparison.groups:
-        cells = [interval(name, comparison.estimates[group.label][name]).replace("[", "\\[") for name in metrics]
-        table.add_row(group.label, str(len(group.runs)), *cells)
+        cells = [escape(interval(name, comparison.estimates[group.label][name])) for name in metrics]
+        table.add_row(escape(group.label), str(len(group.runs)), *cells)
     return table
 
 
@@ -180,7 +187,10 @@ def _run_rows(comparison: Comparison) -> list[list[str]]:
 
 
 def _rows(header: list[str], rows: list[list[str]]) -> list[str]:
-    escaped = [[cell.replace("|", "\\|") for cell in row] for row in [header, *rows]]
+    escaped = [
+        [" ".join(html.escape(cell, quote=False).split()).replace("|", "\\|") for cell in row]
+        for row in [header, *rows]
+    ]
     lines = ["| " + " | ".join(row) + " |" for row in escaped]
     return [lines[0], "|" + "---|" * len(header), *lines[1:]]
 

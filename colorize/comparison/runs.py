@@ -1,6 +1,7 @@
 """The runs to be compared: each is a folder with its configuration, its curves and its evaluations."""
 
 import csv
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,10 +9,10 @@ import numpy as np
 
 from colorize.config import Config, load
 from colorize.errors import UserError
-from colorize.evaluation.model import RUN_ID
-from colorize.evaluation.report import PAINTED, TRUTH, Evaluation, evaluations_in, read_evaluation, read_photos
+from colorize.evaluation.model import RUN_ID, read_result
+from colorize.evaluation.report import Evaluation, evaluations_in, read_evaluation, read_photos
 from colorize.metrics.pooled import Values
-from colorize.run_folder import CONFIG, EVALUATION, HISTORY
+from colorize.run_folder import CONFIG, EVALUATION, HISTORY, RESULT
 from colorize.tracking.place import uri_of
 
 
@@ -25,6 +26,7 @@ class Run:
         evaluation: the one that all runs have.
         keys, values: the photos and the numbers of each.
         curve: validation ab RMSE after each epoch.
+        data_digest: of the photos that it was trained with; None where that is not known.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Run:
     keys: list[str]
     values: Values
     curve: np.ndarray
+    data_digest: str | None = None
 
     @property
     def place(self) -> Path:
@@ -41,7 +44,7 @@ class Run:
         return self.folder / EVALUATION / self.evaluation.name
 
     def pictures(self, kind: str) -> dict[str, Path]:
-        """Photo -> picture; `kind` is `painted` or `truth`."""
+        """Photo -> picture; `kind` is `grey`, `painted` or `truth`."""
         return {path.stem: path for path in sorted((self.place / kind).glob("*.png"))}
 
 
@@ -66,36 +69,53 @@ def _find(name: str, tracking: str | None, into: Path) -> Path:
 
     stored = StoredRuns(tracking)
     stored.find(name)
-    fetched = [stored.fetch(name, file, into / name) for file in (CONFIG, HISTORY, EVALUATION)]
+    fetched = [stored.fetch(name, file, into / name) for file in (CONFIG, HISTORY, RESULT, EVALUATION)]
     if fetched[0] is None:
         raise UserError(f"the run {name} has no {CONFIG} among its files: was it a training of ours?")
     return into / name
 
 
-def load_runs(found: list[tuple[str, Path]], wanted: str | None) -> list[Run]:
-    """Reads the evaluation that all runs have: `wanted`, or that on test before that on val.
+def load_runs(
+    found: list[tuple[str, Path]], wanted: str | None, all_of_them: bool = True
+) -> tuple[list[Run], list[str]]:
+    """Reads the evaluation that the runs have in common: `wanted`, or that on test before that on val.
 
+    Args:
+        wanted: its name or the beginning of it.
+        all_of_them: whether every run must have it and be judged on the same photos; else the others are left out.
+    Returns:
+        the runs, and sentences about those that were left out.
     Raises:
         UserError: they have none in common, or were judged on different photos.
     """
     has = {name: [place.name for place in evaluations_in(folder)] for name, folder in found}
-    common = set.intersection(*map(set, has.values())) & ({wanted} if wanted else set().union(*has.values()))
+    counts = Counter(place for places in has.values() for place in places if place.startswith(wanted or ""))
+    needed = len(found) if all_of_them else min(2, len(found))
+    common = [place for place, number in counts.items() if number >= needed]
     if not common:
         listed = "\n".join(f"  {name}: {', '.join(places) or 'none'}" for name, places in has.items())
         raise UserError(
-            f"these runs have no evaluation{f' {wanted}' if wanted else ''} in common; judge each with"
-            f" `python -m colorize evaluate RUN`. They have:\n{listed}"
+            f"these runs have no evaluation{f' {wanted}' if wanted else ''} in common; judge each on the same photos"
+            f" with `python -m colorize evaluate RUN data=... data.root=...`. They have:\n{listed}"
         )
-    chosen = sorted(common, key=lambda name: (not name.endswith("-test"), name))[0]
-    runs = [_load(name, folder, chosen) for name, folder in found]
-    _check_same_photos(runs)
-    return runs
+    chosen = min(common, key=lambda place: (-counts[place], "-test-" not in place, place))
+    left_out = [f"{name} is left out: it has no evaluation {chosen}." for name in has if chosen not in has[name]]
+    return [_load(name, folder, chosen) for name, folder in found if chosen in has[name]], left_out
 
 
 def _load(name: str, folder: Path, evaluation: str) -> Run:
     place = folder / EVALUATION / evaluation
-    keys, values = read_photos(place)
-    return Run(name, folder, load(folder / CONFIG), read_evaluation(place), keys, values, _curve(folder / HISTORY))
+    try:
+        keys, values = read_photos(place)
+        judged = read_evaluation(place)
+        curve = _curve(folder / HISTORY)
+        if len(keys) != judged.photos:
+            raise ValueError(f"it has {len(keys)} photos, and should have {judged.photos}")
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        reason = str(error) or type(error).__name__
+        raise UserError(f"{place} or {folder / HISTORY} is damaged ({reason}); judge that run again") from None
+    digest = read_result(folder / RESULT).get("data_digest")
+    return Run(name, folder, load(folder / CONFIG), judged, keys, values, curve, digest)
 
 
 def _curve(path: Path) -> np.ndarray:
@@ -105,25 +125,8 @@ def _curve(path: Path) -> np.ndarray:
         return np.array([float(row["val_ab_rmse"]) for row in csv.DictReader(file)])
 
 
-def _check_same_photos(runs: list[Run]) -> None:
-    judged = {(run.evaluation.digest, run.evaluation.size): run for run in runs}
-    if len(judged) == 1:
-        return
-    listed = "\n".join(
-        f"  {run.name}: {run.evaluation.photos} photos, digest {digest}, at {size[0]} x {size[1]}"
-        for (digest, size), run in judged.items()
-    )
-    raise UserError(
-        "these runs were judged on different photos, or at different sizes, so their numbers cannot be compared; judge"
-        f" all on the same with `python -m colorize evaluate RUN data=... data.root=...`:\n{listed}"
-    )
-
-
 def tracking_of(runs: list[Run]) -> tuple[str, str] | None:
     """URI and experiment of MLflow where all runs are logged; None where they have none in common."""
     places = {(uri_of(run.config), getattr(run.config.tracking, "experiment", None)) for run in runs}
     uri, experiment = places.pop()
     return (uri, experiment) if not places and uri else None
-
-
-__all__ = ["PAINTED", "TRUTH", "Run", "find_runs", "load_runs", "tracking_of"]

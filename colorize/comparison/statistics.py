@@ -1,5 +1,6 @@
 """Intervals of 95 % confidence: over seeds by Student's t where there are several, else over photos by bootstrap."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,8 +39,8 @@ class Difference:
         over_photos: bootstrap of the same photos in both, the seeds as they are.
         over_seeds: t of the differences seed by seed where both have the same seeds, else Welch's t; None where one
             of the two has a single run.
-        better: share of photos, of the mean of each over its runs, on which the group is better; None for metrics
-            that a photo does not have.
+        better: share of photos, of the mean of each over its runs, on which the group is better, equal ones counted
+            half; None for metrics that a photo does not have.
     """
 
     mean: float
@@ -63,8 +64,10 @@ class Difference:
             return f"no difference shown: {which.replace(' include', over + ' include')} zero"
         direction = METRICS[metric].better
         if not direction:
-            return "higher" if self.mean > 0 else "lower"
-        return "better" if (self.mean < 0) == (direction == "low") else "worse"
+            word = "higher" if self.mean > 0 else "lower"
+        else:
+            word = "better" if (self.mean < 0) == (direction == "low") else "worse"
+        return word if self.over_seeds else f"{word} on these photos; with one seed, another may say otherwise"
 
 
 def estimates(group: Group) -> dict[str, Estimate]:
@@ -113,7 +116,9 @@ def seed_limits(ours: list[float], theirs: list[float], paired: bool) -> Limits:
         return t_limits(list(np.subtract(ours, theirs)))
     if np.ptp(ours) == np.ptp(theirs) == 0:
         return (float(ours[0] - theirs[0]),) * 2
-    interval = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(CONFIDENCE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of values that hardly differ, as counts do
+        interval = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(CONFIDENCE)
     return float(interval.low), float(interval.high)
 
 
@@ -161,7 +166,8 @@ def _better_share(group: Group, reference: Group, name: str) -> float | None:
     if not direction or name not in group.runs[0].values:
         return None
     ours, theirs = (np.mean([run.values[name] for run in part.runs], axis=0) for part in (group, reference))
-    return float(np.mean(ours < theirs if direction == "low" else ours > theirs))
+    gain = theirs - ours if direction == "low" else ours - theirs
+    return float(np.mean((gain > 0) + 0.5 * (gain == 0)))
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -105,7 +105,10 @@ def load(path: Path) -> Config:
         values = None
     if not isinstance(values, dict):
         raise UserError(f"{path} is damaged: expected the configuration of a run, as train.py writes it")
-    return validate(values, locate=lambda key: str(path))
+    try:
+        return validate(values, locate=lambda key: str(path))
+    except Refusal as error:
+        raise UserError(f"{path} was written by another version of colorize, or changed by hand: {error}") from None
 
 
 def dump(config: Config) -> str:

@@ -58,7 +58,7 @@ class MlflowTracking(Section):
 
     name: Literal["mlflow"]
     uri: str | None
-    """Address of a tracking server; null is `mlflow.db` beside the project."""
+    """Address of a tracking server; null is MLFLOW_TRACKING_URI, else `mlflow.db` beside the project."""
     experiment: str
 
 

@@ -27,6 +27,7 @@ class Photos:
         names: of each, its path below the root.
         hashes: SHA-256 of each.
         size: (rows, columns) at which training and evaluation see them.
+        prepared: how the stored pixels came out of the files.
     """
 
     stored: np.ndarray
@@ -34,14 +35,15 @@ class Photos:
     names: tuple[str, ...]
     hashes: tuple[str, ...]
     size: tuple[int, int]
+    prepared: str = ""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @cached_property
     def digest(self) -> str:
-        """A short name for exactly these files."""
-        return digest_of(self.hashes)
+        """A short name for exactly these files, prepared like this."""
+        return digest_of([self.prepared, *self.hashes])
 
     def key(self, index: int) -> str:
         """A name of its own, for a file or for MLflow, which takes letters, digits and `_-.` only."""
@@ -72,12 +74,12 @@ class Photos:
         """The photos of some indices (an integer array or a mask)."""
         indices = np.arange(len(self))[chosen]
         names, hashes = ([values[i] for i in indices] for values in (self.names, self.hashes))
-        return Photos(self.stored, self.rows[indices], tuple(names), tuple(hashes), self.size)
+        return Photos(self.stored, self.rows[indices], tuple(names), tuple(hashes), self.size, self.prepared)
 
     def together_with(self, other: "Photos") -> "Photos":
         """These photos and others of the same array."""
         rows = np.concatenate([self.rows, other.rows])
-        return Photos(self.stored, rows, self.names + other.names, self.hashes + other.hashes, self.size)
+        return Photos(self.stored, rows, self.names + other.names, self.hashes + other.hashes, self.size, self.prepared)
 
 
 @dataclass(frozen=True)

@@ -199,4 +199,5 @@ class _Folder:
         hashes = [self.files[name].sha256 for name in names]
         rows = np.array([self.prepared.decoded[sha256][0] for sha256 in hashes], dtype=int)
         size = self.config.height, self.config.width
-        return Photos(self.prepared.pixels, rows, tuple(names), tuple(hashes), size)
+        prepared = f"{self.config.fit} {self.config.stored_size}"
+        return Photos(self.prepared.pixels, rows, tuple(names), tuple(hashes), size, prepared)

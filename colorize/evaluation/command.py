@@ -15,6 +15,7 @@ from colorize.data.sources import read_dataset
 from colorize.errors import UserError
 from colorize.evaluation import check_perceptual
 from colorize.evaluation.model import FoundModel, find_model
+from colorize.progress import say
 
 
 def evaluate(name: str, overrides: list[str], split: str | None, out: Path | None, tracking: str | None, device: str):
@@ -49,15 +50,14 @@ def _evaluate(model: FoundModel, overrides: list[str], split: str | None, device
     subject = Subject(
         lambda rgb: predict_ab(colorizer, rgb), model.name, colorizer.network, chosen_by(model, dataset, part)
     )
-    folder = model.out / f"{config.data.name}-{part}"
-    evaluation = judge(subject, config, dataset, part, folder)
+    evaluation, folder = judge(subject, config, dataset, part, model.out)
     console = Console()
     console.print(evaluation.table())
     for sentence in evaluation.protocol:
-        console.print(f"- {sentence}", highlight=False, markup=False)
-    console.print(f"results   {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}", highlight=False)
+        say(console, f"- {sentence}")
+    say(console, f"results   {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
     _log(model, evaluation, folder, console)
-    console.print(f"compare   python -m colorize compare {model.name} ANOTHER...", highlight=False, soft_wrap=True)
+    say(console, f"compare   python -m colorize compare {model.comparable} ANOTHER...")
 
 
 def _part(dataset: Dataset, split: str | None) -> str:
@@ -95,13 +95,13 @@ def _seen(model: FoundModel, hashes: tuple[str, ...]) -> Counter | None:
 
 def _log(model: FoundModel, evaluation, folder: Path, console: Console) -> None:
     if not model.run_id or not model.tracking_uri:
-        console.print("MLflow    this model has no run there: nothing was logged", highlight=False)
+        say(console, "MLflow    this model has no run there: nothing was logged")
         return
     from colorize.tracking.stored import StoredRuns
 
     metrics = {f"{evaluation.name}/{key}": value for key, value in evaluation.flat_metrics().items()}
     try:
         StoredRuns(model.tracking_uri).add(model.run_id, metrics, folder, f"evaluation/{evaluation.name}")
-        console.print(f"MLflow    added to the run {model.run_id}", highlight=False, soft_wrap=True)
+        say(console, f"MLflow    added to the run {model.run_id}")
     except UserError as error:  # the numbers are there all the same
-        console.print(f"MLflow    {error}", highlight=False, markup=False, soft_wrap=True)
+        say(console, f"MLflow    {error}")

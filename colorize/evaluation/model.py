@@ -35,6 +35,11 @@ class FoundModel:
     manifest: Path | None
 
     @property
+    def comparable(self) -> str:
+        """What `compare` is told to find it."""
+        return self.name if Path(self.name).is_dir() else f"{self.run_id} --tracking {self.tracking_uri}"
+
+    @property
     def config(self) -> Config:
         """Its configuration."""
         return read_config(self.folder)
@@ -73,20 +78,31 @@ def find_model(name: str, tracking_uri: str | None, out: Path | None, place: Pat
     result = stored.fetch(run_id, RESULT, place) if run_id else None
     manifest = stored.fetch(run_id, PHOTOS, place) if run_id else None
     own_out = Path("evaluations") / (run_id or re.sub(r"\W+", "_", name))
-    return FoundModel(name, folder, out or own_out, run_id, stored.uri, _digest(result), manifest)
+    return FoundModel(
+        name, folder, out or own_out, run_id, stored.uri, read_result(result).get("data_digest"), manifest
+    )
 
 
 def _in_folder(name: str, out: Path | None) -> FoundModel:
     folder = Path(name)
-    config = read_config(folder)
-    result = folder / RESULT
-    run_id = json.loads(result.read_text())["mlflow_run_id"] if result.is_file() else None
+    config, result = read_config(folder), read_result(folder / RESULT)
     manifest = folder / PHOTOS if (folder / PHOTOS).is_file() else None
-    return FoundModel(name, folder, out or folder / EVALUATION, run_id, uri_of(config), _digest(result), manifest)
+    run_id, digest = result.get("mlflow_run_id"), result.get("data_digest")
+    return FoundModel(name, folder, out or folder / EVALUATION, run_id, uri_of(config), digest, manifest)
 
 
-def _digest(result: Path | None) -> str | None:
-    return json.loads(result.read_text())["data_digest"] if result and result.is_file() else None
+def read_result(path: Path | None) -> dict:
+    """`result.json` of a run; empty where there is none.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    if path is None or not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text()))
+    except (ValueError, TypeError):
+        raise UserError(f"{path} is damaged: expected the result of a run, as train.py writes it") from None
 
 
 def _with_weights(fetched: Path, name: str) -> Path:

@@ -14,7 +14,7 @@ from colorize.metrics.pooled import BASELINES, METRICS, Values, decibels, shown
 
 OURS = "ours"
 JSON, CSV = "evaluation.json", "photos.csv"
-PAINTED, TRUTH = "painted", "truth"
+GREY, PAINTED, TRUTH, STRIPS = "grey", "painted", "truth", "strips"
 ARROWS = {"low": " ↓", "high": " ↑", "": ""}
 
 
@@ -48,7 +48,7 @@ class Evaluation:
     @property
     def name(self) -> str:
         """Of its folder, and of its section in MLflow."""
-        return f"{self.data}-{self.part}"
+        return evaluation_name(self.data, self.part, self.size, self.digest)
 
     @property
     def baselines(self) -> dict[str, dict[str, float]]:
@@ -83,6 +83,11 @@ class Evaluation:
         path = folder / JSON
         path.write_text(json.dumps(finite(asdict(self)), indent=2, allow_nan=False) + "\n")
         return path
+
+
+def evaluation_name(data: str, part: str, size: tuple[int, int], digest: str) -> str:
+    """Different photos, or the same at another size, never share a name."""
+    return f"{data}-{part}-{size[0]}x{size[1]}-{digest[:4]}"
 
 
 def finite(values):

@@ -32,8 +32,8 @@ def import_mlflow():
 
 
 def default_uri() -> str:
-    """The database beside the project, wherever the job runs."""
-    return f"sqlite:///{PROJECT / 'mlflow.db'}"
+    """What MLFLOW_TRACKING_URI of the environment says; else the database beside the project, wherever the job runs."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{PROJECT / 'mlflow.db'}"
 
 
 def uri_of(config: Config) -> str | None:

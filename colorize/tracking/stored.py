@@ -1,6 +1,5 @@
 """Runs and models that MLflow has already: finding them, fetching their files, adding to them."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,12 +17,12 @@ class StoredRuns:
     """The runs of one database or server.
 
     Args:
-        uri: of it; None: MLFLOW_TRACKING_URI of the environment, or `mlflow.db` beside the project.
+        uri: of it; None: where runs are logged by default.
     """
 
     def __init__(self, uri: str | None = None):
         self.mlflow = import_mlflow()
-        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or default_uri()
+        self.uri = uri or default_uri()
         self.mlflow.set_tracking_uri(self.uri)
         self.client = self.mlflow.MlflowClient(self.uri)
 
@@ -101,7 +100,7 @@ class StoredRuns:
             order_by=["attributes.start_time ASC"],
             max_results=10_000,
         )
-        return [run.info.run_id for run in runs if "seed" in run.data.params]
+        return [run.info.run_id for run in runs if {"fusion.name", "data.digest"} <= set(run.data.params)]
 
     def start(self, experiment: str, name: str, tags: dict[str, str]) -> str:
         """Starts a run without a training, for a sweep or a comparison; returns its id."""
