@@ -107,7 +107,7 @@ def test_exact_matches_are_counted_and_left_out(rgb, predicted):
     assert metrics["psnr_per_image"] == pytest.approx(np.mean(others))
     exact = pooled(numbers(rgb, lab[..., 1:].astype("float32")))
     assert exact["psnr_pooled"] == exact["psnr_per_image"] == np.inf and exact["ab_rmse"] < 1e-3
-    assert exact["auc"] == exact["auc_balanced"] == 1 and exact["ssim"] == pytest.approx(1)
+    assert exact["auc"] == 1 and exact["auc_balanced"] == pytest.approx(1) and exact["ssim"] == pytest.approx(1)
 
 
 def test_resamples_are_summed_along_the_last_axis(rgb, predicted):

@@ -92,16 +92,19 @@ def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, phot
         stored = " x ".join(map(str, data.stored_size))
         size = f"Size {rows} x {columns}: {fit}, antialiased bilinear, by way of {stored}."
     else:
-        size = f"Size {rows} x {columns}, as the data set has it."
+        stored = " x ".join(map(str, photos.stored.shape[1:3]))
+        size = f"Size {rows} x {columns}; the data set has {stored}, resized bilinearly where that differs."
     squeezed = (
         f"The model was made for {own_rows} x {own_columns}: each photo was squeezed to that (antialiased bilinear),"
         " its ab brought back bilinearly, as painting does."
     )
     known = "train and val" if part == "test" else "train"
+    left_out = f"{len(dataset.grey)} exactly grey photos are left out."
+    grey = left_out if part == "train" else "Exactly grey photos are part of it."
     lines = [
         f"Photos: {len(photos)} of {config.data.name} ({dataset.source}), part {part}, digest {photos.digest}.",
         subject.chosen_by,
-        "Exactly grey photos are part of it.",
+        grey,
         size,
         squeezed if (own_rows, own_columns) != photos.size else "",
         "Lab: D65, 2 degrees. ab errors and AuC before rounding; PSNR, SSIM, CIEDE2000 and colorfulness of 8-bit RGB"
