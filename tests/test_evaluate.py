@@ -287,8 +287,8 @@ def test_a_run_and_a_registered_model_are_found_and_get_the_evaluation(model, tm
         evaluation = json.loads((place / "evaluation.json").read_text())
         assert evaluation["model"] == name
     logged = client.get_run(run.run_id).data.metrics
-    assert logged[f"{place.name}/ab_rmse"] == pytest.approx(evaluation["metrics"]["ours"]["ab_rmse"])
-    assert f"{place.name}/baseline.grey.ab_rmse" in logged
+    assert logged[f"evaluation {place.name}/ab_rmse"] == pytest.approx(evaluation["metrics"]["ours"]["ab_rmse"])
+    assert f"evaluation {place.name}/baseline.grey.ab_rmse" in logged
     files = {file.path for file in client.list_artifacts(run.run_id, f"evaluation/{place.name}")}
     assert {f"evaluation/{place.name}/{name}" for name in ("evaluation.json", "photos.csv", "strips")} <= files
 
