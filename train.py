@@ -18,7 +18,7 @@ STARTS = [time.perf_counter()]  # of the program; in a sweep, the jobs after the
 
 @hydra.main(version_base="1.3", config_path="configs", config_name="train")
 def main(composed: DictConfig) -> float:
-    """One job: returns the ab RMSE on the held-out photos, which a search may minimise."""
+    """One job: returns the ab RMSE on the validation photos, which a search may minimise."""
     job = HydraConfig.get()
     folder = Path(job.runtime.output_dir)
     try:

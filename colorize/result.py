@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from colorize.evaluation.report import finite
@@ -64,7 +65,7 @@ class Result:
         for column in table.columns[1:]:
             column.justify = "right"
         for name, baseline in self.baselines.items():
-            table.add_row(BASELINES[name].replace("[", "\\["), *[shown(column, baseline[column]) for column in COLUMNS])
+            table.add_row(escape(BASELINES[name]), *[shown(column, baseline[column]) for column in COLUMNS])
         table.add_section()
         table.add_row("ours", *[shown(name, self.metrics[name]) for name in COLUMNS], style="bold")
         table.add_row("truth", *[shown(name, self.truth.get(name)) for name in COLUMNS])

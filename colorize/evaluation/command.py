@@ -17,6 +17,13 @@ from colorize.evaluation import check_perceptual
 from colorize.evaluation.model import FoundModel, find_model
 from colorize.progress import say
 
+OF_OWN_DATA = {
+    "train": "The model was trained on these same photos: this says nothing about others.",
+    "val": "The checkpoint was chosen by these same photos: read the numbers as a little too good.",
+    "test": "Neither training nor the choice of the checkpoint has seen these photos.",
+}
+"""Part of the data that a model was trained with -> what that means for its numbers."""
+
 
 def evaluate(name: str, overrides: list[str], split: str | None, out: Path | None, tracking: str | None, device: str):
     """Judges a model and prints the table, the protocol and where everything is.
@@ -71,12 +78,8 @@ def _part(dataset: Dataset, split: str | None) -> str:
 
 def chosen_by(model: FoundModel, dataset: Dataset, part: str) -> str:
     """What the training has seen of the photos that the model is judged on, as a sentence for the protocol."""
-    if part == "train" and model.data_digest == dataset.digest:
-        return "The model was trained on these same photos: this says nothing about others."
-    if part == "val" and model.data_digest == dataset.digest:
-        return "The checkpoint was chosen by these same photos: read the numbers as a little too good."
-    if part == "test" and model.data_digest == dataset.digest:
-        return "Neither training nor the choice of the checkpoint has seen these photos."
+    if model.data_digest == dataset.digest:
+        return OF_OWN_DATA[part]
     other = "Other photos, another size or another split than the model was trained with"
     seen = _seen(model, dataset.part(part).hashes)
     if seen is None:

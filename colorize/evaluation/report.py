@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from rich.markup import escape
 from rich.table import Table
 
 from colorize.metrics.pooled import BASELINES, METRICS, Values, decibels, shown
@@ -60,7 +61,7 @@ class Evaluation:
         title = f"{self.photos:,} photos of {self.data}, {self.part}, at {self.size[0]} x {self.size[1]}"
         table = Table("", *[BASELINES[name] for name in self.baselines], OURS, "truth", title=title)
         for column in table.columns[1:]:
-            column.justify, column.header = "right", str(column.header).replace("[", "\\[")
+            column.justify, column.header = "right", escape(str(column.header))
         order = [*self.baselines, OURS]
         for name, metric in METRICS.items():
             if name in self.metrics[OURS]:

@@ -9,9 +9,6 @@ from colorize.tracking.place import default_uri, experiment_id, first_line, impo
 MODEL_FOLDER = "model"
 """Of a run's artifacts: the configuration and the best weights."""
 
-PARENT = "mlflow.parentRunId"
-"""Tag with which MLflow lays a run beneath another."""
-
 
 class StoredRuns:
     """The runs of one database or server.
