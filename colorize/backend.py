@@ -3,6 +3,7 @@
 Imported before Keras. The only room of the package in which a backend is imported.
 """
 
+import ctypes
 import os
 import sys
 import tempfile
@@ -12,6 +13,10 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from colorize.errors import UserError
+
+KEPT_MEMORY = {-1: 2**31 - 1, -2: 2**28, -3: 2**30, -8: 1}
+"""glibc's M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD and M_ARENA_MAX (malloc.h): memory is asked for in pieces of
+256 MiB and not given back."""
 
 PACKAGES = ("keras", "tensorflow", "jax", "numpy", "scikit-image", "hydra-core", "mlflow", "pillow")
 
@@ -36,6 +41,8 @@ def start(backend: str, device: str) -> Device:
         UserError: another backend is running in this process, the backend is not installed, or no GPU was found.
     """
     _set_environment(backend, device)
+    if device == "cpu":
+        _keep_memory()
     try:
         with _silenced():
             import keras
@@ -63,6 +70,20 @@ def _set_environment(backend: str, device: str) -> None:
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         os.environ["JAX_PLATFORMS"] = "cpu"
+
+
+def _keep_memory() -> None:
+    """Lets the C library keep what is freed: every step frees its maps and asks for them again.
+
+    Given back to Linux each time, they are cleared and mapped anew page by page. A CIFAR-10 network of 89,000
+    parameters spent 44 % of its time in that, and trained 541 instead of 1,002 photos/s (TensorFlow, 2 cores).
+    """
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt  # glibc alone has it
+    except (OSError, AttributeError):
+        return
+    for option, value in KEPT_MEMORY.items():
+        mallopt(option, value)
 
 
 def _devices(backend: str, device: str) -> list[str]:
