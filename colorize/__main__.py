@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from colorize.errors import UserError
-from colorize.run_folder import DEPENDENCY_MAP, read_config
+from colorize.run_folder import DEPENDENCY_MAP, read_config, with_temperature
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -43,7 +43,13 @@ def _add_paint(commands) -> None:
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
     parser.add_argument("--model", type=Path, required=True, help="output folder of a finished train.py")
     parser.add_argument("--out", type=Path, required=True, help="folder for the painted photos, as PNG")
+    _add_temperature(parser)
     parser.set_defaults(command=paint)
+
+
+def _add_temperature(parser) -> None:
+    text = "of the annealed mean of head=bins, in 0..1 (as trained): lower is more vivid, higher is safer"
+    parser.add_argument("--temperature", type=float, metavar="T", help=text)
 
 
 def _add_evaluate(commands) -> None:
@@ -57,6 +63,7 @@ def _add_evaluate(commands) -> None:
     parser.add_argument("--out", type=Path, help="folder for the results (evaluation/ in the model's folder)")
     parser.add_argument("--tracking", metavar="URI", help="MLflow that knows the run or the model (mlflow.db)")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="what it is computed on (cpu)")
+    _add_temperature(parser)
     parser.set_defaults(command=evaluate)
 
 
@@ -86,13 +93,17 @@ def evaluate(options: argparse.Namespace) -> None:
     """Judges a model: table, files, MLflow."""
     from colorize.evaluation.command import evaluate
 
-    evaluate(options.model, options.overrides, options.split, options.out, options.tracking, options.device)
+    evaluate(
+        options.model, options.overrides, options.split, options.out, options.tracking, options.device,
+        options.temperature,
+    )  # fmt: skip
 
 
 def show_shapes(options: argparse.Namespace) -> None:
     """Prints the shape report of a configuration, checks its wiring and writes the dependency map."""
     from colorize import backend
     from colorize.command_line import composed
+    from colorize.config import BinsHead
     from colorize.data.batches import Batches
     from colorize.data.sources import read_dataset
 
@@ -104,12 +115,13 @@ def show_shapes(options: argparse.Namespace) -> None:
     backend.start(config.backend, config.trainer.device)
     import keras
 
+    from colorize.models.bins import bins_of
     from colorize.models.colorizer import build_network
     from colorize.report import WIDTH, explanation, report_table, write_shapes
     from colorize.shapes import check_wiring
 
     keras.utils.set_random_seed(config.seed)
-    network = build_network(config)
+    network = build_network(config, bins_of(photos, config.head) if isinstance(config.head, BinsHead) else None)
     options.out.mkdir(parents=True, exist_ok=True)
     rows = write_shapes(network, batch, options.out)
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
@@ -125,7 +137,7 @@ def paint(options: argparse.Namespace) -> None:
     from colorize import backend
     from colorize.data.images import read_photo
 
-    config = read_config(options.model)
+    config = with_temperature(read_config(options.model), options.temperature)
     painted = {photo: options.out / f"{photo.stem}.png" for photo in options.photos}
     _check_paintable(painted)
     _check_folder(options.out)
@@ -133,7 +145,7 @@ def paint(options: argparse.Namespace) -> None:
     from colorize.checkpoint import load_colorizer
     from colorize.inference import paint_photo
 
-    colorizer = load_colorizer(options.model)
+    colorizer = load_colorizer(options.model, options.temperature)
     options.out.mkdir(parents=True, exist_ok=True)
     for source, target in painted.items():
         photo = read_photo(source)

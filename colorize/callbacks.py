@@ -13,6 +13,7 @@ from colorize.checkpoint import save_weights
 from colorize.data.batches import Loader
 from colorize.data.photos import Photos
 from colorize.errors import UserError
+from colorize.models.colorizer import Colorizer
 from colorize.optimizer import averaged_weights
 from colorize.pictures import save, strip
 from colorize.progress import bar
@@ -69,15 +70,19 @@ class Validation(keras.callbacks.Callback):
     """Evaluates the averaged weights after each epoch, keeps the best of them, and paints a few photos.
 
     Args:
+        colorizer: of the network that is trained.
         photos: by which the best weights are chosen.
         folder: the output folder.
         strips: how many of the photos are painted.
         strip_every: epochs between two paintings; the start and the last epoch are always painted.
     """
 
-    def __init__(self, photos: Photos, folder: Path, tracker: Tracker, strips: int, strip_every: int):
+    def __init__(
+        self, colorizer: Colorizer, photos: Photos, folder: Path, tracker: Tracker, strips: int, strip_every: int
+    ):
         super().__init__()
-        self.photos, self.folder, self.tracker, self.strip_every = photos, folder, tracker, strip_every
+        self.colorizer, self.photos, self.folder = colorizer, photos, folder
+        self.tracker, self.strip_every = tracker, strip_every
         chosen = np.linspace(0, len(photos) - 1, min(strips, len(photos)), dtype=int)
         self.painted = dict(zip([photos.key(i) for i in chosen], photos.fitted(chosen) if len(chosen) else []))
         self.best, self.best_epoch = float("inf"), 0
@@ -114,7 +119,7 @@ class Validation(keras.callbacks.Callback):
 
     def _paint(self, epoch: int) -> None:
         rgb = np.stack(list(self.painted.values()))
-        for key, truth, predicted in zip(self.painted, rgb, self.model.predict_on_batch(rgb)):
+        for key, truth, predicted in zip(self.painted, rgb, self.colorizer.predict_on_batch(rgb)):
             picture = strip(truth, predicted)
             save(picture, self.folder / STRIPS / f"{key}.png")
             self.tracker.picture(picture, f"{SECTION}/strip {key}", epoch)

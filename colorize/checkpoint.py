@@ -10,9 +10,11 @@ from pathlib import Path
 import h5py
 import keras
 
+from colorize.config import BinsHead
 from colorize.errors import UserError
+from colorize.models.bins import read_bins
 from colorize.models.colorizer import Colorizer, build_network
-from colorize.run_folder import BEST, CONFIG, read_config
+from colorize.run_folder import BEST, BINS, CONFIG, read_config, with_temperature
 
 
 def save_weights(network: keras.Model, path: Path) -> None:
@@ -53,13 +55,16 @@ def _parameters_in(path: Path) -> int:
     return total
 
 
-def load_colorizer(folder: Path) -> Colorizer:
+def load_colorizer(folder: Path, temperature: float | None = None) -> Colorizer:
     """The colorizer of a finished run with its best weights.
 
+    Args:
+        temperature: of a head of bins, another one than it was trained with.
     Raises:
-        UserError: there is no run in the folder, or its weights are damaged.
+        UserError: there is no run in the folder, its weights are damaged, or its head has no temperature.
     """
-    config = read_config(folder)
-    colorizer = Colorizer(build_network(config), config.head)
-    load_weights(colorizer.network, folder / BEST)
-    return colorizer
+    config = with_temperature(read_config(folder), temperature)
+    bins = read_bins(folder / BINS) if isinstance(config.head, BinsHead) else None
+    network = build_network(config, bins)
+    load_weights(network.model, folder / BEST)
+    return Colorizer(network)

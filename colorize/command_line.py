@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from colorize.config import PROJECT, Config, validate
+from colorize.config.sizes import with_matched_fusion
 from colorize.errors import UserError
 from colorize.refusal import Problem, Refusal, nearest, unknown_key
 
@@ -132,7 +133,8 @@ def to_config(config: DictConfig, locate=None, combinations: bool = True) -> Con
         values = OmegaConf.to_container(without_hydra, resolve=True)
     except OmegaConfBaseException as error:
         raise UserError(f"the configuration cannot be resolved: {error}") from None
-    return validate(values, locate, combinations)
+    config = validate(values, locate, combinations)
+    return with_matched_fusion(config, locate) if combinations else config
 
 
 def _parse(overrides: list[str]) -> list[Override]:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from colorize.color import colorize_lightness
+from colorize.shapes import DependencyMap
 
 GAP = 4
 """White pixels between two pictures."""
@@ -34,21 +35,21 @@ def save(picture: np.ndarray, path: Path) -> None:
     Image.fromarray(picture).save(path)
 
 
-def dependency_figure(maps: dict[str, np.ndarray], reach: np.ndarray | None = None) -> Figure:
-    """One panel per map: which rows of the picture (across) each row of a tensor (down) depends on.
+def dependency_figure(maps: list[DependencyMap]) -> Figure:
+    """One panel per map: which rows (columns) of the picture, across, each row (column) of a tensor, down, depends on.
 
-    Args:
-        maps: title -> (rows of the tensor, rows of the picture), as `shapes.dependency_maps` returns them.
-        reach: the map of the convolutions alone; its outline is drawn into the others, so that the eye subtracts it.
+    The outline of what the convolutions alone see is drawn into each, so that the eye subtracts it.
     """
     figure = Figure(figsize=(4.2 * len(maps), 4.4), layout="constrained")
-    for axes, (title, values) in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps.items()):
-        shown = np.log10(np.maximum(values / max(values.max(), 1e-30), 1e-6))
+    for axes, panel in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps):
+        line = panel.along.removesuffix("s")
+        shown = np.log10(np.maximum(panel.values / max(panel.values.max(), 1e-30), 1e-6))
         image = axes.imshow(shown, aspect="auto", cmap="magma", vmin=-6, vmax=0, interpolation="nearest")
-        if reach is not None and reach.shape == values.shape:
-            axes.contour(reach > 0, levels=[0.5], colors="deepskyblue", linewidths=1.2)
-        axes.set(title=title, xlabel="row of the picture", ylabel="row of the map = timestep")
+        if panel.reach is not None and panel.reach.shape == panel.values.shape:
+            axes.contour(panel.reach > 0, levels=[0.5], colors="deepskyblue", linewidths=1.2)
+        timestep = "" if panel.reach is None else " = timestep"
+        axes.set(title=panel.title, xlabel=f"{line} of the picture", ylabel=f"{line} of the map{timestep}")
     figure.colorbar(image, ax=figure.axes, label="change, log10 of the share of the largest")
-    if reach is not None:
-        figure.suptitle("blue: what the convolutions alone see; beyond it, what the GRUs carried there", fontsize=10)
+    if any(panel.reach is not None for panel in maps):
+        figure.suptitle("blue: what the convolutions alone see; beyond it, what a sequence carried there", fontsize=10)
     return figure

@@ -12,7 +12,7 @@ from colorize.color import rgb_to_lab
 from colorize.models.colorizer import Network, scale_lightness
 from colorize.pictures import dependency_figure
 from colorize.run_folder import DEPENDENCY_MAP, SHAPES
-from colorize.shapes import REACH, ShapeRow, dependency_maps, shape_report
+from colorize.shapes import ShapeRow, dependency_maps, shape_report
 
 WIDTH = 170
 """Characters of a line of the report as text."""
@@ -30,8 +30,7 @@ def write_shapes(network: Network, rgb: np.ndarray, folder: Path) -> list[ShapeR
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(report_table(rows), explanation(network))
     (folder / SHAPES).write_text(console.export_text())
-    maps = dependency_maps(network)
-    dependency_figure(maps, maps.get(REACH)).savefig(folder / DEPENDENCY_MAP, dpi=100)
+    dependency_figure(dependency_maps(network)).savefig(folder / DEPENDENCY_MAP, dpi=100)
     return rows
 
 
@@ -51,21 +50,34 @@ def report_table(rows: list[ShapeRow]) -> Table:
 
 def explanation(network: Network) -> str:
     """In words: what a timestep is here, what its features are, what the units become."""
-    names = [step.name for step in network.trace.steps]
-    if "to_sequence" not in names:
-        return "No sequence is read here (fusion=none): the decoder gets the feature map as it is."
-    shape_of = {name: network.trace.step(name).output.shape for name in names}
-    _, rows, features = shape_of["to_sequence"]
-    _, _, columns, channels = shape_of["to_map"]
-    last = [name for name in names if name.startswith("gru")][-1]
-    sizes = f"{columns} columns x {features // columns} channels"
-    how = "through a learned projection" if "project_units" in names else "unit by unit, by a reshape"
-    told = " Only the decoder, after that, tells each row what the whole map holds."
-    context = told if "decoder_mean" in names else ""
+    trace = network.trace
+    if not trace.readings:
+        return "No sequence is read here: what is laid beside the feature map, if anything, has no order of rows."
+    steps = {step.name: step for step in trace.steps}
+    told = " Only the decoder, after that, tells each row what the whole map holds." if "decoder_mean" in steps else ""
+    if "to_sequence" in steps:
+        return _of_lines(steps, trace.readings[0].along.removesuffix("s")) + told
+    rows, columns = trace.readings[0].read.shape[1:3]
     return (
-        f"A timestep is one row of the feature map, not a moment in time: the GRUs read {rows} rows, the forward"
-        f" half from the top, the backward half from the bottom. The {features:,} features of a timestep are the"
-        f" row's {sizes}. A GRU returns one vector of units for each row, and row i of both halves speaks of row i."
-        f" The last layer's {shape_of[last][-1]} units of a row become {columns} columns x {channels} channels,"
-        f" {how}, and join the map at the same row.{context}"
+        f"A timestep is one cell of the feature map, not a moment in time: along each of the {rows} rows the"
+        f" {columns} columns follow one another, and along each column the rows, forward and backward. Every layer"
+        f" returns one vector of units for each cell, in the order of the map, and the last units of a cell become its"
+        f" channels.{told}"
+    )
+
+
+def _of_lines(steps: dict, line: str) -> str:
+    """Where a timestep is a whole row, or a whole column."""
+    cell, start, end = ("columns", "top", "bottom") if line == "row" else ("rows", "left", "right")
+    _, lines, features = steps["to_sequence"].output.shape
+    _, _, cells, channels = steps["to_map"].output.shape
+    last = [name for name in steps if name.startswith("gru")][-1]
+    sizes = f"{cells} {cell} x {features // cells} channels"
+    how = "through a learned projection" if "project_units" in steps else "unit by unit, by a reshape"
+    return (
+        f"A timestep is one {line} of the feature map, not a moment in time: the GRUs read {lines} {line}s, the forward"
+        f" half from the {start}, the backward half from the {end}. The {features:,} features of a timestep are the"
+        f" {line}'s {sizes}. A GRU returns one vector of units for each {line}, and {line} i of both halves speaks of"
+        f" {line} i. The last layer's {steps[last].output.shape[-1]} units of a {line} become {cells} {cell} x"
+        f" {channels} channels, {how}, and join the map at the same {line}."
     )

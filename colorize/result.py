@@ -41,6 +41,7 @@ class Result:
     input_wait_share: float
     tracking_share: float
     parameters: int
+    fusion_parameters: int
     photos: dict[str, int]
     data_digest: str
     device: dict[str, str]

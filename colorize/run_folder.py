@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from colorize.config import Config, dump, load
+from colorize.config import BinsHead, Config, dump, load
 from colorize.errors import UserError
 
 CONFIG = "config.yaml"
@@ -14,6 +14,7 @@ SHAPES = "shapes.txt"
 DEPENDENCY_MAP = "dependency_map.png"
 PHOTOS = "photos.csv"
 HISTORY = "history.csv"
+BINS = "bins.csv"
 EVALUATION = "evaluation"
 
 
@@ -48,3 +49,18 @@ def read_config(folder: Path) -> Config:
             " a finished `python train.py`"
         )
     return load(folder / CONFIG)
+
+
+def with_temperature(config: Config, temperature: float | None) -> Config:
+    """The configuration of a model with another temperature of its annealed mean; None leaves it.
+
+    Raises:
+        UserError: the head has none, or it is not above 0 and at most 1.
+    """
+    if temperature is None:
+        return config
+    if not isinstance(config.head, BinsHead):
+        raise UserError(f"--temperature: this model has head={config.head.name}, which has none; only head=bins does")
+    if not 0 < temperature <= 1:
+        raise UserError(f"--temperature: expected a number above 0 and at most 1, received {temperature:g}")
+    return config.model_copy(update={"head": config.head.model_copy(update={"temperature": temperature})})

@@ -10,9 +10,7 @@ import numpy as np
 from keras import ops
 
 from colorize.models.colorizer import Network
-
-REACH = "read by the GRUs"
-"""Title of the map that shows the reach of the convolutions alone."""
+from colorize.models.trace import Reading
 
 NOISE_FLOOR = 1e-5
 """Share of the largest change below which a change is float32 rounding, not dependence."""
@@ -57,28 +55,35 @@ def _shape(shape) -> str:
     return "(" + ", ".join("B" if size is None else str(size) for size in shape) + ")"
 
 
-def row_dependencies(inputs: keras.KerasTensor, outputs: list, seed: int = 0) -> list[np.ndarray]:
-    """How much each row of some tensors changes when one row of the picture does.
+def dependencies(
+    inputs: keras.KerasTensor, outputs: list, along: str = "rows", axis: int = 1, seed: int = 0
+) -> list[np.ndarray]:
+    """How much each row (or column) of some tensors changes when one row (or column) of the picture does.
 
     No gradients: a batch of H + 1 pictures of noise, the first as it is and each other with one row changed, goes
     through the network once, so that any backend can do it.
 
     Args:
         inputs: the symbolic picture (B, H, W, 1), with H and W fixed.
-        outputs: symbolic tensors (B, h, ...), rows on axis 1; or (B, ...) without rows, as (B, units).
+        outputs: symbolic tensors; or (B, ...) without rows, as (B, units).
+        along: `rows` or `columns`: what of the picture is changed.
+        axis: of the tensors, on which their rows or columns lie.
     Returns:
         for each tensor the matrix (h, H) of the largest absolute change of any feature in row i when row j of the
-        picture changes, rounding set to 0.
+        picture changes, rounding set to 0; or (w, W) of columns.
     """
-    _, height, width, channels = inputs.shape
     rng = np.random.default_rng(seed)
-    picture = rng.uniform(-1, 1, (height, width, channels))
-    batch = np.repeat(picture[None], height + 1, axis=0).astype("float32")
-    for row in range(height):
-        batch[row + 1, row] = rng.uniform(-1, 1, (width, channels))
-    seen = keras.Model(inputs, outputs)(batch)
+    picture = rng.uniform(-1, 1, inputs.shape[1:])
+    lines = np.moveaxis(picture, {"rows": 0, "columns": 1}[along], 0)  # a view: what is written there is in the picture
+    batch = [picture.copy()]
+    for line in lines:
+        kept = line.copy()
+        line[:] = rng.uniform(-1, 1, line.shape)
+        batch.append(picture.copy())
+        line[:] = kept
+    seen = keras.Model(inputs, outputs)(np.stack(batch).astype("float32"))
     seen = seen if isinstance(seen, (list, tuple)) else [seen]  # Keras unpacks a list of one
-    return [_largest_change(ops.convert_to_numpy(ops.cast(tensor, "float32"))) for tensor in seen]
+    return [_largest_change(np.moveaxis(ops.convert_to_numpy(ops.cast(t, "float32")), axis, 1)) for t in seen]
 
 
 def _largest_change(tensor: np.ndarray) -> np.ndarray:
@@ -87,18 +92,43 @@ def _largest_change(tensor: np.ndarray) -> np.ndarray:
     return np.where(matrix > NOISE_FLOOR * matrix.max(), matrix, 0.0)
 
 
-def dependency_maps(network: Network) -> dict[str, np.ndarray]:
-    """The maps to look at: the fused map, and before it, where rows are read, what is read and both halves of it."""
-    steps = {step.name: step.output for step in network.trace.steps}
+@dataclass(frozen=True)
+class DependencyMap:
+    """One panel: which rows (or columns) of the picture those of a tensor depend on.
+
+    Attributes:
+        title: of the tensor.
+        along: `rows` or `columns`.
+        values: (h, H) or (w, W), see `dependencies`.
+        reach: the same of what the recurrent layer reads: what the convolutions alone see; None where there is none.
+    """
+
+    title: str
+    along: str
+    values: np.ndarray
+    reach: np.ndarray | None = None
+
+
+def dependency_maps(network: Network) -> list[DependencyMap]:
+    """The maps to look at: of each first recurrent layer what it reads and both halves of it; and the fused map."""
+    maps = []
     fused = [step.output for step in network.trace.steps if step.stage in ("encoder", "fusion")][-1]
-    chosen = {
-        REACH: steps.get("to_sequence"),
-        "first layer, forward": steps.get("gru1_forward"),
-        "first layer, backward": steps.get("gru1_backward"),
-        "fused map": fused,
-    }
-    chosen = {title: tensor for title, tensor in chosen.items() if tensor is not None}
-    return dict(zip(chosen, row_dependencies(network.model.input, list(chosen.values()))))
+    for reading in network.trace.readings:
+        reach, forward, backward = _halves(network, reading)
+        maps += [
+            DependencyMap("read by the recurrent layer", reading.along, reach, reach),
+            DependencyMap(f"{reading.title}, forward", reading.along, forward, reach),
+            DependencyMap(f"{reading.title}, backward", reading.along, backward, reach),
+        ]
+    last = maps[-1] if maps else None
+    along = last.along if last else "rows"
+    (values,) = dependencies(network.model.input, [fused], along, {"rows": 1, "columns": 2}[along])
+    return [*maps, DependencyMap("fused map", along, values, last.reach if last else None)]
+
+
+def _halves(network: Network, reading: Reading) -> list[np.ndarray]:
+    tensors = [reading.read, reading.forward, reading.backward]
+    return dependencies(network.model.input, tensors, reading.along, reading.axis)
 
 
 def wiring_faults(features: np.ndarray, forward: np.ndarray, backward: np.ndarray) -> list[str]:
@@ -134,9 +164,5 @@ def wiring_faults(features: np.ndarray, forward: np.ndarray, backward: np.ndarra
 
 
 def check_wiring(network: Network) -> list[str]:
-    """`wiring_faults` of a network's first recurrent layer; nothing where it has none."""
-    steps = {step.name: step.output for step in network.trace.steps}
-    if "gru1_forward" not in steps:
-        return []
-    names = ("to_sequence", "gru1_forward", "gru1_backward")
-    return wiring_faults(*row_dependencies(network.model.input, [steps[name] for name in names]))
+    """`wiring_faults` of the first recurrent layer along each axis; nothing where there is none."""
+    return [fault for reading in network.trace.readings for fault in wiring_faults(*_halves(network, reading))]

@@ -11,18 +11,20 @@ from colorize import run_folder
 from colorize.backend import Device, feed, peak_memory_bytes, versions
 from colorize.callbacks import Curves, Screen, Speed, StopOnSignal, Validation
 from colorize.checkpoint import load_weights, save_weights
-from colorize.config import Config
+from colorize.config import BinsHead, Config
+from colorize.config.sizes import match_of
 from colorize.data.batches import Batches, Loader
 from colorize.data.photos import Dataset
 from colorize.evaluation.judge import Subject, judge
 from colorize.evaluation.report import OURS, Evaluation
-from colorize.models.colorizer import Colorizer, build_network
+from colorize.models.bins import bins_of
+from colorize.models.colorizer import Colorizer, Learner, build_network
 from colorize.optimizer import build_optimizer
 from colorize.progress import say
 from colorize.record import flat, git_state
 from colorize.report import write_shapes
 from colorize.result import Result
-from colorize.run_folder import BEST, CONFIG, LAST
+from colorize.run_folder import BEST, BINS, CONFIG, LAST
 from colorize.signals import Stopped, StopSignals
 from colorize.tracking.tracker import Tracker
 
@@ -82,20 +84,24 @@ class _Run:
         data, trainer = config.data, config.trainer
         size = data.height, data.width
         self.batches = Batches(dataset.train, *size, data.batch_size, data.augmentation, config.seed)
-        self.network = build_network(config)
-        self.colorizer = Colorizer(self.network, config.head)
+        self.bins = bins_of(dataset.train, config.head) if isinstance(config.head, BinsHead) else None
+        self.network = build_network(config, self.bins)
+        self.colorizer, self.learner = Colorizer(self.network), Learner(self.network)
         steps = self.batches.steps_per_epoch
-        self.colorizer.compile(optimizer=build_optimizer(config.optimizer, trainer.epochs, steps))
+        self.learner.compile(optimizer=build_optimizer(config.optimizer, trainer.epochs, steps))
         self.loader = Loader(self.batches, steps * trainer.epochs, trainer.loader_threads, trainer.batches_ahead)
         self.speed = Speed(self.loader)
-        self.validation = Validation(dataset.val, folder, tracker, trainer.strips, trainer.strip_every)
+        self.validation = Validation(self.colorizer, dataset.val, folder, tracker, trainer.strips, trainer.strip_every)
 
     def log_start(self, overrides: list[str]) -> None:
         """Everything that is known before the first step: on the screen, in the folder, in the tracker."""
         config, dataset, tracker = self.config, self.dataset, self.tracker
         run_folder.save_config(config, self.folder)
+        if self.bins:
+            self.bins.save(self.folder / BINS)
         tracker.parameters(flat(config.model_dump()))
         tracker.parameters({"model.parameters": self.network.model.count_params(), "data.digest": dataset.digest})
+        tracker.parameters({"model.fusion_parameters": self.network.trace.parameters("fusion")})
         tracker.tags({**git_state(), **flat({"device": asdict(self.device), "version": versions()})})
         tracker.tags({"overrides": " ".join(overrides) or "none"})
         tracker.file(self.folder / CONFIG)
@@ -107,7 +113,8 @@ class _Run:
         if (self.folder / run_folder.PHOTOS).exists():
             tracker.file(self.folder / run_folder.PHOTOS)
         self._log_shapes()
-        for line in dataset.summary():
+        match = match_of(config)
+        for line in [*dataset.summary(), *([str(match)] if match else [])]:
             say(self.console, line)
         self.console.print(
             f"{len(dataset.train):,} photos to train on, {len(dataset.val):,} for validation ({dataset.name}, digest"
@@ -128,7 +135,7 @@ class _Run:
         callbacks = [StopOnSignal(self.signals), self.speed, self.validation, Curves(self.tracker, self.folder), screen]
         self.signals.deferred = True
         try:
-            self.colorizer.fit(
+            self.learner.fit(
                 feed(self.config.backend, self.loader, self.batches.shape_of_batch),
                 epochs=self.config.trainer.epochs,
                 steps_per_epoch=self.batches.steps_per_epoch,
@@ -154,12 +161,13 @@ class _Run:
             baselines=evaluation.baselines,
             truth=evaluation.truth,
             best_epoch=self.validation.best_epoch,
-            epochs=len(self.colorizer.history.epoch),
+            epochs=len(self.learner.history.epoch),
             images_per_second=self.speed.images / self.speed.seconds,
             seconds=seconds,
             input_wait_share=self.loader.waited / self.speed.seconds,
             tracking_share=self.tracker.seconds / seconds,
             parameters=self.network.model.count_params(),
+            fusion_parameters=self.network.trace.parameters("fusion"),
             photos={"train": len(self.dataset.train), "val": len(self.dataset.val)},
             data_digest=self.dataset.digest,
             device=asdict(self.device),
@@ -178,5 +186,5 @@ class _Run:
         for path in (result.save(self.folder), self.folder / run_folder.HISTORY):
             self.tracker.file(path)
         self.tracker.folder(place, f"evaluation/{place.name}")
-        for name in (CONFIG, BEST):
+        for name in (CONFIG, BEST, *([BINS] if self.bins else [])):
             self.tracker.file(self.folder / name, "model")

@@ -12,7 +12,7 @@ import numpy as np
 from colorize.command_line import composed
 from colorize.data.batches import Batches
 from colorize.data.sources import read_dataset
-from colorize.models.colorizer import Colorizer, build_network
+from colorize.models.colorizer import Learner, build_network
 from colorize.optimizer import build_optimizer
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     data = config.data
     photos = read_dataset(data).train
     batches = Batches(photos, data.height, data.width, data.batch_size, data.augmentation, config.seed)
-    colorizer = Colorizer(build_network(config), config.head)
+    colorizer = Learner(build_network(config))
     rng = np.random.default_rng(0)
     weights = colorizer.network.get_weights()  # biases and normalisations start the same; kernels do not
     weights = [rng.normal(0, np.prod(w.shape[:-1]) ** -0.5, w.shape) if w.ndim > 1 else w for w in weights]

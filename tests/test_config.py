@@ -40,7 +40,7 @@ def test_every_option_of_every_group_composes(group, option):
 
 
 def test_the_groups_are_those_that_readme_and_help_name():
-    named = ["data", "encoder", "fusion", "decoder", "head", "optimizer", "trainer"]
+    named = ["data", "encoder", "backbone", "fusion", "decoder", "head", "optimizer", "trainer"]
     named += ["evaluation", "tracking", "experiment", "debug"]
     assert sorted(groups()) == sorted(named)
 

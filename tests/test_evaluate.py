@@ -17,7 +17,7 @@ from colorize.evaluation import check_perceptual
 from colorize.evaluation.judge import batch_size_for, extremes_of
 from colorize.evaluation.measure import measure
 from colorize.inference import paint_photo, predict_ab
-from colorize.models.colorizer import Colorizer, build_network
+from colorize.models.colorizer import Learner, build_network
 from colorize.run_folder import BEST, save_config
 
 MLFLOW_WARNS = pytest.mark.filterwarnings("ignore")  # of what it imports
@@ -30,7 +30,7 @@ def model(tmp_path, config_of, photo_folder):
     config = config_of("data=folder", f"data.root={photo_folder}", "data.test=0.3", *shares)
     folder = tmp_path / "model"
     folder.mkdir()
-    colorizer = Colorizer(build_network(config), config.head)
+    colorizer = Learner(build_network(config))
     bias = colorizer.network.get_layer("head_ab_scaled").bias
     bias.assign(np.array([20.0, -30.0]) / 110.0)  # the head starts at zero: nothing else is left
     save_weights(colorizer.network, folder / BEST)
@@ -160,7 +160,7 @@ def test_another_size_is_resized_as_painting_does_and_says_so(model, capsys):
 
 def test_predicting_at_another_size_is_what_painting_shows(config_of, noise):
     config = config_of("data.height=16", "data.width=32")
-    colorizer = Colorizer(build_network(config), config.head)
+    colorizer = Learner(build_network(config))
     rng = np.random.default_rng(0)
     colorizer.network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in colorizer.network.get_weights()])
     rgb = noise(3, 24, 40)

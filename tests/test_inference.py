@@ -12,7 +12,7 @@ from colorize.checkpoint import load_colorizer, save_weights
 from colorize.color import rgb_to_lab
 from colorize.data.images import read_photo
 from colorize.inference import paint_photo
-from colorize.models.colorizer import Colorizer, build_network
+from colorize.models.colorizer import Learner, build_network
 from colorize.run_folder import BEST, save_config
 
 
@@ -71,7 +71,7 @@ def test_painting_in_bands_leaves_no_seam(model_folder, noise, monkeypatch):
 
 def test_stored_weights_come_back_the_same(model_folder, config_of, noise):
     loaded = load_colorizer(model_folder)
-    again = Colorizer(build_network(config_of()), config_of().head)
+    again = Learner(build_network(config_of()))
     again.network.load_weights(model_folder / BEST)
     rgb = noise(2, 16, 32)
     ab = ops.convert_to_numpy(loaded(rgb))

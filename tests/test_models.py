@@ -6,8 +6,8 @@ import pytest
 from keras import ops
 
 from colorize.color import AB_SCALE, rgb_to_lab
-from colorize.models.colorizer import Colorizer, build_network, scale_lightness
-from colorize.models.head import regression_loss
+from colorize.models.colorizer import Learner, build_network, scale_lightness
+from colorize.models.head import Regression
 
 NETWORKS = [
     ["encoder=pyramid", "fusion=row_gru"],
@@ -139,14 +139,14 @@ def test_the_same_seed_gives_the_same_weights(config_of):
 
 def test_the_first_guess_is_grey(config_of, noise):
     config = config_of()
-    colorizer = Colorizer(build_network(config), config.head)
+    colorizer = Learner(build_network(config))
     assert not ops.convert_to_numpy(colorizer(noise(2, 16, 32))).any()
 
 
 def test_colour_never_reaches_the_network(config_of, noise):
     """Two photos of the same lightness and other colours get the same answer: nothing leaks from the target."""
     config = config_of()
-    colorizer = Colorizer(build_network(config), config.head)
+    colorizer = Learner(build_network(config))
     colorizer.network.set_weights([w + 0.01 for w in colorizer.network.get_weights()])  # the head starts at 0
     rgb = noise(1, 16, 32)
     grey = ops.convert_to_numpy(rgb_to_lab(rgb))[..., :1]
@@ -163,7 +163,7 @@ def test_mixed_precision_keeps_head_and_loss_in_float32(config_of, noise):
     assert dtypes["encoder_down1"] == dtypes["gru1_forward"] == dtypes["fuse"] == "bfloat16"
     assert dtypes["head_ab_scaled"] == dtypes["head_ab"] == "float32"
     assert {keras.backend.standardize_dtype(v.dtype) for v in network.model.trainable_variables} == {"float32"}
-    colorizer = Colorizer(network, config.head)
+    colorizer = Learner(network)
     rgb = noise(2, 16, 32)
     loss = colorizer.compute_loss(rgb, None, colorizer(rgb))
     assert keras.backend.standardize_dtype(loss.dtype) == "float32"
@@ -179,7 +179,7 @@ def test_a_few_steps_learn_a_photo_by_heart(overrides, precision, config_of):
     ramp = np.linspace(40, 220, config.data.width).astype("uint8")
     rgb = np.zeros((4, config.data.height, config.data.width, 3), "uint8")
     rgb[..., 0], rgb[..., 2] = ramp, ramp[::-1] // 2
-    colorizer = Colorizer(build_network(config), config.head)
+    colorizer = Learner(build_network(config))
     colorizer.compile(optimizer=keras.optimizers.Adam(0.01))
     before = colorizer.evaluate(rgb, verbose=0, return_dict=True)
     colorizer.fit(np.tile(rgb, (50, 1, 1, 1)), batch_size=4, verbose=0)  # one epoch of 50 steps: epochs cost seconds
@@ -190,7 +190,7 @@ def test_a_few_steps_learn_a_photo_by_heart(overrides, precision, config_of):
 
 def test_the_reported_ab_rmse_is_over_all_pixels_of_uneven_batches(config_of, noise):
     config = config_of()
-    colorizer = Colorizer(build_network(config), config.head)
+    colorizer = Learner(build_network(config))
     colorizer.compile(optimizer="sgd")
     rgb = noise(5, 16, 32)
     reported = colorizer.evaluate(rgb, batch_size=4, verbose=0, return_dict=True)["ab_rmse"]
@@ -201,7 +201,7 @@ def test_the_reported_ab_rmse_is_over_all_pixels_of_uneven_batches(config_of, no
 def loss(config_of, true, predicted, **head):
     config = config_of(*[f"head.{name}={value}" for name, value in head.items()]).head
     as_map = [np.asarray(ab, "float32").reshape(1, 1, -1, 2) for ab in (true, predicted)]
-    return float(regression_loss(config, *as_map))
+    return float(Regression(config).loss(*as_map))
 
 
 def test_the_loss_is_smooth_l1_in_lab_units(config_of):

@@ -9,7 +9,7 @@ from colorize.models.colorizer import Network, build_network
 from colorize.models.trace import CELLS, Trace
 from colorize.pictures import dependency_figure
 from colorize.report import explanation, write_shapes
-from colorize.shapes import check_wiring, dependency_maps, row_dependencies, shape_report, wiring_faults
+from colorize.shapes import DependencyMap, check_wiring, dependencies, dependency_maps, shape_report, wiring_faults
 
 SIZES = [(32, 32), (24, 32)]
 
@@ -48,7 +48,7 @@ def questions_network(height: int, width: int) -> tuple[Network, dict]:
 
 
 def maps_of(network, tensors):
-    return dict(zip(tensors, row_dependencies(network.model.input, list(tensors.values()))))
+    return dict(zip(tensors, dependencies(network.model.input, list(tensors.values()))))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -104,7 +104,7 @@ def test_the_corrected_wiring_is_right(size, overrides, config_of):
 
 def test_the_maps_of_the_seed_are_triangles_but_for_the_convolutions_reach(config_of):
     network = build_network(config_of("experiment=seed", "data.height=24"))
-    reach, forward, backward, fused = [values > 0 for values in dependency_maps(network).values()]
+    reach, forward, backward, fused = [panel.values > 0 for panel in dependency_maps(network)]
     rows, inputs = np.mgrid[:24, :24]
     near = abs(rows - inputs) <= 8  # a GRU may forget what is far: only what it must not see is exact
     assert not forward[inputs > rows + 1].any() and forward[near & (inputs <= rows + 1)].all()
@@ -115,10 +115,10 @@ def test_the_maps_of_the_seed_are_triangles_but_for_the_convolutions_reach(confi
 
 def test_without_fusion_the_map_is_the_convolutions_reach(config_of):
     network = build_network(config_of("experiment=seed", "data.height=24", "fusion=none"))
-    ((title, reach),) = dependency_maps(network).items()
+    (panel,) = dependency_maps(network)
     rows, inputs = np.mgrid[:24, :24]
-    np.testing.assert_array_equal(reach > 0, abs(rows - inputs) <= 1)
-    assert title == "fused map"
+    np.testing.assert_array_equal(panel.values > 0, abs(rows - inputs) <= 1)
+    assert panel.title == "fused map" and panel.reach is None
     assert check_wiring(network) == []
 
 
@@ -140,7 +140,7 @@ def test_the_report_says_what_a_timestep_is(config_of, noise, tmp_path):
 
 
 def test_the_figure_shows_a_panel_per_map():
-    figure = dependency_figure({"one": np.eye(4), "two": np.ones((4, 6))})
+    figure = dependency_figure([DependencyMap("one", "rows", np.eye(4)), DependencyMap("two", "rows", np.ones((4, 6)))])
     titles = [axes.get_title() for axes in figure.axes]
     assert titles[:2] == ["one", "two"]
     shown = figure.axes[0].get_images()[0].get_array()
@@ -148,8 +148,9 @@ def test_the_figure_shows_a_panel_per_map():
 
 
 def test_the_figure_outlines_the_reach_of_the_convolutions():
-    plain = dependency_figure({"one": np.ones((4, 6))})
-    outlined = dependency_figure({"one": np.ones((4, 6))}, reach=np.tri(4, 6))
+    plain = dependency_figure([DependencyMap("one", "rows", np.ones((4, 6)))])
+    outlined = dependency_figure([DependencyMap("one", "columns", np.ones((4, 6)), np.tri(4, 6))])
+    assert outlined.axes[0].get_xlabel() == "column of the picture"
     assert not plain.axes[0].collections
     (outline,) = outlined.axes[0].collections
     points = np.concatenate([path.vertices for path in outline.get_paths()])  # (column, row), between two cells

@@ -20,7 +20,7 @@ from colorize.errors import UserError
 from colorize.evaluation.measure import measure
 from colorize.metrics.baselines import Baselines
 from colorize.metrics.pooled import METRICS
-from colorize.models.colorizer import Colorizer, build_network
+from colorize.models.colorizer import Learner, build_network
 from colorize.optimizer import averaged_weights, build_optimizer
 from colorize.run_folder import BEST, read_config
 from colorize.signals import StopSignals
@@ -76,7 +76,7 @@ def test_the_screen_shows_epochs_the_table_and_the_next_command_and_nothing_else
 def test_the_result_is_that_of_the_stored_weights(tracked):
     folder, _, _ = tracked
     result, config = json.loads((folder / "result.json").read_text()), read_config(folder)
-    colorizer = Colorizer(build_network(config), config.head)
+    colorizer = Learner(build_network(config))
     colorizer.network.load_weights(folder / BEST)
     dataset = read_dataset(config.data)
     predictors = Baselines([dataset.train.fitted()]).predictors | {"ours": lambda rgb: colorizer(rgb, training=False)}
@@ -228,7 +228,7 @@ def test_any_file_name_has_a_strip_of_its_own(tmp_path):
 
 def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tmp_path, noise, photos_of, monkeypatch):
     config, rgb = config_of(), noise(7, 16, 32)
-    colorizer = Colorizer(build_network(config), config.head)
+    colorizer = Learner(build_network(config))
     colorizer.compile(optimizer="sgd")
     expected = colorizer.evaluate(rgb, batch_size=3, verbose=0, return_dict=True)
     monkeypatch.setattr("colorize.data.photos.PIXELS_AT_ONCE", 3 * 16 * 32)
@@ -240,7 +240,7 @@ def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tm
 def test_training_that_diverges_says_so(config_of, tmp_path, noise, photos_of):
     validation = Validation(photos_of(noise(2, 16, 32)), tmp_path, Tracker(), strips=0, strip_every=1)
     config = config_of()
-    colorizer = Colorizer(build_network(config), config.head)
+    colorizer = Learner(build_network(config))
     colorizer.compile(optimizer="sgd")
     colorizer.network.set_weights([np.full_like(w, np.nan) for w in colorizer.network.get_weights()])
     with pytest.raises(UserError, match="optimizer.learning_rate"):
@@ -259,7 +259,7 @@ def test_help_shows_groups_and_three_examples(tmp_path):
 
 def test_averaged_weights_are_the_average_and_leave_no_trace(config_of, noise):
     config = config_of("decoder.dropout=0")
-    colorizer = Colorizer(build_network(config), config.head)
+    colorizer = Learner(build_network(config))
     colorizer.compile(optimizer=build_optimizer(config.optimizer, epochs=2, steps_per_epoch=3))
 
     def weights():  # those that are trained; the statistics of the normalisation are averages already

@@ -6,6 +6,8 @@ Neither Keras nor a backend is imported, so that a wrong configuration is refuse
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,17 +15,45 @@ import yaml
 from pydantic import Field, ValidationError
 
 from colorize.config.data import Augmentation, CifarData, Data, FolderData, SampleData
-from colorize.config.network import NoFusion, PyramidEncoder, RegressionHead, RowGru, SeedEncoder, SkipDecoder
+from colorize.config.fusion import (
+    Attention,
+    ColumnGru,
+    ConvFusion,
+    FeatureMap,
+    Fusion,
+    GlobalPool,
+    MinGru,
+    NoFusion,
+    PixelGru,
+    RowGru,
+    fusions,
+)
+from colorize.config.network import (
+    BinsHead,
+    KoalarizationDecoder,
+    KoalarizationEncoder,
+    NoBackbone,
+    PretrainedBackbone,
+    PyramidEncoder,
+    RegressionHead,
+    ResidualEncoder,
+    SeedEncoder,
+    SkipDecoder,
+)
 from colorize.config.running import AdamW, Evaluation, MlflowTracking, NoTracking, Trainer
 from colorize.config.section import Section
 from colorize.errors import UserError
 from colorize.refusal import Problem, Refusal, from_pydantic
 
 __all__ = [
-    "AdamW", "Augmentation", "CifarData", "Config", "Data", "Evaluation", "FolderData", "MlflowTracking", "NoFusion",
-    "NoTracking", "PyramidEncoder", "RegressionHead", "RowGru", "SampleData", "SeedEncoder", "SkipDecoder", "Trainer",
+    "AdamW", "Attention", "Augmentation", "BinsHead", "CifarData", "ColumnGru", "Config", "ConvFusion", "Data",
+    "Evaluation", "FeatureMap", "FolderData", "Fusion", "GlobalPool", "KoalarizationDecoder", "KoalarizationEncoder",
+    "MinGru", "MlflowTracking", "NoBackbone", "NoFusion", "NoTracking", "PixelGru", "PretrainedBackbone",
+    "PyramidEncoder", "RegressionHead", "ResidualEncoder", "RowGru", "SampleData", "SeedEncoder", "SkipDecoder",
+    "Trainer",
 ]  # fmt: skip
 
+AnyFusion = Annotated[reduce(or_, fusions()), Field(discriminator="name")]
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -31,10 +61,13 @@ class Config(Section):
     """A whole run. The fields are the groups of `configs/`, then what belongs to no group."""
 
     data: Annotated[SampleData | FolderData | CifarData, Field(discriminator="name")]
-    encoder: Annotated[SeedEncoder | PyramidEncoder, Field(discriminator="name")]
-    fusion: Annotated[RowGru | NoFusion, Field(discriminator="name")]
-    decoder: SkipDecoder
-    head: RegressionHead
+    encoder: Annotated[
+        SeedEncoder | PyramidEncoder | KoalarizationEncoder | ResidualEncoder, Field(discriminator="name")
+    ]
+    backbone: Annotated[NoBackbone | PretrainedBackbone, Field(discriminator="name")]
+    fusion: AnyFusion
+    decoder: Annotated[SkipDecoder | KoalarizationDecoder, Field(discriminator="name")]
+    head: Annotated[RegressionHead | BinsHead, Field(discriminator="name")]
     optimizer: AdamW
     trainer: Trainer
     evaluation: Evaluation
@@ -43,38 +76,63 @@ class Config(Section):
     backend: Literal["tensorflow", "jax"]
 
     @property
-    def rows(self) -> int:
-        """Rows of the feature map."""
-        return self.data.height // self.encoder.stride
-
-    @property
-    def columns(self) -> int:
-        """Columns of the feature map."""
-        return self.data.width // self.encoder.stride
+    def feature_map(self) -> FeatureMap:
+        """The map that is fused."""
+        maps = self.encoder.maps
+        stride = self.fusion.stride or max(maps)
+        joined = isinstance(self.backbone, PretrainedBackbone) and stride == max(maps)
+        channels = self.backbone.channels if joined else maps[stride]
+        return FeatureMap(stride, self.data.height // stride, self.data.width // stride, channels)
 
 
 def _impossible(config: Config):
     """Yields a `Problem` for each pair of values that are fine alone and cannot go together."""
-    data, encoder, fusion = config.data, config.encoder, config.fusion
+    strides = config.encoder.maps
+    yield from _odd_sizes(config, max(strides))
+    if config.fusion.stride not in (None, *strides):
+        listed = ", ".join(map(str, strides))
+        expected = f"a stride at which encoder={config.encoder.name} leaves a map ({listed}), or null for the last"
+        yield Problem("fusion.stride", expected, str(config.fusion.stride))
+    else:
+        yield from _impossible_fusion(config.fusion, config.feature_map)
+    if isinstance(config.decoder, KoalarizationDecoder) and max(strides) != config.decoder.STRIDE:
+        expected = f"an encoder of stride {config.decoder.STRIDE}, which decoder=koalarization brings back to full size"
+        yield Problem("encoder", expected, f"encoder={config.encoder.name} of stride {max(strides)}")
+
+
+def _odd_sizes(config: Config, stride: int):
+    """What the encoder halves, and a head of bins divides, must come out even."""
+    demands = [(stride, f"the stride of encoder={config.encoder.name}")]
+    if isinstance(config.head, BinsHead):
+        demands.append((config.head.stride, "head.stride"))
     for key in ("height", "width"):
-        size = getattr(data, key)
-        if size % encoder.stride:
-            lower = size - size % encoder.stride
-            nearest = " or ".join(str(n) for n in (lower, lower + encoder.stride) if n)
-            expected = f"a multiple of {encoder.stride}, the stride of encoder={encoder.name} ({nearest})"
-            yield Problem(f"data.{key}", expected, f"{size}, which {encoder.stride} does not divide")
+        size = getattr(config.data, key)
+        for divisor, what in demands:
+            if size % divisor:
+                lower = size - size % divisor
+                nearest = " or ".join(str(n) for n in (lower, lower + divisor) if n)
+                expected = f"a multiple of {divisor}, {what} ({nearest})"
+                yield Problem(f"data.{key}", expected, f"{size}, which {divisor} does not divide")
+
+
+def _impossible_fusion(fusion: Fusion, feature_map: FeatureMap):
     if isinstance(fusion, RowGru):
-        cells = config.columns * fusion.channels
-        if fusion.mapping == "reshape" and fusion.sequence_width != cells:
+        cells = fusion.cells(feature_map)
+        lines = ("row", "columns") if type(fusion) is RowGru else ("column", "rows")
+        if fusion.mapping == "reshape" and fusion.sequence_width != cells * fusion.channels:
             expected = (
-                f"{cells} features a row to reshape into {config.columns} columns x {fusion.channels} channels;"
-                " change fusion.units or fusion.channels, or take fusion.mapping=projection"
+                f"{cells * fusion.channels} features a {lines[0]} to reshape into {cells} {lines[1]} x"
+                f" {fusion.channels} channels; change fusion.units or fusion.channels, or take"
+                " fusion.mapping=projection"
             )
             received = f"fusion.units={fusion.units}, which makes {fusion.sequence_width} ({fusion.merges[-1]})"
             yield Problem("fusion.mapping", expected, received)
-        if fusion.combine == "add" and fusion.channels != encoder.channels:
-            expected = f"fusion.channels={encoder.channels}, the channels of the map that it is added to"
+        if fusion.combine == "add" and fusion.channels != feature_map.channels:
+            expected = f"fusion.channels={feature_map.channels}, the channels of the map that it is added to"
             yield Problem("fusion.combine", expected, f"fusion.channels={fusion.channels}")
+    if isinstance(fusion, Attention) and fusion.width % fusion.size_step():
+        expected = f"a multiple of {fusion.size_step()}: of the heads, and of 4 for the positions"
+        yield Problem("fusion.width", expected, str(fusion.width))
 
 
 def validate(values: dict, locate=None, combinations: bool = True) -> Config:
@@ -106,9 +164,22 @@ def load(path: Path) -> Config:
     if not isinstance(values, dict):
         raise UserError(f"{path} is damaged: expected the configuration of a run, as train.py writes it")
     try:
-        return validate(values, locate=lambda key: str(path))
+        return validate(_as_today(values), locate=lambda key: str(path))
     except Refusal as error:
         raise UserError(f"{path} was written by another version of colorize, or changed by hand: {error}") from None
+
+
+def _as_today(values: dict) -> dict:
+    """What a run of November 2026 stored, with the keys that came later, which change nothing in it."""
+    later = {
+        "backbone": {"name": "none"},
+        "fusion": {"stride": None, "match_parameters_of": None},
+        "decoder": {"full_size": 0},
+        "head": {"loss": "smooth_l1"},
+    }
+    if "backbone" in values or not all(isinstance(values.get(key, {}), dict) for key in later):
+        return values
+    return values | {key: keys | values.get(key, {}) for key, keys in later.items()}
 
 
 def dump(config: Config) -> str:

@@ -1,12 +1,12 @@
-"""The network: encoder, fusion, decoder, head."""
+"""The network but for its fusion: encoder, backbone, decoder, head."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from colorize.config.section import Filters, Normalization, Positive, Section, Share
+from colorize.config.section import Count, Filters, Normalization, Positive, Section, Share
 
 
 class SeedEncoder(Section):
@@ -16,14 +16,9 @@ class SeedEncoder(Section):
     filters: Positive
 
     @property
-    def stride(self) -> int:
-        """Pixels of the picture to one cell of the feature map, along each side."""
-        return 1
-
-    @property
-    def channels(self) -> int:
-        """Channels of the feature map."""
-        return self.filters
+    def maps(self) -> dict[int, int]:
+        """Stride -> channels of each map that the decoder is given, the smallest last."""
+        return {1: self.filters}
 
 
 class PyramidEncoder(Section):
@@ -35,48 +30,62 @@ class PyramidEncoder(Section):
     normalization: Normalization
 
     @property
-    def stride(self) -> int:
-        """Pixels of the picture to one cell of the feature map, along each side."""
-        return 2 ** len(self.filters)
+    def maps(self) -> dict[int, int]:
+        """Stride -> channels of each map that the decoder is given, the smallest last."""
+        return {2**level: filters for level, filters in enumerate(self.filters, start=1)}
+
+
+class KoalarizationEncoder(Section):
+    """The encoder of Deep Koalarization, eight convolutions; no map but the last leaves it."""
+
+    name: Literal["koalarization"]
+    filters: Annotated[list[Positive], Field(min_length=8, max_length=8)]
+    """Of each convolution; the first, third and fifth have stride 2."""
 
     @property
-    def channels(self) -> int:
-        """Channels of the feature map."""
-        return self.filters[-1]
+    def maps(self) -> dict[int, int]:
+        """Stride -> channels of each map that the decoder is given, the smallest last."""
+        return {8: self.filters[-1]}
 
 
-class NoFusion(Section):
-    """The same network without a sequence."""
+class ResidualEncoder(Section):
+    """Residual blocks with normalisation before each convolution, at half the size from level to level."""
+
+    name: Literal["residual"]
+    width: Positive
+    """Channels of the first level; each further one has twice as many."""
+    levels: Positive
+    depth: Count
+    """Residual blocks of a level."""
+    normalization: Literal["layer", "group"]
+    """layer: over the channels of each cell; group: over groups of channels and all cells."""
+    groups: Positive
+    """Groups of channels, where normalization is group."""
+
+    @property
+    def maps(self) -> dict[int, int]:
+        """Stride -> channels of each map that the decoder is given, the smallest last."""
+        return {2**level: self.width * 2 ** (level - 1) for level in range(1, self.levels + 1)}
+
+
+class NoBackbone(Section):
+    """Nothing pretrained."""
 
     name: Literal["none"]
 
 
-class RowGru(Section):
-    """Stacked bidirectional GRUs over the rows of the feature map."""
+class PretrainedBackbone(Section):
+    """A frozen network of ImageNet that reads the grey picture; its answer is repeated over the feature map."""
 
-    name: Literal["row_gru"]
-    units: Positive
-    """Units of one direction of one layer."""
-    merges: Annotated[list[Literal["sum", "concatenate"]], Field(min_length=1)]
-    """One GRU layer per entry: how its two directions are merged."""
+    name: Literal["inception_resnet_v2", "mobilenet", "vgg19", "densenet121"]
+    weights: Annotated[str, Field(min_length=1)]
+    """imagenet: fetched once; none: random; or the path of a file with weights of the whole network."""
+    size: Annotated[int, Field(ge=75)]
+    """Rows and columns that the picture is brought to, as the network was trained."""
     channels: Positive
-    """Channels of the map that the sequence is turned into."""
-    mapping: Literal["auto", "reshape", "projection"]
-    """How the units of a row become columns x channels."""
-    combine: Literal["concatenate", "add"]
-    """How that map joins the feature map."""
-    initializer: Literal["he_normal", "glorot_uniform"]
-    """Of the weights that read the features."""
-
-    @property
-    def sequence_width(self) -> int:
-        """Features of a row after the last GRU layer."""
-        return self.units * (2 if self.merges[-1] == "concatenate" else 1)
-
-    def reshapes(self, columns: int) -> bool:
-        """Whether the units of a row are exactly `columns` x channels and need no projection."""
-        fits = self.sequence_width == columns * self.channels
-        return self.mapping == "reshape" or (self.mapping == "auto" and fits)
+    """Channels of the 1x1 convolution over map and embedding."""
+    cache: bool
+    """Whether embeddings are computed once per photo, where augmentation allows."""
 
 
 class SkipDecoder(Section):
@@ -89,14 +98,49 @@ class SkipDecoder(Section):
     """Share of the fused map's channels, and of the global context's, dropped in training."""
     global_context: bool
     """Whether each cell of the fused map is also told what the whole map holds."""
+    full_size: Count
+    """Convolutions at full size at the end, with the lightness beside the map; 0: none."""
     normalization: Normalization
 
 
+class KoalarizationDecoder(Section):
+    """The decoder of Deep Koalarization: convolutions, and three times the size doubled by repeating cells."""
+
+    STRIDE: ClassVar = 8
+
+    name: Literal["koalarization"]
+    filters: Annotated[list[Positive], Field(min_length=4, max_length=4)]
+    """Of each convolution but the last, which is the head."""
+
+
 class RegressionHead(Section):
-    """ab in Lab units, straight from a linear convolution, under a smooth L1 loss."""
+    """ab in Lab units, straight from a linear convolution."""
 
     name: Literal["regression"]
+    loss: Literal["smooth_l1", "l1", "l2"]
     delta: Annotated[float, Field(gt=0)]
-    """Lab units at which the loss goes over from quadratic to linear."""
+    """Lab units at which smooth L1 goes over from quadratic to linear; l1 and l2 have no use for it."""
     chroma_weight: Annotated[float, Field(ge=0)]
     """How much more a pixel counts per 100 Lab units of its true chroma; 0 counts all alike."""
+
+
+class BinsHead(Section):
+    """A distribution over bins of ab (Zhang et al. 2016), decoded by its annealed mean."""
+
+    name: Literal["bins"]
+    bins: Literal["train", "standard"]
+    """train: the bins that occur in the training photos; standard: all 313 in the gamut of sRGB."""
+    grid: Positive
+    """Lab units from one bin to the next."""
+    stride: Positive
+    """Pixels of the picture to one cell of the prediction, along each side."""
+    neighbours: Positive
+    """Bins among which a pixel's colour is shared out."""
+    sigma: Annotated[float, Field(gt=0)]
+    """Lab units: width of the Gaussian by which it is, and by which the bins' frequencies are smoothed."""
+    uniform: Annotated[float, Field(ge=0, le=1)]
+    """Share of the uniform distribution in the one by whose inverse bins are weighted; 1: all count alike."""
+    grey_below: Annotated[float, Field(ge=0)]
+    """Lab units: a photo none of whose |a|, |b| is larger is left out of the loss."""
+    temperature: Annotated[float, Field(gt=0, le=1)]
+    """Of the annealed mean: towards 0 the most probable bin, 1 the mean. It can be changed after training."""

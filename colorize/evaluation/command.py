@@ -16,6 +16,7 @@ from colorize.errors import UserError
 from colorize.evaluation import check_perceptual
 from colorize.evaluation.model import FoundModel, find_model
 from colorize.progress import say
+from colorize.run_folder import with_temperature
 
 OF_OWN_DATA = {
     "train": "The model was trained on these same photos: this says nothing about others.",
@@ -25,7 +26,10 @@ OF_OWN_DATA = {
 """Part of the data that a model was trained with -> what that means for its numbers."""
 
 
-def evaluate(name: str, overrides: list[str], split: str | None, out: Path | None, tracking: str | None, device: str):
+def evaluate(
+    name: str, overrides: list[str], split: str | None, out: Path | None, tracking: str | None, device: str,
+    temperature: float | None = None,
+):  # fmt: skip
     """Judges a model and prints the table, the protocol and where everything is.
 
     Args:
@@ -35,13 +39,14 @@ def evaluate(name: str, overrides: list[str], split: str | None, out: Path | Non
         out: folder for the evaluation; None: the model's.
         tracking: URI of MLflow for models that are no folder.
         device: cpu or gpu.
+        temperature: of a head of bins; None: as it was trained.
     """
     with tempfile.TemporaryDirectory(prefix="colorize-model-") as place:
-        _evaluate(find_model(name, tracking, out, Path(place)), overrides, split, device)
+        _evaluate(find_model(name, tracking, out, Path(place)), overrides, split, device, temperature)
 
 
-def _evaluate(model: FoundModel, overrides: list[str], split: str | None, device: str) -> None:
-    own = model.config
+def _evaluate(model: FoundModel, overrides: list[str], split: str | None, device: str, temperature) -> None:
+    own = with_temperature(model.config, temperature)
     config = data_and_evaluation(own, overrides)
     check_perceptual(config.evaluation)
     dataset = read_dataset(config.data, test=split in (None, "test"))
@@ -53,7 +58,7 @@ def _evaluate(model: FoundModel, overrides: list[str], split: str | None, device
     from colorize.evaluation.judge import Subject, judge
     from colorize.inference import predict_ab
 
-    colorizer = load_colorizer(model.folder)
+    colorizer = load_colorizer(model.folder, temperature)
     subject = Subject(
         lambda rgb: predict_ab(colorizer, rgb), model.name, colorizer.network, chosen_by(model, dataset, part)
     )

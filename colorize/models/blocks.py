@@ -35,5 +35,10 @@ def convolve(trace: Trace, features, filters: int, name: str, normalization: str
     features = trace(convolution, features)
     if not normalized:
         return features
-    features = trace(layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm"), features)
+    features = trace(norm(f"{name}_norm"), features)
     return trace(layers.ReLU(name=f"{name}_relu"), features)
+
+
+def norm(name: str) -> layers.BatchNormalization:
+    """Batch normalisation as everywhere here."""
+    return layers.BatchNormalization(momentum=MOMENTUM, name=name)

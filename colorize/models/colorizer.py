@@ -1,4 +1,4 @@
-"""The colorizer: a network from lightness to ab, trained on uint8 RGB with everything else in the compiled step.
+"""The colorizer: a network from lightness to ab, used on uint8 RGB and trained on it in one compiled step.
 
 Legend: B batch, H W rows and columns.
 """
@@ -9,44 +9,59 @@ import keras
 from keras import ops
 
 from colorize.color import rgb_to_lab
-from colorize.config import Config, RegressionHead
-from colorize.models.decoder import DECODERS
+from colorize.config import Config
+from colorize.models.bins import Bins
+from colorize.models.decoder import DECODERS, Maps
 from colorize.models.encoder import ENCODERS
-from colorize.models.fusion import FUSIONS
-from colorize.models.head import HEADS, regression_loss
+from colorize.models.fusion import fuse
+from colorize.models.head import HEADS, Classification, Regression
 from colorize.models.trace import Trace
 
 
 @dataclass(frozen=True)
 class Network:
-    """The functional model from scaled lightness (B, H, W, 1) to ab (B, H, W, 2), and how it was built."""
+    """The functional model from scaled lightness (B, H, W, 1) to what the head learns, and how it was built.
+
+    Attributes:
+        model: the model.
+        trace: its steps.
+        head: knows the loss of what comes out, and its colours.
+    """
 
     model: keras.Model
     trace: Trace
+    head: Regression | Classification
 
 
-def build_network(config: Config) -> Network:
-    """Builds the network that the configuration describes, in its precision; `keras.utils.set_random_seed` first."""
+def build_network(config: Config, bins: Bins | None = None) -> Network:
+    """Builds the network that the configuration describes, in its precision; `keras.utils.set_random_seed` first.
+
+    Args:
+        bins: of the training photos, where the head classifies.
+    """
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.trainer.precision)
     try:
-        return _build(config)
+        return _build(config, bins)
     finally:
         keras.config.set_dtype_policy(policy)
 
 
-def _build(config: Config) -> Network:
-    trace = Trace()
+def _build(config: Config, bins: Bins | None) -> Network:
+    trace, head = Trace(), HEADS[type(config.head)](config.head, bins)
     picture = keras.Input((config.data.height, config.data.width, 1), name="lightness_scaled", dtype="float32")
     trace.stage = "encoder"
-    features, skips = ENCODERS[type(config.encoder)](config.encoder, picture, trace)
+    last, skips = ENCODERS[type(config.encoder)](config.encoder, picture, trace)
     trace.stage = "fusion"
-    fused = FUSIONS[type(config.fusion)](config.fusion, features, trace)
+    place = list(config.encoder.maps).index(config.feature_map.stride)
+    maps = [*skips, last]
+    maps[place] = fuse(config.fusion, maps[place], trace)
     trace.stage = "decoder"
-    decoded = DECODERS[type(config.decoder)](config.decoder, fused, skips, config.data.height, trace)
+    given = Maps(maps[-1], maps[:-1], [skip.shape[-1] for skip in skips], picture)
+    decoded = DECODERS[type(config.decoder)](config.decoder, given, trace)
     trace.stage = "head"
-    ab = HEADS[type(config.head)](config.head, decoded, trace)
-    return Network(keras.Model(picture, ab, name="colorizer"), trace)
+    output = head.outputs(decoded, trace)
+    return Network(keras.Model(picture, output, name="colorizer"), trace, head)
 
 
 def scale_lightness(lightness):
@@ -68,21 +83,33 @@ class AbRootMeanSquare(keras.metrics.Mean):
 
 
 class Colorizer(keras.Model):
-    """Trains a network on photos: `fit` and `evaluate` take uint8 RGB (B, H, W, 3) and no target.
+    """Colours photos; `predict_on_batch` runs it compiled.
 
     Args:
         network: what `build_network` returned.
-        head: the configuration of the head, for its loss.
     Call arguments:
         rgb: uint8 (B, H, W, 3).
     Returns:
         ab, float32 (B, H, W, 2) in Lab units.
     """
 
-    def __init__(self, network: Network, head: RegressionHead):
+    def __init__(self, network: Network):
         super().__init__(name="trained_colorizer", dtype="float32")
-        self.network = network.model
-        self.head = head
+        self.network, self.head = network.model, network.head
+
+    def call(self, rgb, training=False):
+        """Predicts ab from nothing but the lightness of `rgb`."""
+        return self.head.ab(self.network(scale_lightness(rgb_to_lab(rgb)[..., :1]), training=training))
+
+
+class Learner(Colorizer):
+    """Trains the network of a colorizer: `fit` and `evaluate` take uint8 RGB (B, H, W, 3) and no target.
+
+    What it returns is what the head learns; it has the weights of the colorizer of the same network, which are changed.
+    """
+
+    def __init__(self, network: Network):
+        super().__init__(network)
         self.ab_rmse = AbRootMeanSquare(name="ab_rmse")
 
     def compile(self, *args, **kwargs):
@@ -91,14 +118,14 @@ class Colorizer(keras.Model):
         self.optimizer.build(self.trainable_variables)
 
     def call(self, rgb, training=False):
-        """Predicts ab from nothing but the lightness of `rgb`."""
+        """The output of the network, for nothing but the lightness of `rgb`."""
         return self.network(scale_lightness(rgb_to_lab(rgb)[..., :1]), training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The loss of the head against the photo's own ab."""
-        return regression_loss(self.head, rgb_to_lab(x)[..., 1:], y_pred)
+        return self.head.loss(rgb_to_lab(x)[..., 1:], y_pred)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Loss and ab RMSE, in Lab units."""
-        self.ab_rmse.update_state(rgb_to_lab(x)[..., 1:], y_pred)
+        self.ab_rmse.update_state(rgb_to_lab(x)[..., 1:], self.head.ab(y_pred))
         return self.get_metrics_result()

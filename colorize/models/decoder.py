@@ -1,37 +1,73 @@
-"""Decoders: fused map (B, h, w, C + S) and the encoder's skips -> map at full size (B, H, W, D)."""
+"""Decoders: the encoder's maps, one of them fused -> map at full size (B, H, W, D)."""
 
+from typing import NamedTuple
+
+import keras
 from keras import layers
 
-from colorize.config import SkipDecoder
+from colorize.config import KoalarizationDecoder, SkipDecoder
 from colorize.models.blocks import convolve
 from colorize.models.trace import Trace
 
 
-def skip_decoder(config: SkipDecoder, fused, skips: list, rows: int, trace: Trace):
+class Maps(NamedTuple):
+    """What a decoder is given: maps of the encoder, one of them fused, and the lightness (B, H, W, 1).
+
+    Attributes:
+        last: the smallest map.
+        skips: the others, from large to small.
+        widths: channels of the skips as the encoder made them, so that a fusion changes no width of the decoder.
+    """
+
+    last: keras.KerasTensor
+    skips: list[keras.KerasTensor]
+    widths: list[int]
+    lightness_scaled: keras.KerasTensor
+
+
+def skip_decoder(config: SkipDecoder, maps: Maps, trace: Trace):
     """From the coarsest size to the finest: convolve, double the size, lay the encoder's map of that size beside it.
 
     The size is doubled by a 2x2 convolution, transposed, of stride 2: its cells do not overlap, so it leaves no
-    checkerboard by itself. A convolution at full size would cost a quarter of the step and is left out, but for an
-    encoder of stride 1, which leaves no other place for one.
-
-    Args:
-        rows: H, at which the doubling ends.
+    checkerboard by itself. A convolution at full size is as dear as all the others together, and left to
+    `full_size`, but for an encoder of stride 1, which leaves no other place for one.
     """
-    features = _with_global_context(config, fused, trace) if config.global_context else fused
+    features = _with_global_context(config, maps.last, trace) if config.global_context else maps.last
     if config.dropout:
         features = trace(layers.SpatialDropout2D(config.dropout, name="decoder_dropout"), features)
+    rows = maps.lightness_scaled.shape[1]
     if features.shape[1] == rows:
         return convolve(trace, features, config.filters, "decoder_final", config.normalization)
-    remaining = list(skips)
+    skips, widths = list(maps.skips), list(maps.widths)
     while features.shape[1] < rows:
         size = 2 * features.shape[1]
-        filters = remaining[-1].shape[-1] if remaining else config.filters
+        filters = widths.pop() if widths else config.filters
         features = convolve(trace, features, filters, f"decoder_level{size // 2}", config.normalization)
         doubling = layers.Conv2DTranspose(filters, 2, 2, activation="relu", name=f"decoder_up{size}")
         features = trace(doubling, features)
-        if remaining:
-            features = trace(layers.Concatenate(name=f"decoder_skip{size}"), [features, remaining.pop()])
+        if skips:
+            features = trace(layers.Concatenate(name=f"decoder_skip{size}"), [features, skips.pop()])
+    if config.full_size:
+        features = trace(layers.Concatenate(name="decoder_lightness"), [features, maps.lightness_scaled])
+    for number in range(1, config.full_size + 1):
+        features = convolve(trace, features, config.filters, f"decoder_full{number}", config.normalization)
     return features
+
+
+def koalarization_decoder(config: KoalarizationDecoder, maps: Maps, trace: Trace):
+    """The decoder of Deep Koalarization (Baldassarre et al. 2017, table 1) up to its last convolution, the head.
+
+    Sizes are doubled by repeating cells. There the head, a 3x3 convolution with tanh, came before the last doubling;
+    ours is a 1x1 convolution without tanh behind it, which would be the same on either side.
+    """
+    first, second, third, fourth = config.filters
+    features = convolve(trace, maps.last, first, "decoder_conv1", "none")
+    features = trace(layers.UpSampling2D(name="decoder_up1"), features)
+    features = convolve(trace, features, second, "decoder_conv2", "none")
+    features = convolve(trace, features, third, "decoder_conv3", "none")
+    features = trace(layers.UpSampling2D(name="decoder_up2"), features)
+    features = convolve(trace, features, fourth, "decoder_conv4", "none")
+    return trace(layers.UpSampling2D(name="decoder_up3"), features)
 
 
 def _with_global_context(config: SkipDecoder, fused, trace: Trace):
@@ -49,4 +85,4 @@ def _with_global_context(config: SkipDecoder, fused, trace: Trace):
     return trace(layers.Add(name="decoder_add_context"), [fused, context])
 
 
-DECODERS = {SkipDecoder: skip_decoder}
+DECODERS = {SkipDecoder: skip_decoder, KoalarizationDecoder: koalarization_decoder}

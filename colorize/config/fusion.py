@@ -1,0 +1,241 @@
+"""What reads the feature map and is laid beside it: a class for each option of `fusion`.
+
+A new one is a subclass of `Fusion` here, a builder of the same name in `colorize/models/fusion/`, and a YAML file.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, NamedTuple
+
+from pydantic import Field
+
+from colorize.config.section import Normalization, Positive, Section
+
+
+class FeatureMap(NamedTuple):
+    """The map that a fusion is given: its stride in pixels of the picture, its rows, columns and channels."""
+
+    stride: int
+    rows: int
+    columns: int
+    channels: int
+
+
+class Fusion(Section):
+    """What all fusions have in common: (B, h, w, C) in, (B, h, w, C + S) out."""
+
+    SIZES: ClassVar[tuple[str, ...]] = ()
+    """Fields that may be changed to reach a number of parameters: the coarse one, then maybe one to tune with."""
+
+    name: str
+    stride: Positive | None
+    """Which map of the encoder is fused, by its stride; null: the last and smallest, the bottleneck."""
+    match_parameters_of: str | None
+    """Option of `fusion` whose number of parameters this one is sized to; null: sizes are as written."""
+
+    def added(self, channels: int) -> int:
+        """S, of a map of so many channels."""
+        return self.channels
+
+    def parameters(self, feature_map: FeatureMap) -> int:
+        """Weights at a feature map, as `keras` will count them: known before Keras starts."""
+        raise NotImplementedError(f"{type(self).__name__} does not say its number of parameters")
+
+    def size_step(self) -> int:
+        """What the first of `SIZES` must be a multiple of."""
+        return 1
+
+
+def dense(inputs: int, outputs: int) -> int:
+    """Parameters of a dense layer, or of a 1x1 convolution, with bias."""
+    return (inputs + 1) * outputs
+
+
+def gru(inputs: int, units: int) -> int:
+    """Parameters of a bidirectional GRU as Keras has it (`reset_after`, two biases)."""
+    return 2 * 3 * units * (inputs + units + 2)
+
+
+class NoFusion(Fusion):
+    """The same network without a fusion. It has no place and no size: both keys are taken and mean nothing."""
+
+    name: Literal["none"]
+
+    def added(self, channels: int) -> int:
+        """Nothing."""
+        return 0
+
+    def parameters(self, feature_map: FeatureMap) -> int:
+        """None."""
+        return 0
+
+
+class RowGru(Fusion):
+    """Stacked bidirectional GRUs over the rows of the feature map."""
+
+    SIZES: ClassVar = ("units",)
+
+    name: Literal["row_gru"]
+    units: Positive
+    """Units of one direction of one layer."""
+    merges: Annotated[list[Literal["sum", "concatenate"]], Field(min_length=1)]
+    """One GRU layer per entry: how its two directions are merged."""
+    channels: Positive
+    """Channels of the map that the sequence is turned into."""
+    mapping: Literal["auto", "reshape", "projection"]
+    """How the units of a timestep become its cells x channels."""
+    combine: Literal["concatenate", "add"]
+    """How that map joins the feature map."""
+    initializer: Literal["he_normal", "glorot_uniform"]
+    """Of the weights that read the features."""
+
+    @property
+    def sequence_width(self) -> int:
+        """Features of a timestep after the last GRU layer."""
+        return self.merged(self.merges[-1])
+
+    def merged(self, merge: str) -> int:
+        """Features of a timestep after a layer whose directions are merged so."""
+        return self.units * (2 if merge == "concatenate" else 1)
+
+    def cells(self, feature_map: FeatureMap) -> int:
+        """Cells of a timestep: of a row."""
+        return feature_map.columns
+
+    def reshapes(self, cells: int) -> bool:
+        """Whether the units of a timestep are exactly `cells` x channels and need no projection."""
+        fits = self.sequence_width == cells * self.channels
+        return self.mapping == "reshape" or (self.mapping == "auto" and fits)
+
+    def added(self, channels: int) -> int:
+        """None where the sequence is added to the map."""
+        return self.channels if self.combine == "concatenate" else 0
+
+    def parameters(self, feature_map: FeatureMap) -> int:
+        """Of the GRUs, and of the projection where there is one."""
+        cells = self.cells(feature_map)
+        inputs = [cells * feature_map.channels, *map(self.merged, self.merges)]
+        recurrent = sum(gru(width, self.units) for width in inputs[:-1])
+        projection = 0 if self.reshapes(cells) else dense(inputs[-1], cells * self.channels)
+        return recurrent + projection
+
+
+class ColumnGru(RowGru):
+    """The same over the columns: a timestep is a column, its features are rows x channels."""
+
+    name: Literal["column_gru"]
+
+    def cells(self, feature_map: FeatureMap) -> int:
+        """Of a column."""
+        return feature_map.rows
+
+
+class PixelGru(Fusion):
+    """ReNet: a bidirectional GRU along each row, cell by cell, then another along each column of what it returned."""
+
+    SIZES: ClassVar = ("units", "column_units")
+
+    name: Literal["pixel_gru"]
+    units: Positive
+    """Units of one direction of the layer along rows."""
+    column_units: Positive
+    """The same of the layer along columns."""
+    channels: Positive
+    """Channels of the map that the units of a cell are projected to."""
+
+    def parameters(self, feature_map: FeatureMap) -> int:
+        """The same for a map of any size."""
+        along_rows, along_columns = gru(feature_map.channels, self.units), gru(2 * self.units, self.column_units)
+        return along_rows + along_columns + dense(2 * self.column_units, self.channels)
+
+
+class MinGru(Fusion):
+    """minGRUs along rows and columns, both ways, in residual blocks with a depthwise convolution and a norm."""
+
+    SIZES: ClassVar = ("width", "units")
+
+    name: Literal["min_gru"]
+    width: Positive
+    """Channels of the residual stream."""
+    units: Positive
+    """Units of each of the four directions of a block."""
+    blocks: Positive
+    channels: Positive
+    """Channels of the map that the stream is projected to."""
+
+    def parameters(self, feature_map: FeatureMap) -> int:
+        """The same for a map of any size."""
+        width, units = self.width, self.units
+        norm, depthwise = 2 * width, (9 + 1) * width
+        block = norm + depthwise + 4 * dense(width, 2 * units) + dense(4 * units, width)
+        return dense(feature_map.channels, width) + self.blocks * block + norm + dense(width, self.channels)
+
+
+class Attention(Fusion):
+    """Transformer blocks over all cells of the map, positions added."""
+
+    SIZES: ClassVar = ("width", "hidden")
+
+    name: Literal["attention"]
+    width: Positive
+    """Channels of the residual stream; a multiple of the heads, and of 4 for the positions."""
+    heads: Positive
+    hidden: Positive
+    """Units of the two-layer perceptron after the attention."""
+    blocks: Positive
+    channels: Positive
+    """Channels of the map that the stream is projected to."""
+
+    def size_step(self) -> int:
+        """A multiple of the heads and of 4: sine and cosine of row and of column."""
+        return self.heads if self.heads % 4 == 0 else self.heads * (2 if self.heads % 2 == 0 else 4)
+
+    def parameters(self, feature_map: FeatureMap) -> int:
+        """The same for a map of any size: positions are computed, not learned."""
+        width, norm = self.width, 2 * self.width
+        block = 2 * norm + 4 * dense(width, width) + dense(width, self.hidden) + dense(self.hidden, width)
+        return dense(feature_map.channels, width) + self.blocks * block + norm + dense(width, self.channels)
+
+
+class GlobalPool(Fusion):
+    """The mean over the map through two dense layers, repeated over the map."""
+
+    SIZES: ClassVar = ("hidden",)
+
+    name: Literal["global_pool"]
+    hidden: Positive
+    """Units of the first dense layer."""
+    channels: Positive
+    """Channels of the vector that is repeated."""
+
+    def parameters(self, feature_map: FeatureMap) -> int:
+        """Of both dense layers."""
+        return dense(feature_map.channels, self.hidden) + dense(self.hidden, self.channels)
+
+
+class ConvFusion(Fusion):
+    """The control of equal size: residual blocks of two 3x3 convolutions."""
+
+    SIZES: ClassVar = ("filters", "hidden")
+
+    name: Literal["conv"]
+    filters: Positive
+    """Channels of the residual stream."""
+    hidden: Positive
+    """Filters of the first convolution of a block; the second brings them back."""
+    blocks: Positive
+    channels: Positive
+    """Channels of the map that the stream is projected to."""
+    normalization: Normalization
+
+    def parameters(self, feature_map: FeatureMap) -> int:
+        """With normalisation four values a channel, two of which are statistics, instead of a bias."""
+        extra = 4 if self.normalization == "batch" else 1
+        block = (9 * self.filters + extra) * self.hidden + (9 * self.hidden + extra) * self.filters
+        ends = dense(feature_map.channels, self.filters) + dense(self.filters, self.channels)
+        return ends + self.blocks * block
+
+
+def fusions(of: type[Fusion] = Fusion) -> list[type[Fusion]]:
+    """All classes of fusions, those of this file first."""
+    return [found for child in of.__subclasses__() for found in (child, *fusions(child))]

@@ -1,0 +1,126 @@
+"""Bins of colour for the head that classifies: which there are, how often they occur, how pixels are shared out.
+
+Legend: Q bins, P any axes before the last.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from keras import ops
+
+from colorize.color import rgb_to_lab
+from colorize.config import BinsHead
+from colorize.data.photos import Photos
+from colorize.errors import UserError
+
+
+@dataclass(frozen=True)
+class Bins:
+    """Colours on a grid in the ab plane.
+
+    Attributes:
+        centres: (Q, 2), Lab units.
+        shares: (Q,), of the pixels of the training photos; they sum to 1.
+    """
+
+    centres: np.ndarray
+    shares: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.centres)
+
+    def save(self, path: Path) -> None:
+        """Writes a line per bin."""
+        with open(path, "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["a", "b", "share"])
+            writer.writerows(
+                [f"{a:g}", f"{b:g}", repr(float(share))] for (a, b), share in zip(self.centres, self.shares)
+            )
+
+
+def read_bins(path: Path) -> Bins:
+    """Reads what `Bins.save` wrote.
+
+    Raises:
+        UserError: there is no such file, or it is damaged.
+    """
+    try:
+        with open(path, newline="") as file:
+            rows = np.array([[float(row[name]) for name in ("a", "b", "share")] for row in csv.DictReader(file)])
+        return Bins(rows[:, :2], rows[:, 2])
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        reason = str(error) or type(error).__name__
+        raise UserError(f"{path} is missing or damaged ({reason}): expected the bins that a run wrote there") from None
+
+
+def bins_of(photos: Photos, config: BinsHead) -> Bins:
+    """The bins of some photos: those that occur, or all in the gamut, with the share of pixels in each.
+
+    A pixel belongs to the nearest grid point. Exactly grey pixels are no exception: grey is a colour that photos have.
+    """
+    reach = int(np.ceil(128 / config.grid))
+    counts = np.zeros((2 * reach + 1, 2 * reach + 1), np.int64)  # rows a, columns b
+    for _, rgb in photos.batches():
+        counts += _counted(rgb, config.grid, reach)
+    wanted = counts > 0 if config.bins == "train" else in_gamut(config.grid)
+    centres = (np.argwhere(wanted) - reach) * float(config.grid)
+    shares = counts[wanted] / max(1, counts[wanted].sum())
+    return Bins(centres, shares)
+
+
+def _counted(rgb: np.ndarray, grid: int, reach: int) -> np.ndarray:
+    ab = ops.convert_to_numpy(rgb_to_lab(rgb))[..., 1:].reshape(-1, 2)
+    a, b = np.round(ab / grid).astype(int).T + reach
+    side = 2 * reach + 1
+    return np.bincount(a * side + b, minlength=side * side).reshape(side, side)
+
+
+def in_gamut(grid: int) -> np.ndarray:
+    """Which grid points are the nearest of some sRGB colour, as a mask over the grid: rows a, columns b."""
+    reach = int(np.ceil(128 / grid))
+    cube = np.stack(np.meshgrid(*[np.arange(256, dtype="uint8")] * 3, indexing="ij"), axis=-1)
+    return sum(_counted(plane, grid, reach) for plane in cube) > 0
+
+
+def rebalancing(bins: Bins, grid: int, sigma: float, uniform: float) -> np.ndarray:
+    """Weight of each bin: w = 1 / ((1 - u) p + u / Q'), scaled so that sum p w = 1 (Zhang et al. 2016, eq. 4).
+
+    p is the share of each bin, smoothed by a Gaussian over the bins in the ab plane and scaled to sum 1; the uniform
+    part is over the Q' bins that occur. A bin that does not occur gets at most the largest weight of those that do.
+
+    Args:
+        sigma: Lab units, of the Gaussian.
+        uniform: u.
+    Returns:
+        float64 (Q,).
+    """
+    distances = ((bins.centres[:, None] - bins.centres[None]) ** 2).sum(axis=-1)
+    smoothed = np.exp(-distances / (2 * sigma**2)) @ bins.shares
+    smoothed /= smoothed.sum()
+    occurs = bins.shares > 0
+    mixed = (1 - uniform) * smoothed + uniform * occurs / occurs.sum()
+    weights = 1 / mixed
+    weights = np.minimum(weights, weights[occurs].max())
+    return weights / (smoothed * weights).sum()
+
+
+def soft_targets(ab, centres: np.ndarray, neighbours: int, sigma: float):
+    """Shares a colour out among its nearest bins by a Gaussian (Zhang et al. 2016, section 2.1).
+
+    Args:
+        ab: (P, 2), Lab units.
+        centres: (Q, 2).
+        neighbours: among how many bins; of bins exactly as far away as the last of them, all.
+        sigma: Lab units.
+    Returns:
+        float32 (P, Q); each sums to 1.
+    """
+    centres = centres.astype("float32")
+    squared = sum(ops.square(ab[..., None, c] - centres[:, c]) for c in (0, 1))  # (P, Q)
+    if neighbours < len(centres):
+        farthest = -ops.top_k(-squared, neighbours)[0][..., -1:]
+        squared = ops.where(squared <= farthest, squared, np.inf)
+    return ops.softmax(-squared / (2 * sigma**2), axis=-1)

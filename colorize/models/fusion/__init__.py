@@ -1,0 +1,22 @@
+"""Fusions: feature map (B, h, w, C) -> fused map (B, h, w, C + S), a builder per class of `colorize.config.fusion`.
+
+A builder takes the configuration, the map and the trace, and applies every layer by way of the trace. Builders may live
+anywhere that is imported; those of this project are one file each.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from colorize.config import Fusion
+from colorize.models.fusion.registry import FUSIONS, builds
+from colorize.models.trace import Trace
+
+__all__ = ["FUSIONS", "builds", "fuse"]
+
+for module in iter_modules(__path__, f"{__name__}."):  # a file dropped in beside the others is found
+    import_module(module.name)
+
+
+def fuse(config: Fusion, features, trace: Trace):
+    """Returns the map with what the configured fusion made of it."""
+    return FUSIONS[type(config)](config, features, trace)

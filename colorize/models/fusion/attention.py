@@ -1,0 +1,75 @@
+"""Self-attention over all cells of the feature map.
+
+Legend: B batch, h w rows and columns of the feature map, N cells (= h * w), D channels of the residual stream.
+"""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from colorize.config import Attention
+from colorize.models.fusion.registry import builds
+from colorize.models.fusion.simple import beside
+from colorize.models.trace import Trace
+
+LONGEST_PERIOD = 10_000.0
+"""Of the sines of positions, in cells (Vaswani et al. 2017, section 3.5)."""
+CELLS_IN_A_ROW = ("batch", "cell = row x column", "channel")
+
+
+@builds(Attention)
+def attention(config: Attention, features, trace: Trace):
+    """Transformer blocks, norm first (Dosovitskiy et al. 2021, eq. 2 and 3), over the cells as tokens."""
+    _, rows, columns, _ = features.shape
+    stream = trace(layers.Dense(config.width, name="attention_in"), features)
+    stream = trace(AddPositions(name="positions"), stream)
+    flat = layers.Reshape((rows * columns, config.width), name="to_cells")
+    stream = trace(flat, stream, CELLS_IN_A_ROW)  # (B, N, D)
+    for number in range(1, config.blocks + 1):
+        stream = _block(config, stream, f"attention{number}", trace)
+    stream = trace(layers.LayerNormalization(name="attention_norm"), stream, CELLS_IN_A_ROW)
+    stream = trace(layers.Dense(config.channels, name="attention_out"), stream, CELLS_IN_A_ROW)
+    return beside(features, trace(layers.Reshape((rows, columns, config.channels), name="to_map"), stream), trace)
+
+
+def _block(config: Attention, stream, name: str, trace: Trace):
+    inner = trace(layers.LayerNormalization(name=f"{name}_norm"), stream, CELLS_IN_A_ROW)
+    heads = layers.MultiHeadAttention(config.heads, config.width // config.heads, name=f"{name}_heads")
+    inner = trace(heads, inner, CELLS_IN_A_ROW, inner)  # queries, values
+    stream = trace(layers.Add(name=f"{name}_add"), [stream, inner], CELLS_IN_A_ROW)
+    inner = trace(layers.LayerNormalization(name=f"{name}_mlp_norm"), stream, CELLS_IN_A_ROW)
+    inner = trace(layers.Dense(config.hidden, activation="gelu", name=f"{name}_mlp"), inner, CELLS_IN_A_ROW)
+    inner = trace(layers.Dense(config.width, name=f"{name}_mlp_out"), inner, CELLS_IN_A_ROW)
+    return trace(layers.Add(name=f"{name}_mlp_add"), [stream, inner], CELLS_IN_A_ROW)
+
+
+class AddPositions(keras.Layer):
+    """Adds sines and cosines of the row to one half of the channels, of the column to the other; learns nothing.
+
+    Call arguments:
+        features: (B, h, w, D); h, w and D are known, and 4 divides D.
+    Returns:
+        the same shape.
+    """
+
+    def call(self, features):
+        """The table is a constant of the graph."""
+        return features + ops.cast(positions(*features.shape[1:]), features.dtype)
+
+
+def positions(rows: int, columns: int, channels: int) -> np.ndarray:
+    """The table that is added (Vaswani et al. 2017, section 3.5, along each axis; Carion et al. 2020).
+
+    Returns:
+        float32 (1, rows, columns, channels): sin and cos of row / 10000^(4 i / channels) for each i below a quarter of
+        the channels, then the same of the column.
+    """
+    quarter = channels // 4
+    periods = LONGEST_PERIOD ** (np.arange(quarter) / quarter)
+    waves = []
+    for place, axes in ((np.arange(rows), "row"), (np.arange(columns), "column")):
+        angles = place[:, None] / periods
+        wave = np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)  # (rows or columns, channels / 2)
+        wave = wave[:, None] if axes == "row" else wave[None]
+        waves.append(np.broadcast_to(wave, (rows, columns, 2 * quarter)))
+    return np.concatenate(waves, axis=-1)[None].astype("float32")
