@@ -9,7 +9,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from colorize.command_line import check_command_line, fail, to_config
+from colorize.command_line import check_command_line, fail
+from colorize.composing import to_config
 from colorize.errors import UserError
 from colorize.sweep import note_failure, parent_of
 

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from rich.console import Console
 
 from colorize.errors import UserError
 from colorize.run_folder import DEPENDENCY_MAP, read_config, with_temperature
+
+OVERRIDE = re.compile(r"[+~]*\w[\w.]*=")
+"""Of the configuration: no folder and no run, unless a folder is called so."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -23,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     if rest and (not hasattr(options, "overrides") or any(text.startswith("-") for text in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:  # overrides on both sides of an option
-        options.overrides += rest
+        options.overrides = options.overrides + rest
     try:
         options.command(options)
     except UserError as error:
@@ -56,15 +60,18 @@ def _add_evaluate(commands) -> None:
     text = "judge a trained model on photos, the trivial baselines beside it"
     parser = commands.add_parser("evaluate", help=text, description=text)
     parser.add_argument(
-        "model", metavar="MODEL", help="output folder, run id, models:/NAME/VERSION or models:/NAME@ALIAS"
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="output folder, run id, models:/NAME/VERSION or models:/NAME@ALIAS; one or several, and behind them other"
+        " photos or settings: data=folder data.root=PATH",
     )
-    parser.add_argument("overrides", nargs="*", help="other photos or settings: data=folder data.root=PATH")
     parser.add_argument("--split", choices=("train", "val", "test"), help="part of the photos (test, else val)")
     parser.add_argument("--out", type=Path, help="folder for the results (evaluation/ in the model's folder)")
     parser.add_argument("--tracking", metavar="URI", help="MLflow that knows the run or the model (mlflow.db)")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="what it is computed on (cpu)")
     _add_temperature(parser)
-    parser.set_defaults(command=evaluate)
+    parser.set_defaults(command=evaluate, overrides=[])
 
 
 def _add_compare(commands) -> None:
@@ -90,19 +97,26 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    """Judges a model: table, files, MLflow."""
+    """Judges models: table, files, MLflow."""
     from colorize.evaluation.command import evaluate
 
-    evaluate(
-        options.model, options.overrides, options.split, options.out, options.tracking, options.device,
-        options.temperature,
-    )  # fmt: skip
+    overrides = [text for text in options.models if OVERRIDE.match(text) and not Path(text).exists()]
+    models = [text for text in options.models if text not in overrides]
+    if not models:
+        raise UserError(f"evaluate needs a model, and got {' '.join(overrides)} alone")
+    if options.out and len(models) > 1:
+        raise UserError("--out is one folder, for one model; leave it out, and each evaluation lies beside its model")
+    for model in models:
+        evaluate(
+            model, overrides + options.overrides, options.split, options.out, options.tracking, options.device,
+            options.temperature,
+        )  # fmt: skip
 
 
 def show_shapes(options: argparse.Namespace) -> None:
     """Prints the shape report of a configuration, checks its wiring and writes the dependency map."""
     from colorize import backend
-    from colorize.command_line import composed
+    from colorize.composing import composed
     from colorize.config import BinsHead
     from colorize.data.batches import Batches
     from colorize.data.sources import read_dataset
@@ -111,7 +125,7 @@ def show_shapes(options: argparse.Namespace) -> None:
     _check_folder(options.out)
     data = config.data
     photos = read_dataset(data).train
-    batch = Batches(photos, data.height, data.width, data.batch_size, data.augmentation, config.seed).batch(0)
+    batch = Batches(photos, data.height, data.width, data.batch_size, data.augmentation, config.seed).rgb(0)
     backend.start(config.backend, config.trainer.device)
     import keras
 

@@ -111,7 +111,7 @@ def _quiet_tensorflow() -> None:
     tf.config.set_visible_devices([], "GPU")
 
 
-def feed(backend: str, batches: Iterable[tuple], shape: tuple[int, ...]) -> Iterable[tuple]:
+def feed(backend: str, batches: Iterable[tuple], example) -> Iterable[tuple]:
     """What `keras.Model.fit` should be given to train on some batches, once from first to last.
 
     On TensorFlow, Keras turns an iterator into a tf.data pipeline that tunes itself in a thread; when training ends,
@@ -119,14 +119,14 @@ def feed(backend: str, batches: Iterable[tuple], shape: tuple[int, ...]) -> Iter
     gathered ahead already. So the pipeline is made here, and does not tune itself.
 
     Args:
-        batches: yields `(rgb,)`, uint8.
-        shape: of each batch.
+        batches: yields `(batch,)`, an array or a tuple of arrays.
+        example: such a batch, for its shapes and types.
     """
     if backend != "tensorflow":
         return iter(batches)
     import tensorflow as tf
 
-    signature = (tf.TensorSpec(shape, tf.uint8),)
+    signature = (tf.nest.map_structure(lambda array: tf.TensorSpec(array.shape, array.dtype), example),)
     options = tf.data.Options()
     options.autotune.enabled = False
     return tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature).with_options(options)

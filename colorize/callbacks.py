@@ -12,6 +12,7 @@ from rich.progress import TextColumn
 from colorize.checkpoint import save_weights
 from colorize.data.batches import Loader
 from colorize.data.photos import Photos
+from colorize.embeddings import Embeddings
 from colorize.errors import UserError
 from colorize.models.colorizer import Colorizer
 from colorize.optimizer import averaged_weights
@@ -75,14 +76,16 @@ class Validation(keras.callbacks.Callback):
         folder: the output folder.
         strips: how many of the photos are painted.
         strip_every: epochs between two paintings; the start and the last epoch are always painted.
+        embeddings: of the photos, where the backbone's are known.
     """
 
     def __init__(
-        self, colorizer: Colorizer, photos: Photos, folder: Path, tracker: Tracker, strips: int, strip_every: int
-    ):
+        self, colorizer: Colorizer, photos: Photos, folder: Path, tracker: Tracker, strips: int, strip_every: int,
+        embeddings: Embeddings | None = None,
+    ):  # fmt: skip
         super().__init__()
         self.colorizer, self.photos, self.folder = colorizer, photos, folder
-        self.tracker, self.strip_every = tracker, strip_every
+        self.tracker, self.strip_every, self.embeddings = tracker, strip_every, embeddings
         chosen = np.linspace(0, len(photos) - 1, min(strips, len(photos)), dtype=int)
         self.painted = dict(zip([photos.key(i) for i in chosen], photos.fitted(chosen) if len(chosen) else []))
         self.best, self.best_epoch = float("inf"), 0
@@ -111,8 +114,9 @@ class Validation(keras.callbacks.Callback):
     def _evaluate(self) -> dict[str, float]:
         """Of all photos together; Keras starts anew with each batch."""
         loss = squared = 0.0
-        for _, rgb in self.photos.batches():
-            values = self.model.test_on_batch(rgb, return_dict=True)
+        for part, rgb in self.photos.batches():
+            photos = rgb if self.embeddings is None else (rgb, self.embeddings.of(part))
+            values = self.model.test_on_batch(photos, return_dict=True)
             loss += len(rgb) * float(values["loss"])
             squared += len(rgb) * float(values["ab_rmse"]) ** 2
         return {"ab_rmse": (squared / len(self.photos)) ** 0.5, "loss": loss / len(self.photos)}

@@ -39,7 +39,7 @@ def predict_ab(colorizer: Colorizer, rgb: np.ndarray) -> np.ndarray:
     Returns:
         float32 (B, H, W, 2), Lab units.
     """
-    if rgb.shape[1:3] == colorizer.network.input.shape[1:3]:
+    if rgb.shape[1:3] == colorizer.network.inputs[0].shape[1:3]:
         return ops.convert_to_numpy(colorizer.predict_on_batch(rgb))
     small = _squeezed_ab(colorizer, [Image.fromarray(photo) for photo in rgb])
     return np.stack([_upsampled(ab, (rgb.shape[2], rgb.shape[1])) for ab in small])
@@ -47,7 +47,7 @@ def predict_ab(colorizer: Colorizer, rgb: np.ndarray) -> np.ndarray:
 
 def _squeezed_ab(colorizer: Colorizer, images: list[Image.Image]) -> np.ndarray:
     """ab at the model's size, (B, h, w, 2), of photos squeezed to it."""
-    _, rows, columns, _ = colorizer.network.input.shape
+    _, rows, columns, _ = colorizer.network.inputs[0].shape
     small = np.stack([np.asarray(resize(image, rows, columns)) for image in images])
     return ops.convert_to_numpy(colorizer.predict_on_batch(small))
 

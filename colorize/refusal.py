@@ -100,4 +100,4 @@ def _members(annotation):
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     classes = [a for a in typing.get_args(annotation) if isinstance(a, type) and issubclass(a, BaseModel)]
-    return {typing.get_args(c.model_fields["name"].annotation)[0]: c for c in classes} or None
+    return {tag: c for c in classes for tag in typing.get_args(c.model_fields["name"].annotation)} or None

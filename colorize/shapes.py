@@ -32,14 +32,15 @@ class ShapeRow:
 def shape_report(network: Network, lightness_scaled: np.ndarray) -> list[ShapeRow]:
     """Every step of the network with the shape that it declares and the one seen on a real batch (B, H, W, 1)."""
     steps = network.trace.steps
-    outputs = keras.Model(network.model.input, [step.output for step in steps])(lightness_scaled)
+    picture = network.model.inputs[0]
+    outputs = _seen(network.model.inputs, [step.output for step in steps], lightness_scaled)
     rows = [
         ShapeRow(
             "input",
             "lightness_scaled",
             "Input",
             "batch, row, column, channel = L scaled",
-            _shape(network.model.input.shape),
+            _shape(picture.shape),
             _shape(lightness_scaled.shape),
             0,
         )
@@ -55,16 +56,22 @@ def _shape(shape) -> str:
     return "(" + ", ".join("B" if size is None else str(size) for size in shape) + ")"
 
 
-def dependencies(
-    inputs: keras.KerasTensor, outputs: list, along: str = "rows", axis: int = 1, seed: int = 0
-) -> list[np.ndarray]:
+def _seen(inputs: list, outputs: list, pictures: np.ndarray) -> list:
+    """Some tensors for a batch of pictures; an embedding, if there is one, is 0 for all, so that it hides nothing."""
+    given = [pictures, *[np.zeros((len(pictures), *tensor.shape[1:]), "float32") for tensor in inputs[1:]]]
+    bare = len(inputs) == 1  # as Keras wants it
+    seen = keras.Model(inputs[0] if bare else inputs, outputs)(given[0] if bare else given)
+    return seen if isinstance(seen, (list, tuple)) else [seen]  # Keras unpacks a list of one
+
+
+def dependencies(inputs: list, outputs: list, along: str = "rows", axis: int = 1, seed: int = 0) -> list[np.ndarray]:
     """How much each row (or column) of some tensors changes when one row (or column) of the picture does.
 
     No gradients: a batch of H + 1 pictures of noise, the first as it is and each other with one row changed, goes
     through the network once, so that any backend can do it.
 
     Args:
-        inputs: the symbolic picture (B, H, W, 1), with H and W fixed.
+        inputs: of the network: the symbolic picture (B, H, W, 1), with H and W fixed, and maybe an embedding.
         outputs: symbolic tensors; or (B, ...) without rows, as (B, units).
         along: `rows` or `columns`: what of the picture is changed.
         axis: of the tensors, on which their rows or columns lie.
@@ -73,7 +80,7 @@ def dependencies(
         picture changes, rounding set to 0; or (w, W) of columns.
     """
     rng = np.random.default_rng(seed)
-    picture = rng.uniform(-1, 1, inputs.shape[1:])
+    picture = rng.uniform(-1, 1, inputs[0].shape[1:])
     lines = np.moveaxis(picture, {"rows": 0, "columns": 1}[along], 0)  # a view: what is written there is in the picture
     batch = [picture.copy()]
     for line in lines:
@@ -81,8 +88,7 @@ def dependencies(
         line[:] = rng.uniform(-1, 1, line.shape)
         batch.append(picture.copy())
         line[:] = kept
-    seen = keras.Model(inputs, outputs)(np.stack(batch).astype("float32"))
-    seen = seen if isinstance(seen, (list, tuple)) else [seen]  # Keras unpacks a list of one
+    seen = _seen(inputs, outputs, np.stack(batch).astype("float32"))
     return [_largest_change(np.moveaxis(ops.convert_to_numpy(ops.cast(t, "float32")), axis, 1)) for t in seen]
 
 
@@ -122,13 +128,13 @@ def dependency_maps(network: Network) -> list[DependencyMap]:
         ]
     last = maps[-1] if maps else None
     along = last.along if last else "rows"
-    (values,) = dependencies(network.model.input, [fused], along, {"rows": 1, "columns": 2}[along])
+    (values,) = dependencies(network.model.inputs, [fused], along, {"rows": 1, "columns": 2}[along])
     return [*maps, DependencyMap("fused map", along, values, last.reach if last else None)]
 
 
 def _halves(network: Network, reading: Reading) -> list[np.ndarray]:
     tensors = [reading.read, reading.forward, reading.backward]
-    return dependencies(network.model.input, tensors, reading.along, reading.axis)
+    return dependencies(network.model.inputs, tensors, reading.along, reading.axis)
 
 
 def wiring_faults(features: np.ndarray, forward: np.ndarray, backward: np.ndarray) -> list[str]:

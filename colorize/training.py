@@ -15,6 +15,7 @@ from colorize.config import BinsHead, Config
 from colorize.config.sizes import match_of
 from colorize.data.batches import Batches, Loader
 from colorize.data.photos import Dataset
+from colorize.embeddings import Embeddings, keeps_embeddings
 from colorize.evaluation.judge import Subject, judge
 from colorize.evaluation.report import OURS, Evaluation
 from colorize.models.bins import bins_of
@@ -88,10 +89,22 @@ class _Run:
         self.network = build_network(config, self.bins)
         self.colorizer, self.learner = Colorizer(self.network), Learner(self.network)
         steps = self.batches.steps_per_epoch
+        embeddings = self._embeddings()
         self.learner.compile(optimizer=build_optimizer(config.optimizer, trainer.epochs, steps))
         self.loader = Loader(self.batches, steps * trainer.epochs, trainer.loader_threads, trainer.batches_ahead)
         self.speed = Speed(self.loader)
-        self.validation = Validation(self.colorizer, dataset.val, folder, tracker, trainer.strips, trainer.strip_every)
+        self.validation = Validation(
+            self.colorizer, dataset.val, folder, tracker, trainer.strips, trainer.strip_every, embeddings
+        )
+
+    def _embeddings(self) -> Embeddings | None:
+        """Gives the batches the embeddings of their photos, where these can be kept; returns those of val."""
+        config, dataset, backbone = self.config, self.dataset, self.network.backbone
+        if backbone is None or not keeps_embeddings(config.backbone, config.data.augmentation):
+            return None
+        cache = getattr(config.data, "cache", None)
+        self.batches.embeddings = Embeddings(backbone, config.backbone, dataset.train, cache)
+        return Embeddings(backbone, config.backbone, dataset.val, cache)
 
     def log_start(self, overrides: list[str]) -> None:
         """Everything that is known before the first step: on the screen, in the folder, in the tracker."""
@@ -124,7 +137,7 @@ class _Run:
         )  # fmt: skip
 
     def _log_shapes(self) -> None:
-        rows = [asdict(row) for row in write_shapes(self.network, self.batches.batch(0), self.folder)]
+        rows = [asdict(row) for row in write_shapes(self.network, self.batches.rgb(0), self.folder)]
         self.tracker.table({name: [row[name] for row in rows] for name in rows[0]}, "shapes/shapes.json")
         for name in (run_folder.SHAPES, run_folder.DEPENDENCY_MAP):
             self.tracker.file(self.folder / name, "shapes")
@@ -136,7 +149,7 @@ class _Run:
         self.signals.deferred = True
         try:
             self.learner.fit(
-                feed(self.config.backend, self.loader, self.batches.shape_of_batch),
+                feed(self.config.backend, self.loader, self.batches.batch(0)),
                 epochs=self.config.trainer.epochs,
                 steps_per_epoch=self.batches.steps_per_epoch,
                 shuffle=False,  # the loader has its own order; Keras would only warn that it cannot shuffle

@@ -21,7 +21,7 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from colorize.command_line import composed  # noqa: E402
+from colorize.composing import composed  # noqa: E402
 from colorize.data.photos import Photos  # noqa: E402
 
 

@@ -9,7 +9,7 @@ import os
 import keras
 import numpy as np
 
-from colorize.command_line import composed
+from colorize.composing import composed
 from colorize.data.batches import Batches
 from colorize.data.sources import read_dataset
 from colorize.models.colorizer import Learner, build_network

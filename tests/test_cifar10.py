@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from colorize.command_line import composed
+from colorize.composing import composed
 from colorize.data import cifar10
 from colorize.data.sources import read_dataset
 from colorize.errors import UserError

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from colorize import command_line
-from colorize.command_line import CONFIGS, check_command_line, composed, groups
+from colorize import composing
+from colorize.command_line import check_command_line
+from colorize.composing import CONFIGS, composed, groups
 from colorize.config import PROJECT, dump, load
 from colorize.errors import UserError
 
@@ -58,8 +59,9 @@ def test_a_typo_in_a_group_file_is_found_there(group, option, tmp_path, monkeypa
     copy = copied_configs(tmp_path, monkeypatch)
     file = copy / group / f"{option}.yaml"
     lines = file.read_text().splitlines()
-    # The last value of the file, its key with two letters swapped: epochs -> epohcs.
-    number, line = [(n, line) for n, line in enumerate(lines, start=1) if ":" in line and line[0] != "#"][-1]
+    # The last value of the file (but for Hydra's own), its key with two letters swapped: epochs -> epohcs.
+    ours = next((n for n, line in enumerate(lines) if line.startswith("hydra:")), len(lines))
+    number, line = [(n, line) for n, line in enumerate(lines[:ours], start=1) if ":" in line and line[0] != "#"][-1]
     key = line.strip().partition(":")[0]
     typo = f"{key[:-2]}{key[-1]}{key[-2]}"
     lines[number - 1] = line.replace(key, typo, 1)
@@ -90,8 +92,8 @@ def copied_configs(tmp_path: Path, monkeypatch) -> Path:
         target = copy / path.relative_to(CONFIGS)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(path.read_text())
-    monkeypatch.setattr(command_line, "CONFIGS", copy)
-    monkeypatch.setattr(command_line, "PROJECT", tmp_path)
+    monkeypatch.setattr(composing, "CONFIGS", copy)
+    monkeypatch.setattr(composing, "PROJECT", tmp_path)
     return copy
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorize.command_line import composed
+from colorize.composing import composed
 from colorize.data.batches import MIXING, Batches, Loader, augment, exposure_table, mix
 from colorize.data.images import centred_box
 from colorize.data.sources import SAMPLE, read_dataset
@@ -125,7 +125,7 @@ def test_crops_stay_inside_the_photo_and_reach_its_edges():
     ramp = np.zeros((20, 60, 3), "uint8")
     ramp[..., 0], ramp[..., 1] = np.arange(60) * 4, np.arange(20)[:, None] * 10
     settings = DATA.augmentation.model_copy(update={"crop": 0.3, "flip": 0.0, "exposure": 0.0})
-    crops = [augment(Image.fromarray(ramp), (4, 8), settings, np.random.default_rng(k)) for k in range(300)]
+    crops = [augment(Image.fromarray(ramp), (4, 8), settings, np.random.default_rng(k))[0] for k in range(300)]
     seen = np.stack([np.asarray(crop) for crop in crops])
     assert seen[..., 0].min() < 12 and seen[..., 0].max() > 224
     assert (np.diff(seen[..., 0].astype(int), axis=2) > 0).all(), "columns must stay in order"
@@ -136,7 +136,8 @@ def test_crops_stay_inside_the_photo_and_reach_its_edges():
 def test_a_flip_mirrors_left_and_right_only(noise):
     image = Image.fromarray(noise(8, 16))
     settings = DATA.augmentation.model_copy(update={"crop": 1.0, "flip": 1.0, "exposure": 0.0})
-    flipped = np.asarray(augment(image, (8, 16), settings, np.random.default_rng(0)))
+    flipped, mirrored = augment(image, (8, 16), settings, np.random.default_rng(0))
+    assert mirrored
     np.testing.assert_array_equal(flipped, np.asarray(image)[:, ::-1])
 
 

@@ -10,7 +10,7 @@ from skimage import color as reference
 
 from colorize.__main__ import main
 from colorize.checkpoint import save_weights
-from colorize.command_line import composed, data_and_evaluation
+from colorize.composing import composed, data_and_evaluation
 from colorize.data.sources import read_dataset
 from colorize.errors import UserError
 from colorize.evaluation import check_perceptual

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorize.command_line import composed
+from colorize.composing import composed
 from colorize.data import decoding, folder
 from colorize.data.sources import read_dataset
 from colorize.data.split import by_content

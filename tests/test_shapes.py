@@ -48,7 +48,7 @@ def questions_network(height: int, width: int) -> tuple[Network, dict]:
 
 
 def maps_of(network, tensors):
-    return dict(zip(tensors, dependencies(network.model.input, list(tensors.values()))))
+    return dict(zip(tensors, dependencies(network.model.inputs, list(tensors.values()))))
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from colorize.comparison.cost import HEADER, cost_rows
 from colorize.comparison.groups import Group
 from colorize.comparison.report import NOTES, Comparison, difference_rows, metric_rows
 from colorize.metrics.pooled import BASELINES
@@ -37,6 +38,8 @@ def _content(comparison: Comparison) -> dict:
         "notes": NOTES,
         "baselines": [BASELINES[name] for name in comparison.evaluation.baselines],
         "metric_rows": metric_rows(comparison),
+        "cost_header": HEADER,
+        "cost_rows": cost_rows(comparison.groups),
         "differences": {label: difference_rows(values) for label, values in comparison.differences.items()},
         "curves": _curves(comparison),
         "photos": _photos(shown),

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Column, Table
 
+from colorize.comparison.cost import HEADER, cost_rows
 from colorize.comparison.groups import Group
 from colorize.comparison.statistics import Difference, Estimate, Limits, differences, estimates
 from colorize.evaluation.report import finite
@@ -142,6 +143,7 @@ def markdown(comparison: Comparison) -> str:
     lines += ["## What differs", "", *_rows(["", *labels], _differing_rows(comparison)), ""]
     header = ["", *[BASELINES[name] for name in comparison.evaluation.baselines], *labels, "truth"]
     lines += ["## Metrics", "", *_rows(header, metric_rows(comparison)), ""]
+    lines += ["## Cost", "", *_rows(list(HEADER), cost_rows(comparison.groups)), ""]
     for label, values in comparison.differences.items():
         lines += [f"## {label} against {comparison.reference.label}", ""]
         header = ["", "difference", "over photos", "over seeds", "better on", "shown"]

@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ class Run:
         keys, values: the photos and the numbers of each.
         curve: validation ab RMSE after each epoch.
         data_digest: of the photos that it was trained with; None where that is not known.
+        result: `result.json`; empty where there is none.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Run:
     values: Values
     curve: np.ndarray
     data_digest: str | None = None
+    result: dict = field(default_factory=dict)
 
     @property
     def place(self) -> Path:
@@ -114,8 +116,9 @@ def _load(name: str, folder: Path, evaluation: str) -> Run:
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         reason = str(error) or type(error).__name__
         raise UserError(f"{place} or {folder / HISTORY} is damaged ({reason}); judge that run again") from None
-    digest = read_result(folder / RESULT).get("data_digest")
-    return Run(name, folder, load(folder / CONFIG), judged, keys, values, curve, digest)
+    result = read_result(folder / RESULT)
+    config = load(folder / CONFIG)
+    return Run(name, folder, config, judged, keys, values, curve, result.get("data_digest"), result)
 
 
 def _curve(path: Path) -> np.ndarray:

@@ -95,6 +95,8 @@ def _impossible(config: Config):
         yield Problem("fusion.stride", expected, str(config.fusion.stride))
     else:
         yield from _impossible_fusion(config.fusion, config.feature_map)
+    if isinstance(config.backbone, PretrainedBackbone):
+        yield from _impossible_backbone(config.backbone)
     if isinstance(config.decoder, KoalarizationDecoder) and max(strides) != config.decoder.STRIDE:
         expected = f"an encoder of stride {config.decoder.STRIDE}, which decoder=koalarization brings back to full size"
         yield Problem("encoder", expected, f"encoder={config.encoder.name} of stride {max(strides)}")
@@ -113,6 +115,17 @@ def _odd_sizes(config: Config, stride: int):
                 nearest = " or ".join(str(n) for n in (lower, lower + divisor) if n)
                 expected = f"a multiple of {divisor}, {what} ({nearest})"
                 yield Problem(f"data.{key}", expected, f"{size}, which {divisor} does not divide")
+
+
+def _impossible_backbone(backbone: PretrainedBackbone):
+    if backbone.weights == "imagenet" and backbone.size != backbone.trained_at:
+        expected = f"{backbone.trained_at}, at which the weights of {backbone.name} were trained"
+        yield Problem("backbone.size", expected, str(backbone.size))
+    elif backbone.size < backbone.smallest:
+        yield Problem("backbone.size", f"at least {backbone.smallest} for {backbone.name}", str(backbone.size))
+    if backbone.weights not in ("imagenet", "none") and not Path(backbone.weights).is_file():
+        expected = "imagenet, none, or the path of a file of weights"
+        yield Problem("backbone.weights", expected, f"{backbone.weights}, which is no file")
 
 
 def _impossible_fusion(fusion: Fusion, feature_map: FeatureMap):

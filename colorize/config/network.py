@@ -80,12 +80,22 @@ class PretrainedBackbone(Section):
     name: Literal["inception_resnet_v2", "mobilenet", "vgg19", "densenet121"]
     weights: Annotated[str, Field(min_length=1)]
     """imagenet: fetched once; none: random; or the path of a file with weights of the whole network."""
-    size: Annotated[int, Field(ge=75)]
-    """Rows and columns that the picture is brought to, as the network was trained."""
+    size: Annotated[int, Field(ge=32)]
+    """Rows and columns that the picture is brought to; pretrained weights want those of their training."""
     channels: Positive
     """Channels of the 1x1 convolution over map and embedding."""
     cache: bool
     """Whether embeddings are computed once per photo, where augmentation allows."""
+
+    @property
+    def trained_at(self) -> int:
+        """Rows and columns of the pictures that it was trained with."""
+        return 299 if self.name == "inception_resnet_v2" else 224
+
+    @property
+    def smallest(self) -> int:
+        """Rows and columns below which nothing of the picture is left at its end."""
+        return 75 if self.name == "inception_resnet_v2" else 32
 
 
 class SkipDecoder(Section):

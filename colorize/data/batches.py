@@ -30,16 +30,13 @@ class Batches:
     def __init__(self, photos: Photos, height: int, width: int, batch_size: int, augmentation: Augmentation, seed: int):
         self.photos, self.shape, self.batch_size = photos, (height, width), batch_size
         self.augmentation, self.seed = augmentation, seed
+        self.embeddings = None
+        """Where the photos' embeddings are known, `embeddings.Embeddings` of them: batches are pairs then."""
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches in which about every photo comes once."""
         return max(1, round(len(self.photos) / self.batch_size))
-
-    @property
-    def shape_of_batch(self) -> tuple[int, int, int, int]:
-        """(B, H, W, 3)."""
-        return self.batch_size, *self.shape, 3
 
     def indices(self, step: int) -> list[int]:
         """Which photos are in batch `step`."""
@@ -49,14 +46,22 @@ class Batches:
         epoch, position = divmod(sample, len(self.photos))
         return int(_order(self.seed, epoch, len(self.photos))[position])
 
-    def batch(self, step: int) -> np.ndarray:
-        """Batch number `step`: uint8 RGB (B, H, W, 3)."""
-        samples = enumerate(self.indices(step), start=step * self.batch_size)
-        pictures = [self._picture(index, sample) for sample, index in samples]
-        rgb = np.stack([np.asarray(picture) for picture in pictures])
-        return mix(rgb, self.augmentation.mix, np.random.default_rng([self.seed, MIXING, step]))
+    def rgb(self, step: int) -> np.ndarray:
+        """The pixels of batch number `step`: uint8 RGB (B, H, W, 3)."""
+        return self._augmented(step)[0]
 
-    def _picture(self, index: int, sample: int) -> Image.Image:
+    def batch(self, step: int):
+        """Batch number `step`: its pixels; or a pair of them and float32 (B, E), where embeddings are known."""
+        rgb, mirrored = self._augmented(step)
+        return rgb if self.embeddings is None else (rgb, self.embeddings.of(self.indices(step), mirrored))
+
+    def _augmented(self, step: int) -> tuple[np.ndarray, list[bool]]:
+        samples = enumerate(self.indices(step), start=step * self.batch_size)
+        pictures, mirrored = zip(*[self._picture(index, sample) for sample, index in samples])
+        rgb = np.stack([np.asarray(picture) for picture in pictures])
+        return mix(rgb, self.augmentation.mix, np.random.default_rng([self.seed, MIXING, step])), mirrored
+
+    def _picture(self, index: int, sample: int) -> tuple[Image.Image, bool]:
         rng = np.random.default_rng([self.seed, AUGMENTATION, sample])
         return augment(self.photos.image(index), self.shape, self.augmentation, rng)
 
@@ -66,8 +71,12 @@ def _order(seed: int, epoch: int, photos: int) -> np.ndarray:
     return np.random.default_rng([seed, ORDER, epoch]).permutation(photos)
 
 
-def augment(image: Image.Image, shape: tuple[int, int], augmentation: Augmentation, rng) -> Image.Image:
-    """A random crop of `image` at a random scale, resized to `shape` (H, W), maybe mirrored, its exposure jittered."""
+def augment(image: Image.Image, shape: tuple[int, int], augmentation: Augmentation, rng) -> tuple[Image.Image, bool]:
+    """A random crop of `image` at a random scale, resized to `shape` (H, W), maybe mirrored, its exposure jittered.
+
+    Returns:
+        the picture, and whether it was mirrored.
+    """
     height, width = shape
     left, top, right, bottom = centred_box(image.size, height, width)
     scale = rng.uniform(augmentation.crop, 1.0)
@@ -76,10 +85,11 @@ def augment(image: Image.Image, shape: tuple[int, int], augmentation: Augmentati
     top = rng.uniform(0, max(0.0, image.height - box_height))
     right, bottom = min(image.width, left + box_width), min(image.height, top + box_height)
     picture = resize(image, height, width, (left, top, right, bottom))
-    if rng.random() < augmentation.flip:
+    mirrored = bool(rng.random() < augmentation.flip)
+    if mirrored:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     stops = rng.uniform(-augmentation.exposure, augmentation.exposure)
-    return Image.fromarray(exposure_table(stops)[np.asarray(picture)]) if stops else picture
+    return (Image.fromarray(exposure_table(stops)[np.asarray(picture)]) if stops else picture), mirrored
 
 
 def mix(rgb: np.ndarray, probability: float, rng) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from colorize import backend
-from colorize.command_line import data_and_evaluation
+from colorize.composing import data_and_evaluation
 from colorize.data.photos import Dataset
 from colorize.data.sources import read_dataset
 from colorize.errors import UserError

@@ -85,7 +85,7 @@ def batch_size_for(network: keras.Model, size: tuple[int, int]) -> int:
 def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, photos: Photos) -> list[str]:
     """How the evaluation was done, for whoever reads its numbers, a sentence each."""
     rows, columns = photos.size
-    _, own_rows, own_columns, _ = subject.network.input.shape
+    _, own_rows, own_columns, _ = subject.network.inputs[0].shape
     data = config.data
     if isinstance(data, FolderData):
         fit = "the largest centred crop" if data.fit == "crop" else "squeezed, whatever the shape"

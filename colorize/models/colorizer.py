@@ -9,7 +9,8 @@ import keras
 from keras import ops
 
 from colorize.color import rgb_to_lab
-from colorize.config import Config
+from colorize.config import Config, PretrainedBackbone
+from colorize.models.backbone import CLASSES, Backbone, join_embedding
 from colorize.models.bins import Bins
 from colorize.models.decoder import DECODERS, Maps
 from colorize.models.encoder import ENCODERS
@@ -23,14 +24,15 @@ class Network:
     """The functional model from scaled lightness (B, H, W, 1) to what the head learns, and how it was built.
 
     Attributes:
-        model: the model.
+        model: the model; with a backbone, its second input is the embedding (B, E).
         trace: its steps.
-        head: knows the loss of what comes out, and its colours.
+        head: knows the loss of what comes out, and its colours; None where there is nothing to learn.
     """
 
     model: keras.Model
     trace: Trace
-    head: Regression | Classification
+    head: Regression | Classification | None = None
+    backbone: Backbone | None = None
 
 
 def build_network(config: Config, bins: Bins | None = None) -> Network:
@@ -38,6 +40,8 @@ def build_network(config: Config, bins: Bins | None = None) -> Network:
 
     Args:
         bins: of the training photos, where the head classifies.
+    Raises:
+        UserError: the weights of the backbone cannot be had.
     """
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.trainer.precision)
@@ -52,6 +56,11 @@ def _build(config: Config, bins: Bins | None) -> Network:
     picture = keras.Input((config.data.height, config.data.width, 1), name="lightness_scaled", dtype="float32")
     trace.stage = "encoder"
     last, skips = ENCODERS[type(config.encoder)](config.encoder, picture, trace)
+    embedding, backbone = [], None
+    if isinstance(config.backbone, PretrainedBackbone):
+        trace.stage, backbone = "backbone", Backbone(config.backbone)
+        embedding = [keras.Input((CLASSES,), name="embedding", dtype="float32")]
+        last = join_embedding(config.backbone, last, embedding[0], trace)
     trace.stage = "fusion"
     place = list(config.encoder.maps).index(config.feature_map.stride)
     maps = [*skips, last]
@@ -61,12 +70,18 @@ def _build(config: Config, bins: Bins | None) -> Network:
     decoded = DECODERS[type(config.decoder)](config.decoder, given, trace)
     trace.stage = "head"
     output = head.outputs(decoded, trace)
-    return Network(keras.Model(picture, output, name="colorizer"), trace, head)
+    inputs = [picture, *embedding] if embedding else picture
+    return Network(keras.Model(inputs, output, name="colorizer"), trace, head, backbone)
 
 
 def scale_lightness(lightness):
     """L in 0..100 -> -1..1, as the network takes it."""
     return lightness / 50.0 - 1.0
+
+
+def rgb_of(photos):
+    """The pixels, where embeddings come with them."""
+    return photos[0] if isinstance(photos, (list, tuple)) else photos
 
 
 class AbRootMeanSquare(keras.metrics.Mean):
@@ -88,18 +103,26 @@ class Colorizer(keras.Model):
     Args:
         network: what `build_network` returned.
     Call arguments:
-        rgb: uint8 (B, H, W, 3).
+        photos: uint8 RGB (B, H, W, 3); or that and the backbone's embeddings, (B, E), where they are known already.
     Returns:
         ab, float32 (B, H, W, 2) in Lab units.
     """
 
     def __init__(self, network: Network):
         super().__init__(name="trained_colorizer", dtype="float32")
-        self.network, self.head = network.model, network.head
+        self.network, self.head, self.backbone = network.model, network.head, network.backbone
 
-    def call(self, rgb, training=False):
-        """Predicts ab from nothing but the lightness of `rgb`."""
-        return self.head.ab(self.network(scale_lightness(rgb_to_lab(rgb)[..., :1]), training=training))
+    def call(self, photos, training=False):
+        """Predicts ab from nothing but the lightness of the photos."""
+        return self.head.ab(self.output_of(photos, training))
+
+    def output_of(self, photos, training: bool):
+        """What the head learns, for nothing but the lightness of the photos."""
+        lightness = rgb_to_lab(rgb_of(photos))[..., :1]
+        if self.backbone is None:
+            return self.network(scale_lightness(lightness), training=training)
+        known = photos[1] if isinstance(photos, (list, tuple)) else self.backbone(lightness)
+        return self.network([scale_lightness(lightness), known], training=training)
 
 
 class Learner(Colorizer):
@@ -117,15 +140,15 @@ class Learner(Colorizer):
         super().compile(*args, **kwargs)
         self.optimizer.build(self.trainable_variables)
 
-    def call(self, rgb, training=False):
-        """The output of the network, for nothing but the lightness of `rgb`."""
-        return self.network(scale_lightness(rgb_to_lab(rgb)[..., :1]), training=training)
+    def call(self, photos, training=False):
+        """The output of the network."""
+        return self.output_of(photos, training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The loss of the head against the photo's own ab."""
-        return self.head.loss(rgb_to_lab(x)[..., 1:], y_pred)
+        return self.head.loss(rgb_to_lab(rgb_of(x))[..., 1:], y_pred)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Loss and ab RMSE, in Lab units."""
-        self.ab_rmse.update_state(rgb_to_lab(x)[..., 1:], self.head.ab(y_pred))
+        self.ab_rmse.update_state(rgb_to_lab(rgb_of(x))[..., 1:], self.head.ab(y_pred))
         return self.get_metrics_result()

@@ -22,7 +22,7 @@ BATCH = 256
 def main(root: str) -> None:
     """Prints seconds of both, and that they agree."""
     backend.start("tensorflow", "cpu")
-    from colorize.command_line import composed
+    from colorize.composing import composed
     from colorize.data.sources import read_dataset
 
     config = composed(["data=cifar10", f"data.root={root}"])

@@ -1,0 +1,114 @@
+"""A frozen network of ImageNet that reads the grey picture, and how its answer joins the feature map.
+
+Legend: B batch, H W rows and columns of the picture, h w of the feature map, E classes of ImageNet (1,000).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import applications, layers, ops
+from keras.applications import densenet, inception_resnet_v2, mobilenet, vgg19
+
+from colorize.color import lab_to_rgb
+from colorize.config import PretrainedBackbone
+from colorize.errors import UserError
+from colorize.models.trace import CELLS, Trace
+
+CLASSES = 1000
+
+
+class Application(NamedTuple):
+    """A network of `keras.applications`, and how it wants pixels of 0..255 prepared."""
+
+    build: Callable[..., keras.Model]
+    preprocess: Callable
+
+
+APPLICATIONS = {
+    "inception_resnet_v2": Application(applications.InceptionResNetV2, inception_resnet_v2.preprocess_input),
+    "mobilenet": Application(applications.MobileNet, mobilenet.preprocess_input),
+    "vgg19": Application(applications.VGG19, vgg19.preprocess_input),
+    "densenet121": Application(applications.DenseNet121, densenet.preprocess_input),
+}
+
+
+class Backbone(keras.Model):
+    """The grey picture's embedding: what the network answers before its softmax, as in Deep Koalarization.
+
+    (Baldassarre et al. 2017, section 2.1: the output of the last layer before the softmax.) Frozen: its statistics and
+    its weights never change, and they are not stored with ours.
+
+    Args:
+        config: which network, with which weights.
+    Call arguments:
+        lightness: L in 0..100, (B, H, W, 1).
+    Returns:
+        float32 (B, E).
+    Raises:
+        UserError: the weights cannot be fetched or do not fit.
+    """
+
+    def __init__(self, config: PretrainedBackbone):
+        super().__init__(name=config.name, dtype="float32")
+        self.size, self.preprocess = config.size, APPLICATIONS[config.name].preprocess
+        self.network = _network(config)
+        self.trainable = False
+
+    def call(self, lightness):
+        """Grey sRGB of that lightness, 0..255, brought to the network's size and prepared as for its training."""
+        neutral = ops.zeros_like(lightness)
+        grey = lab_to_rgb(ops.concatenate([lightness, neutral, neutral], axis=-1)) * 255.0
+        size = (self.size, self.size)
+        picture = ops.image.resize(grey, size, interpolation="bilinear", antialias=True, data_format="channels_last")
+        return self.network(self.preprocess(picture, data_format="channels_last"), training=False)
+
+
+def _network(config: PretrainedBackbone) -> keras.Model:
+    build = APPLICATIONS[config.name].build
+    options = {"input_shape": (config.size, config.size, 3), "classifier_activation": None, "name": config.name}
+    if config.weights == "imagenet":
+        try:
+            return build(weights="imagenet", **options)
+        except Exception as error:  # Keras raises a bare Exception where it cannot fetch
+            raise UserError(
+                f"backbone.weights=imagenet: the weights of {config.name} are fetched once, and that failed"
+                f" ({str(error).splitlines()[0]}). Without a network, give a file of them (backbone.weights=PATH) or"
+                " take random ones (backbone.weights=none)"
+            ) from None
+    network = build(weights=None, **options)
+    if config.weights == "none":
+        _randomize(network)
+        return network
+    try:
+        network.load_weights(config.weights)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"backbone.weights={config.weights} does not hold the weights of {config.name} with its classes: {reason}"
+        ) from None
+    return network
+
+
+def _randomize(network: keras.Model) -> None:
+    """The same weights on every backend and for every seed: a model that was trained with them finds them again."""
+    rng = np.random.default_rng(0)
+    for variable in network.weights:
+        if len(variable.shape) > 1:
+            deviation = np.sqrt(2 / np.prod(variable.shape[:-1]))  # He et al. 2015; vectors stay as Keras makes them
+            variable.assign(rng.standard_normal(variable.shape, "float32") * np.float32(deviation))
+
+
+def join_embedding(config: PretrainedBackbone, features, embedding, trace: Trace):
+    """Repeats the embedding over the map and brings both to some channels: (B, h, w, C), (B, E) -> (B, h, w, channels).
+
+    The fusion layer of Deep Koalarization (Baldassarre et al. 2017, section 2.2).
+    """
+    _, rows, columns, _ = features.shape
+    classes = ("batch", "cell", "class of ImageNet")
+    repeated = trace(layers.RepeatVector(rows * columns, name="embedding_repeat"), embedding, classes)
+    whole = layers.Reshape((rows, columns, embedding.shape[-1]), name="embedding_map")
+    whole = trace(whole, repeated, (*CELLS[:3], "class of ImageNet"))
+    both = trace(layers.Concatenate(name="embedding_beside"), [features, whole])
+    return trace(layers.Conv2D(config.channels, 1, activation="relu", name="embedding_fuse"), both)
