@@ -20,7 +20,7 @@ from colorize.errors import UserError
 from colorize.evaluation.measure import measure
 from colorize.metrics.baselines import Baselines
 from colorize.metrics.pooled import METRICS
-from colorize.models.colorizer import Learner, build_network
+from colorize.models.colorizer import Colorizer, Learner, build_network
 from colorize.optimizer import averaged_weights, build_optimizer
 from colorize.run_folder import BEST, read_config
 from colorize.signals import StopSignals
@@ -227,20 +227,20 @@ def test_any_file_name_has_a_strip_of_its_own(tmp_path):
 
 
 def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tmp_path, noise, photos_of, monkeypatch):
-    config, rgb = config_of(), noise(7, 16, 32)
-    colorizer = Learner(build_network(config))
+    rgb, network = noise(7, 16, 32), build_network(config_of())
+    colorizer = Learner(network)
     colorizer.compile(optimizer="sgd")
     expected = colorizer.evaluate(rgb, batch_size=3, verbose=0, return_dict=True)
     monkeypatch.setattr("colorize.data.photos.PIXELS_AT_ONCE", 3 * 16 * 32)
-    validation = Validation(photos_of(rgb), tmp_path, Tracker(), strips=0, strip_every=1)
+    validation = Validation(Colorizer(network), photos_of(rgb), tmp_path, Tracker(), strips=0, strip_every=1)
     validation.set_model(colorizer)
     assert validation._evaluate() == pytest.approx(expected, rel=1e-5)
 
 
 def test_training_that_diverges_says_so(config_of, tmp_path, noise, photos_of):
-    validation = Validation(photos_of(noise(2, 16, 32)), tmp_path, Tracker(), strips=0, strip_every=1)
-    config = config_of()
-    colorizer = Learner(build_network(config))
+    network, photos = build_network(config_of()), photos_of(noise(2, 16, 32))
+    validation = Validation(Colorizer(network), photos, tmp_path, Tracker(), strips=0, strip_every=1)
+    colorizer = Learner(network)
     colorizer.compile(optimizer="sgd")
     colorizer.network.set_weights([np.full_like(w, np.nan) for w in colorizer.network.get_weights()])
     with pytest.raises(UserError, match="optimizer.learning_rate"):

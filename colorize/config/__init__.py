@@ -95,6 +95,11 @@ def _impossible(config: Config):
         yield Problem("fusion.stride", expected, str(config.fusion.stride))
     else:
         yield from _impossible_fusion(config.fusion, config.feature_map)
+    head = config.head
+    if isinstance(head, BinsHead) and head.bins == "standard" and head.grid != 10:
+        yield Problem(
+            "head.grid", "10, of which the standard bins are; others come with head.bins=train", str(head.grid)
+        )
     if isinstance(config.backbone, PretrainedBackbone):
         yield from _impossible_backbone(config.backbone)
     if isinstance(config.decoder, KoalarizationDecoder) and max(strides) != config.decoder.STRIDE:

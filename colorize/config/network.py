@@ -139,7 +139,7 @@ class BinsHead(Section):
 
     name: Literal["bins"]
     bins: Literal["train", "standard"]
-    """train: the bins that occur in the training photos; standard: all 313 in the gamut of sRGB."""
+    """train: the bins that occur in the training photos; standard: the 313 of the paper."""
     grid: Positive
     """Lab units from one bin to the next."""
     stride: Positive

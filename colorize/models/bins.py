@@ -15,6 +15,13 @@ from colorize.config import BinsHead
 from colorize.data.photos import Photos
 from colorize.errors import UserError
 
+STANDARD_313 = {
+    -90: (50, 90), -80: (20, 90), -70: (0, 90), -60: (-20, 90), -50: (-30, 100), -40: (-40, 100), -30: (-50, 100),
+    -20: (-50, 100), -10: (-60, 100), 0: (-70, 100), 10: (-80, 90), 20: (-80, 90), 30: (-90, 90), 40: (-100, 90),
+    50: (-100, 80), 60: (-110, 80), 70: (-110, 80), 80: (-110, 70), 90: (-110, 70), 100: (-90, 0),
+}  # fmt: skip
+"""Of the standard bins at each a: the smallest and the largest b."""
+
 
 @dataclass(frozen=True)
 class Bins:
@@ -57,7 +64,7 @@ def read_bins(path: Path) -> Bins:
 
 
 def bins_of(photos: Photos, config: BinsHead) -> Bins:
-    """The bins of some photos: those that occur, or all in the gamut, with the share of pixels in each.
+    """The bins of some photos: those that occur, or the standard ones, with the share of pixels in each.
 
     A pixel belongs to the nearest grid point. Exactly grey pixels are no exception: grey is a colour that photos have.
     """
@@ -65,10 +72,9 @@ def bins_of(photos: Photos, config: BinsHead) -> Bins:
     counts = np.zeros((2 * reach + 1, 2 * reach + 1), np.int64)  # rows a, columns b
     for _, rgb in photos.batches():
         counts += _counted(rgb, config.grid, reach)
-    wanted = counts > 0 if config.bins == "train" else in_gamut(config.grid)
-    centres = (np.argwhere(wanted) - reach) * float(config.grid)
-    shares = counts[wanted] / max(1, counts[wanted].sum())
-    return Bins(centres, shares)
+    centres = standard_bins() if config.bins == "standard" else (np.argwhere(counts) - reach) * float(config.grid)
+    a, b = (centres / config.grid).astype(int).T + reach
+    return Bins(centres, counts[a, b] / counts.sum())
 
 
 def _counted(rgb: np.ndarray, grid: int, reach: int) -> np.ndarray:
@@ -78,11 +84,13 @@ def _counted(rgb: np.ndarray, grid: int, reach: int) -> np.ndarray:
     return np.bincount(a * side + b, minlength=side * side).reshape(side, side)
 
 
-def in_gamut(grid: int) -> np.ndarray:
-    """Which grid points are the nearest of some sRGB colour, as a mask over the grid: rows a, columns b."""
-    reach = int(np.ceil(128 / grid))
-    cube = np.stack(np.meshgrid(*[np.arange(256, dtype="uint8")] * 3, indexing="ij"), axis=-1)
-    return sum(_counted(plane, grid, reach) for plane in cube) > 0
+def standard_bins() -> np.ndarray:
+    """The 313 bins of Zhang et al. 2016, section 2.1, at a grid of 10: (313, 2) in Lab units, a first.
+
+    The authors' file, not their sentence: by their definition, in the gamut, there are 261 that some sRGB colour is
+    nearest to; 52 more at its border are none's.
+    """
+    return np.array([(a, b) for a, (low, high) in STANDARD_313.items() for b in range(low, high + 1, 10)], float)
 
 
 def rebalancing(bins: Bins, grid: int, sigma: float, uniform: float) -> np.ndarray:
