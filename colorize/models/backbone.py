@@ -3,6 +3,7 @@
 Legend: B batch, H W rows and columns of the picture, h w of the feature map, E classes of ImageNet (1,000).
 """
 
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -82,8 +83,10 @@ def _network(config: PretrainedBackbone) -> keras.Model:
         _randomize(network)
         return network
     try:
-        network.load_weights(config.weights)
-    except (OSError, ValueError, KeyError) as error:
+        with warnings.catch_warnings():  # Keras only warns where it finds no weights for a layer, and leaves it random
+            warnings.simplefilter("error", UserWarning)
+            network.load_weights(config.weights)
+    except (OSError, ValueError, KeyError, UserWarning) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(
             f"backbone.weights={config.weights} does not hold the weights of {config.name} with its classes: {reason}"
@@ -96,7 +99,8 @@ def _randomize(network: keras.Model) -> None:
     rng = np.random.default_rng(0)
     for variable in network.weights:
         if len(variable.shape) > 1:
-            deviation = np.sqrt(2 / np.prod(variable.shape[:-1]))  # He et al. 2015; vectors stay as Keras makes them
+            read = variable.shape[:2] if variable.shape[-1] == 1 else variable.shape[:-1]  # depthwise: one channel
+            deviation = np.sqrt(2 / np.prod(read))  # He et al. 2015; vectors stay as Keras makes them
             variable.assign(rng.standard_normal(variable.shape, "float32") * np.float32(deviation))
 
 

@@ -110,8 +110,7 @@ def rebalancing(bins: Bins, grid: int, sigma: float, uniform: float) -> np.ndarr
     smoothed /= smoothed.sum()
     occurs = bins.shares > 0
     mixed = (1 - uniform) * smoothed + uniform * occurs / occurs.sum()
-    weights = 1 / mixed
-    weights = np.minimum(weights, weights[occurs].max())
+    weights = 1 / np.maximum(mixed, mixed[occurs].min())
     return weights / (smoothed * weights).sum()
 
 

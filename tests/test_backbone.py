@@ -1,0 +1,180 @@
+"""Backbones: what they are given, where their answer goes, when it is kept; without any weights of ImageNet."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from skimage import color as reference
+
+from colorize.checkpoint import load_colorizer, save_weights
+from colorize.embeddings import Embeddings, keeps_embeddings
+from colorize.errors import UserError
+from colorize.models import backbone as module
+from colorize.models.backbone import APPLICATIONS, Application, Backbone
+from colorize.models.colorizer import Colorizer, Learner, build_network
+from colorize.run_folder import BEST, save_config
+
+NAMES = {"inception_resnet_v2": 75, "mobilenet": 32, "vgg19": 32, "densenet121": 32}
+KEPT = ["data.augmentation.crop=1.0", "data.augmentation.exposure=0.0", "data.augmentation.mix=0.0"]
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """A network of two layers in the place of MobileNet: seconds less, and its arithmetic can be done by hand."""
+
+    def build(weights, input_shape, classifier_activation, name):
+        inputs = keras.Input(input_shape)
+        mean = keras.layers.GlobalAveragePooling2D()(inputs)
+        outputs = keras.layers.Dense(1000, activation=classifier_activation)(mean)
+        return keras.Model(inputs, outputs, name=name)
+
+    real = APPLICATIONS["mobilenet"].preprocess
+    monkeypatch.setitem(module.APPLICATIONS, "mobilenet", Application(build, real))
+
+
+def with_backbone(config_of, name="mobilenet", *more):
+    return config_of(f"backbone={name}", "backbone.weights=none", f"backbone.size={NAMES[name]}", *more)
+
+
+EXPECTED_OF_GREY = {  # of a pixel of value v, by the papers' code: scaled to -1..1; BGR less a mean; as in torchvision
+    "inception_resnet_v2": lambda v: [v / 127.5 - 1] * 3,
+    "mobilenet": lambda v: [v / 127.5 - 1] * 3,
+    "vgg19": lambda v: [v - 103.939, v - 116.779, v - 123.68],
+    "densenet121": lambda v: [(v / 255 - m) / s for m, s in zip((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))],
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_network_gets_grey_of_0_to_255_prepared_as_it_was_trained(name, config_of, monkeypatch):
+    """The network itself is left out, so that what it would be given comes out."""
+    monkeypatch.setitem(
+        module.APPLICATIONS, name, Application(lambda **options: keras.layers.Identity(), APPLICATIONS[name].preprocess)
+    )
+    network = Backbone(with_backbone(config_of, name).backbone)
+    lightness = np.array([0.0, 35.0, 80.0, 100.0], "float32")
+    flat = np.broadcast_to(lightness[:, None, None, None], (4, 8, 6, 1)).copy()
+    prepared = ops.convert_to_numpy(network(flat))
+    assert prepared.shape == (4, NAMES[name], NAMES[name], 3)
+    for own, value in zip(prepared, lightness):
+        grey = reference.lab2rgb([[[value, 0, 0]]])[0, 0, 0] * 255
+        np.testing.assert_allclose(own[5, 7], EXPECTED_OF_GREY[name](grey), atol=0.02)
+
+
+@pytest.mark.parametrize("name", ["mobilenet"])
+def test_a_real_network_is_frozen_and_says_no_probabilities(name, config_of, noise):
+    network = build_network(with_backbone(config_of, name))
+    learner = Learner(network)
+    learner.compile("sgd")
+    before = [np.array(weight) for weight in network.backbone.get_weights()]
+    learner.train_on_batch(noise(2, 16, 32))
+    assert not network.backbone.trainable_variables
+    for old, new in zip(before, network.backbone.get_weights()):
+        np.testing.assert_array_equal(old, new)
+    embedding = ops.convert_to_numpy(network.backbone(np.full((1, 16, 32, 1), 50, "float32")))
+    assert embedding.shape == (1, 1000) and embedding.min() < 0 and np.ptp(embedding) > 1e-3
+
+
+def test_the_embedding_reaches_every_cell_and_is_fused_as_published(tiny, config_of, noise):
+    config = with_backbone(config_of, "mobilenet", "fusion=row_gru", "backbone.channels=5")
+    network = build_network(config)
+    trace, rgb = network.trace, noise(2, 16, 32)
+    names = ("encoder_level3_relu", "embedding_fuse")
+    model = keras.Model(network.model.inputs, [trace.step(name).output for name in names])
+    embedding = np.random.default_rng(0).normal(size=(2, 1000)).astype("float32")
+    lightness = np.random.default_rng(1).uniform(-1, 1, (2, 16, 32, 1)).astype("float32")
+    features, fused = [ops.convert_to_numpy(x) for x in model([lightness, embedding])]
+    kernel, bias = [w.numpy() for w in trace.step("embedding_fuse").layer.weights]
+    for photo, row, column in np.ndindex(2, 2, 4):
+        beside = np.concatenate([features[photo, row, column], embedding[photo]])
+        np.testing.assert_allclose(fused[photo, row, column], np.maximum(beside @ kernel[0, 0] + bias, 0), atol=1e-4)
+    assert trace.step("to_sequence").output.shape[1:] == (2, 4 * 5), "the GRUs read the joined map"
+    assert np.isfinite(ops.convert_to_numpy(Colorizer(network).predict_on_batch(rgb))).all()
+
+
+def test_kept_embeddings_are_those_of_the_pictures_mirrored_or_not(tiny, config_of, noise, photos_of, tmp_path):
+    config = with_backbone(config_of, "mobilenet", *KEPT)
+    network = build_network(config)
+    photos = photos_of(noise(5, 16, 32))
+    kept = Embeddings(network.backbone, config.backbone, photos, str(tmp_path))
+    mirrored = np.array([False, True, True, False])
+    own = kept.of([3, 0, 4, 4], mirrored)
+    rgb = photos.fitted([3, 0, 4, 4])
+    rgb[mirrored] = rgb[mirrored][:, :, ::-1]
+    lightness = reference.rgb2lab(rgb)[..., :1].astype("float32")
+    np.testing.assert_allclose(own, ops.convert_to_numpy(network.backbone(lightness)), atol=1e-2)
+
+    class Never:
+        name = "never"
+
+        def predict_on_batch(self, lightness):
+            raise AssertionError("these are known already")
+
+    again = Embeddings(Never(), config.backbone, photos, str(tmp_path))
+    np.testing.assert_array_equal(again.values, kept.values)
+
+
+def test_a_step_with_kept_embeddings_is_the_step_without(tiny, config_of, noise, photos_of, tmp_path):
+    config = with_backbone(config_of, "mobilenet", "decoder.dropout=0")
+    network = build_network(config)
+    photos = photos_of(noise(4, 16, 32))
+    kept = Embeddings(network.backbone, config.backbone, photos, str(tmp_path))
+    learner, rgb = Learner(network), photos.fitted()
+    learner.compile("sgd")
+    plain = learner.test_on_batch(rgb, return_dict=True)
+    known = learner.test_on_batch((rgb, kept.of(slice(None))), return_dict=True)
+    assert known == pytest.approx(plain, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changed", "keeps"),
+    [([], True), (["data.augmentation.crop=0.9"], False), (["data.augmentation.exposure=0.1"], False),
+     (["data.augmentation.mix=0.1"], False), (["backbone.cache=false"], False)],
+)  # fmt: skip
+def test_embeddings_are_kept_where_nothing_changes_the_picture(changed, keeps, config_of):
+    config = with_backbone(config_of, "mobilenet", *KEPT, *changed)
+    assert keeps_embeddings(config.backbone, config.data.augmentation) is keeps
+
+
+def test_a_model_with_a_random_backbone_is_found_again(tiny, config_of, noise, tmp_path):
+    """Random weights are not stored: they are the same every time."""
+    config, rgb = with_backbone(config_of), noise(1, 16, 32)
+    network = build_network(config)
+    network.model.get_layer("head_ab_scaled").kernel.assign(np.full((1, 1, 16, 2), 0.1, "float32"))
+    save_weights(network.model, tmp_path / BEST)
+    save_config(config, tmp_path)
+    expected = ops.convert_to_numpy(Colorizer(network).predict_on_batch(rgb))
+    keras.utils.set_random_seed(7)
+    found = ops.convert_to_numpy(load_colorizer(tmp_path).predict_on_batch(rgb))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    assert np.abs(found).max() > 0
+
+
+def test_without_a_network_one_sentence_says_what_to_do(config_of, monkeypatch):
+    def fails(**options):
+        raise Exception("URL fetch failure on https://example.org: None -- no network")
+
+    monkeypatch.setitem(module.APPLICATIONS, "vgg19", Application(fails, APPLICATIONS["vgg19"].preprocess))
+    with pytest.raises(UserError) as told:
+        Backbone(config_of("backbone=vgg19").backbone)
+    text = str(told.value)
+    assert "backbone.weights=PATH" in text and "backbone.weights=none" in text and "\n" not in text
+
+
+def test_a_file_of_other_weights_is_refused(tiny, config_of, tmp_path):
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    other.save_weights(tmp_path / "other.weights.h5")
+    config = config_of("backbone=mobilenet", f"backbone.weights={tmp_path / 'other.weights.h5'}")
+    with pytest.raises(UserError, match="does not hold the weights of mobilenet"):
+        Backbone(config.backbone)
+
+
+def test_weights_of_a_file_are_taken(tiny, config_of, tmp_path):
+    random = Backbone(with_backbone(config_of).backbone)
+    path = tmp_path / "own.weights.h5"
+    random.network.set_weights([weight + 0.5 for weight in random.network.get_weights()])
+    random.network.save_weights(path)
+    loaded = Backbone(config_of("backbone=mobilenet", f"backbone.weights={path}", "backbone.size=32").backbone)
+    lightness = np.full((1, 8, 8, 1), 60, "float32")
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(loaded(lightness)), ops.convert_to_numpy(random(lightness)), rtol=1e-5
+    )
