@@ -12,6 +12,7 @@ from PIL import Image
 from scipy import stats
 
 from colorize.__main__ import main
+from colorize.comparison.cost import cost_rows
 from colorize.comparison.groups import group_runs
 from colorize.comparison.runs import Run
 from colorize.comparison.statistics import Difference, bootstrap, differences, estimates, seed_limits, t_limits
@@ -52,8 +53,9 @@ def run_of(tmp_path, config_of):
         save_photos(place, keys, keys, keys, values)
         save_config(config, folder)
         (folder / "history.csv").write_text("epoch,val_ab_rmse\n1,14.0\n2,13.5\n")
-        (folder / "result.json").write_text(json.dumps({"data_digest": data}))
-        return Run(str(folder), folder, config, evaluation, keys, values, np.zeros(2), data)
+        result = {"data_digest": data, "parameters": 5000, "images_per_second": 100.0 * seed}
+        (folder / "result.json").write_text(json.dumps(result))
+        return Run(str(folder), folder, config, evaluation, keys, values, np.zeros(2), data, result)
 
     return make
 
@@ -316,3 +318,12 @@ def test_runs_of_an_experiment_are_fetched_compared_and_logged(four, tmp_path, m
     files = {file.path for file in client.list_artifacts(logged.info.run_id, "comparison")}
     assert files == {f"comparison/comparison.{ending}" for ending in ("html", "json", "md")}
     assert logged.info.status == "FINISHED"
+
+
+def test_cost_is_the_mean_over_runs_and_empty_where_a_run_does_not_say(run_of):
+    runs = [run_of("a1", seed=1), run_of("a2", seed=2), run_of("b1", "fusion=none", seed=1)]
+    runs[2].result.update(fusion_parameters=1234, peak_memory_bytes=3 * 2**20)
+    groups, _ = group_runs(runs)
+    first, second = cost_rows(groups)
+    assert first[1:] == ["5,000", "", "150", ""]
+    assert second[1:] == ["5,000", "1,234", "100", "3 MiB"]

@@ -46,6 +46,23 @@ def test_the_groups_are_those_that_readme_and_help_name():
     assert sorted(groups()) == sorted(named)
 
 
+def test_an_experiment_may_be_a_sweep_and_every_job_of_it_is_checked(capsys):
+    arguments = ["-m", "experiment=fusion_ablation"]
+    assert check_command_line(arguments) == arguments
+    with pytest.raises(SystemExit):
+        check_command_line([*arguments, "fusion.stride=3"])
+    assert "leaves a map (2, 4)" in capsys.readouterr().err
+    assert check_command_line([*arguments, "fusion=none,conv", "fusion.stride=2"])
+
+
+def test_what_an_earlier_version_stored_is_read_as_what_it_was(tmp_path):
+    values = yaml.safe_load(dump(composed(["decoder.dropout=0.2"])))
+    del values["backbone"], values["decoder"]["full_size"], values["head"]["loss"]
+    del values["fusion"]["stride"], values["fusion"]["match_parameters_of"]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
+    assert load(tmp_path / "config.yaml") == composed(["decoder.dropout=0.2"])
+
+
 @pytest.mark.parametrize("prefix", ["", "+", "++"])
 @pytest.mark.parametrize("typo", TYPOS)
 def test_a_typo_is_refused_with_the_nearest_name(typo, prefix):

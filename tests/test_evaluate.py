@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -295,3 +296,16 @@ def test_a_run_and_a_registered_model_are_found_and_get_the_evaluation(model, tm
     with pytest.raises(SystemExit):
         evaluated("0" * 32, "--tracking", uri)
     assert "could not find the run" in capsys.readouterr().err
+
+
+def test_several_models_are_judged_one_after_the_other(model, tmp_path, capsys):
+    other = tmp_path / "other=1"  # no override, though it looks like one
+    shutil.copytree(model, other)
+    evaluated(model, other, "evaluation.strips=1", "--split", "val")
+    assert evaluation_of(model, "val")["metrics"] == evaluation_of(other, "val")["metrics"]
+    for arguments in ([model, other, "--out", tmp_path / "out"], ["data.root=x"]):
+        with pytest.raises(SystemExit) as stopped:
+            evaluated(*arguments)
+        assert stopped.value.code == 2
+    told = capsys.readouterr().err
+    assert "one folder, for one model" in told and "needs a model" in told

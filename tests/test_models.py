@@ -8,6 +8,7 @@ from keras import ops
 from colorize.color import AB_SCALE, rgb_to_lab
 from colorize.models.colorizer import Learner, build_network, scale_lightness
 from colorize.models.head import Regression
+from colorize.shapes import dependency_maps
 
 NETWORKS = [
     ["encoder=pyramid", "fusion=row_gru"],
@@ -19,6 +20,9 @@ NETWORKS = [
     ["encoder=pyramid", "encoder.filters=[6]", "decoder.dropout=0"],
     ["encoder=pyramid", "decoder.global_context=false"],
     ["encoder=pyramid", "encoder.normalization=none", "decoder.normalization=none"],
+    ["encoder=koalarization", "encoder.filters=[4,4,4,4,4,4,4,4]", "decoder=koalarization"],
+    ["encoder=residual", "encoder.width=4", "decoder.full_size=2"],
+    ["encoder=residual", "encoder.width=8", "encoder.normalization=group"],
     ["encoder=seed", "fusion=row_gru"],
     ["encoder=seed", "fusion=none"],
     ["experiment=seed"],
@@ -68,6 +72,46 @@ def test_the_seed_has_exactly_the_shapes_of_its_table(config_of):
     }
     assert {name: trace.step(name).output.shape[1:] for name in table} == table
     assert [step.name for step in trace.steps if step.stage in ("encoder", "fusion")] == list(table)
+
+
+def test_deep_koalarization_has_the_shapes_of_its_table_1(config_of):
+    size = ["data.height=24", "data.width=16", "fusion=none"]
+    trace = build_network(config_of("encoder=koalarization", "decoder=koalarization", *size)).trace
+    outputs = {step.name: step.output.shape[1:] for step in trace.steps}
+    channels = [64, 128, 128, 256, 256, 512, 512, 256]
+    strides = [2, 2, 4, 4, 8, 8, 8, 8]
+    for number, (filters, stride) in enumerate(zip(channels, strides), start=1):
+        assert outputs[f"encoder_conv{number}"] == (24 // stride, 16 // stride, filters)
+    for number, (filters, stride) in enumerate(zip([128, 64, 64, 32], [8, 4, 4, 2]), start=1):
+        assert outputs[f"decoder_conv{number}"] == (24 // stride, 16 // stride, filters)
+    assert outputs["head_ab"] == (24, 16, 2)
+
+
+def test_a_residual_block_adds_to_what_it_is_given(config_of):
+    network = build_network(config_of("encoder=residual", "encoder.width=4", "encoder.levels=1", "fusion=none"))
+    trace = network.trace
+    names = ("encoder_down1", "encoder_level1_block1_conv2", "encoder_level1_block1_add")
+    given, change, sum_ = keras.Model(network.model.input, [trace.step(name).output for name in names])(
+        lightness(config_of())
+    )
+    np.testing.assert_allclose(sum_, ops.convert_to_numpy(given) + ops.convert_to_numpy(change), atol=1e-6)
+    assert np.abs(ops.convert_to_numpy(change)).max() > 0.01
+
+
+@pytest.mark.parametrize(("normalization", "apart"), [("layer", True), ("group", False)])
+def test_layer_norm_keeps_rows_apart_and_group_norm_does_not(normalization, apart, config_of):
+    network = build_network(
+        config_of(
+            "encoder=residual",
+            "encoder.levels=1",
+            "encoder.depth=0",
+            "fusion=none",
+            f"encoder.normalization={normalization}",
+        )
+    )
+    (panel,) = dependency_maps(network)
+    far = panel.values[0, 8:]
+    assert (far == 0).all() if apart else (far > 0).all()
 
 
 def test_without_fusion_the_rest_of_the_network_is_the_same(config_of):
@@ -208,6 +252,14 @@ def test_the_loss_is_smooth_l1_in_lab_units(config_of):
     # |error| .5 is within delta 1: .5^2 / 2 = .125; |error| 4 is beyond: 4 - .5 = 3.5.
     assert loss(config_of, [[0, 0]], [[0.5, -4]], delta=1.0, chroma_weight=0.0) == pytest.approx((0.125 + 3.5) / 2)
     assert loss(config_of, [[0, 0]], [[4, 4]], delta=2.0, chroma_weight=0.0) == pytest.approx(4 - 1)
+
+
+def test_l1_and_l2_are_the_absolute_and_the_scaled_squared_error(config_of):
+    # Errors of 2 and 6: their mean is 4, their mean square 20, by 2 x 110.
+    assert loss(config_of, [[0, 0]], [[2, -6]], loss="l1", chroma_weight=0.0) == pytest.approx(4)
+    assert loss(config_of, [[0, 0]], [[2, -6]], loss="l2", chroma_weight=0.0) == pytest.approx(20 / 220)
+    like = loss(config_of, [[0, 0]], [[2, -6]], loss="smooth_l1", delta=110.0, chroma_weight=0.0)
+    assert like == pytest.approx(20 / 220), "l2 is smooth L1 that never leaves its quadratic part"
 
 
 def test_colourful_pixels_weigh_more_by_their_true_chroma(config_of):
