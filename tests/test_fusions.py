@@ -61,7 +61,9 @@ def test_every_fusion_with_every_encoder_trains_saves_loads_and_resumes(fusion, 
     load_weights(other.model, tmp_path / "w.weights.h5")
     for kept, loaded in zip(weights_of(network), weights_of(other)):
         np.testing.assert_array_equal(kept, loaded)
-    resumed.set_state_tree(learner.get_state_tree())  # the optimizer and the state of dropout too
+    resumed.set_state_tree(
+        learner.get_state_tree(value_format="numpy_array")
+    )  # the optimizer and the state of dropout too
     losses = [each.train_on_batch(rgb, return_dict=True)["loss"] for each in (learner, resumed)]
     assert losses[0] == losses[1]
     for straight, again in zip(weights_of(network), weights_of(other)):
