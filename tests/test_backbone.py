@@ -60,6 +60,7 @@ def test_each_network_gets_grey_of_0_to_255_prepared_as_it_was_trained(name, con
         np.testing.assert_allclose(own[5, 7], EXPECTED_OF_GREY[name](grey), atol=0.02)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", ["mobilenet"])
 def test_a_real_network_is_frozen_and_says_no_probabilities(name, config_of, noise):
     network = build_network(with_backbone(config_of, name))

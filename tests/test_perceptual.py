@@ -344,6 +344,7 @@ def inception_weights(reference) -> dict:
     return weights
 
 
+@pytest.mark.once
 def test_inception_is_the_graph_of_2015(noise, monkeypatch):
     """It equals keras.applications' network but for the last block, whose fourth tower takes the maximum."""
     rng = np.random.default_rng(0)

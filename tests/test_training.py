@@ -127,6 +127,7 @@ def test_the_same_seed_gives_the_same_result(tracked, tmp_path):
     assert after["mlflow_run_id"] is None
 
 
+@pytest.mark.once
 @MLFLOW_WARNS
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_keeps_the_weights_and_marks_the_run_killed(number, status, tmp_path):
@@ -151,6 +152,7 @@ def test_a_signal_keeps_the_weights_and_marks_the_run_killed(number, status, tmp
     assert "kept" in err
 
 
+@pytest.mark.once
 @MLFLOW_WARNS
 def test_a_signal_while_keras_starts_leaves_a_database_that_works(tmp_path):
     database = tmp_path / "runs.db"
@@ -184,6 +186,7 @@ def test_an_exception_marks_the_run_failed(tmp_path, config_of, monkeypatch):
     assert ended == ["FAILED"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("overrides", "sentence"),
     [
@@ -207,6 +210,7 @@ def test_the_folder_of_another_run_is_refused(tmp_path):
     assert (tmp_path / "run" / BEST).read_bytes() == b"of another run"
 
 
+@pytest.mark.once
 @MLFLOW_WARNS
 def test_any_file_name_has_a_strip_of_its_own(tmp_path):
     rng = np.random.default_rng(0)
