@@ -117,7 +117,6 @@ def show_shapes(options: argparse.Namespace) -> None:
     """Prints the shape report of a configuration, checks its wiring and writes the dependency map."""
     from colorize import backend
     from colorize.composing import composed
-    from colorize.config import BinsHead
     from colorize.data.batches import Batches
     from colorize.data.sources import read_dataset
 
@@ -125,17 +124,17 @@ def show_shapes(options: argparse.Namespace) -> None:
     _check_folder(options.out)
     data = config.data
     photos = read_dataset(data).train
-    batch = Batches(photos, data.height, data.width, data.batch_size, data.augmentation, config.seed).rgb(0)
+    batch = Batches(photos, data.height, data.width, data.batch_size, data.augmentation, config.seed).batch(0)
     backend.start(config.backend, config.trainer.device)
     import keras
 
-    from colorize.models.bins import bins_of
+    from colorize.models.bins import bins_for
     from colorize.models.colorizer import build_network
     from colorize.report import WIDTH, explanation, report_table, write_shapes
     from colorize.shapes import check_wiring
 
     keras.utils.set_random_seed(config.seed)
-    network = build_network(config, bins_of(photos, config.head) if isinstance(config.head, BinsHead) else None)
+    network = build_network(config, bins_for(config.head, photos))
     options.out.mkdir(parents=True, exist_ok=True)
     rows = write_shapes(network, batch, options.out)
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)

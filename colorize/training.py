@@ -11,15 +11,15 @@ from colorize import run_folder
 from colorize.backend import Device, feed, peak_memory_bytes, versions
 from colorize.callbacks import Curves, Screen, Speed, StopOnSignal, Validation
 from colorize.checkpoint import load_weights, save_weights
-from colorize.config import BinsHead, Config
+from colorize.config import Config
 from colorize.config.sizes import match_of
 from colorize.data.batches import Batches, Loader
 from colorize.data.photos import Dataset
 from colorize.embeddings import Embeddings, keeps_embeddings
 from colorize.evaluation.judge import Subject, judge
 from colorize.evaluation.report import OURS, Evaluation
-from colorize.models.bins import bins_of
-from colorize.models.colorizer import Colorizer, Learner, build_network
+from colorize.models.bins import bins_for
+from colorize.models.colorizer import Colorizer, Learner, build_network, rgb_of
 from colorize.optimizer import build_optimizer
 from colorize.progress import say
 from colorize.record import flat, git_state
@@ -85,11 +85,12 @@ class _Run:
         data, trainer = config.data, config.trainer
         size = data.height, data.width
         self.batches = Batches(dataset.train, *size, data.batch_size, data.augmentation, config.seed)
-        self.bins = bins_of(dataset.train, config.head) if isinstance(config.head, BinsHead) else None
+        self.bins = bins_for(config.head, dataset.train)
         self.network = build_network(config, self.bins)
         self.colorizer, self.learner = Colorizer(self.network), Learner(self.network)
         steps = self.batches.steps_per_epoch
         embeddings = self._embeddings()
+        self.first_batch = self.batches.batch(0)
         self.learner.compile(optimizer=build_optimizer(config.optimizer, trainer.epochs, steps))
         self.loader = Loader(self.batches, steps * trainer.epochs, trainer.loader_threads, trainer.batches_ahead)
         self.speed = Speed(self.loader)
@@ -137,7 +138,7 @@ class _Run:
         )  # fmt: skip
 
     def _log_shapes(self) -> None:
-        rows = [asdict(row) for row in write_shapes(self.network, self.batches.rgb(0), self.folder)]
+        rows = [asdict(row) for row in write_shapes(self.network, rgb_of(self.first_batch), self.folder)]
         self.tracker.table({name: [row[name] for row in rows] for name in rows[0]}, "shapes/shapes.json")
         for name in (run_folder.SHAPES, run_folder.DEPENDENCY_MAP):
             self.tracker.file(self.folder / name, "shapes")
@@ -149,7 +150,7 @@ class _Run:
         self.signals.deferred = True
         try:
             self.learner.fit(
-                feed(self.config.backend, self.loader, self.batches.batch(0)),
+                feed(self.config.backend, self.loader, self.first_batch),
                 epochs=self.config.trainer.epochs,
                 steps_per_epoch=self.batches.steps_per_epoch,
                 shuffle=False,  # the loader has its own order; Keras would only warn that it cannot shuffle

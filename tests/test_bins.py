@@ -61,7 +61,7 @@ def weights_by_hand(sigma, uniform):
 @pytest.mark.parametrize("uniform", [0.0, 0.5, 1.0])
 def test_rebalancing_is_the_inverse_of_the_smoothed_frequency(uniform):
     smoothed, expected = weights_by_hand(12.0, uniform)
-    weights = rebalancing(Bins(CENTRES, SHARES), 10, 12.0, uniform)
+    weights = rebalancing(Bins(CENTRES, SHARES), 12.0, uniform)
     np.testing.assert_allclose(weights, expected, rtol=1e-9)
     assert (smoothed * weights).sum() == pytest.approx(1)
     if uniform == 1.0:

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from by_hand import gru_by_hand
 from keras import ops
 
 from colorize.checkpoint import load_weights, save_weights
@@ -61,9 +62,8 @@ def test_every_fusion_with_every_encoder_trains_saves_loads_and_resumes(fusion, 
     load_weights(other.model, tmp_path / "w.weights.h5")
     for kept, loaded in zip(weights_of(network), weights_of(other)):
         np.testing.assert_array_equal(kept, loaded)
-    resumed.set_state_tree(
-        learner.get_state_tree(value_format="numpy_array")
-    )  # the optimizer and the state of dropout too
+    state = learner.get_state_tree(value_format="numpy_array")  # the optimizer and the state of dropout too
+    resumed.set_state_tree(state)
     losses = [each.train_on_batch(rgb, return_dict=True)["loss"] for each in (learner, resumed)]
     assert losses[0] == losses[1]
     for straight, again in zip(weights_of(network), weights_of(other)):
@@ -146,19 +146,6 @@ def features_and(network, *names):
 def arrays(model, config, batch=2):
     picture = np.random.default_rng(0).uniform(-1, 1, (batch, config.data.height, config.data.width, 1))
     return [ops.convert_to_numpy(x).astype("float64") for x in model(picture.astype("float32"))]
-
-
-def gru_by_hand(layer, sequence):
-    """A GRU with reset_after, step by step in NumPy: (T, F) -> (T, U)."""
-    kernel, recurrent, bias = [weight.numpy().astype("float64") for weight in layer.weights]
-    state, states = np.zeros(recurrent.shape[0]), []
-    for features in sequence:
-        reading = np.split(features @ kernel + bias[0], 3)
-        memory = np.split(state @ recurrent + bias[1], 3)
-        update, reset = [1 / (1 + np.exp(-(reading[i] + memory[i]))) for i in (0, 1)]
-        state = update * state + (1 - update) * np.tanh(reading[2] + reset * memory[2])
-        states.append(state)
-    return np.array(states)
 
 
 def test_the_column_gru_is_the_row_gru_of_the_picture_on_its_side(config_of):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from by_hand import gru_by_hand
 from keras import ops
 
 from colorize.color import AB_SCALE, rgb_to_lab
@@ -120,20 +121,6 @@ def test_without_fusion_the_rest_of_the_network_is_the_same(config_of):
         steps = build_network(config_of(f"fusion={fusion}")).trace.steps
         names[fusion] = [step.name for step in steps if step.stage != "fusion"]
     assert names["row_gru"] == names["none"]
-
-
-def gru_by_hand(layer, sequence):
-    """A GRU with reset_after (Keras's default, cuDNN's variant), step by step in NumPy: (T, F) -> (T, U)."""
-    kernel, recurrent, bias = [weight.numpy().astype("float64") for weight in layer.weights]
-    state, states = np.zeros(recurrent.shape[0]), []
-    for features in sequence:
-        reading = np.split(features @ kernel + bias[0], 3)
-        memory = np.split(state @ recurrent + bias[1], 3)
-        update, reset = [1 / (1 + np.exp(-(reading[i] + memory[i]))) for i in (0, 1)]
-        candidate = np.tanh(reading[2] + reset * memory[2])
-        state = update * state + (1 - update) * candidate
-        states.append(state)
-    return np.array(states)
 
 
 def test_the_fusion_equals_its_hand_computation(config_of):

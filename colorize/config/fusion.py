@@ -5,6 +5,7 @@ A new one is a subclass of `Fusion` here, a builder of the same name in `coloriz
 
 from __future__ import annotations
 
+from math import lcm
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
@@ -188,7 +189,7 @@ class Attention(Fusion):
 
     def size_step(self) -> int:
         """A multiple of the heads and of 4: sine and cosine of row and of column."""
-        return self.heads if self.heads % 4 == 0 else self.heads * (2 if self.heads % 2 == 0 else 4)
+        return lcm(self.heads, 4)
 
     def parameters(self, feature_map: FeatureMap) -> int:
         """The same for a map of any size: positions are computed, not learned."""

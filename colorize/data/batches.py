@@ -46,20 +46,13 @@ class Batches:
         epoch, position = divmod(sample, len(self.photos))
         return int(_order(self.seed, epoch, len(self.photos))[position])
 
-    def rgb(self, step: int) -> np.ndarray:
-        """The pixels of batch number `step`: uint8 RGB (B, H, W, 3)."""
-        return self._augmented(step)[0]
-
     def batch(self, step: int):
         """Batch number `step`: its pixels; or a pair of them and float32 (B, E), where embeddings are known."""
-        rgb, mirrored = self._augmented(step)
-        return rgb if self.embeddings is None else (rgb, self.embeddings.of(self.indices(step), mirrored))
-
-    def _augmented(self, step: int) -> tuple[np.ndarray, list[bool]]:
         samples = enumerate(self.indices(step), start=step * self.batch_size)
         pictures, mirrored = zip(*[self._picture(index, sample) for sample, index in samples])
         rgb = np.stack([np.asarray(picture) for picture in pictures])
-        return mix(rgb, self.augmentation.mix, np.random.default_rng([self.seed, MIXING, step])), mirrored
+        rgb = mix(rgb, self.augmentation.mix, np.random.default_rng([self.seed, MIXING, step]))
+        return rgb if self.embeddings is None else (rgb, self.embeddings.of(self.indices(step), mirrored))
 
     def _picture(self, index: int, sample: int) -> tuple[Image.Image, bool]:
         rng = np.random.default_rng([self.seed, AUGMENTATION, sample])

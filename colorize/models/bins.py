@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from colorize.color import rgb_to_lab
-from colorize.config import BinsHead
+from colorize.config import BinsHead, RegressionHead
 from colorize.data.photos import Photos
 from colorize.errors import UserError
 
@@ -63,6 +63,11 @@ def read_bins(path: Path) -> Bins:
         raise UserError(f"{path} is missing or damaged ({reason}): expected the bins that a run wrote there") from None
 
 
+def bins_for(head: BinsHead | RegressionHead, photos: Photos) -> Bins | None:
+    """What a head needs to know of the training photos: their bins where it classifies, else nothing."""
+    return bins_of(photos, head) if isinstance(head, BinsHead) else None
+
+
 def bins_of(photos: Photos, config: BinsHead) -> Bins:
     """The bins of some photos: those that occur, or the standard ones, with the share of pixels in each.
 
@@ -93,7 +98,7 @@ def standard_bins() -> np.ndarray:
     return np.array([(a, b) for a, (low, high) in STANDARD_313.items() for b in range(low, high + 1, 10)], float)
 
 
-def rebalancing(bins: Bins, grid: int, sigma: float, uniform: float) -> np.ndarray:
+def rebalancing(bins: Bins, sigma: float, uniform: float) -> np.ndarray:
     """Weight of each bin: w = 1 / ((1 - u) p + u / Q'), scaled so that sum p w = 1 (Zhang et al. 2016, eq. 4).
 
     p is the share of each bin, smoothed by a Gaussian over the bins in the ab plane and scaled to sum 1; the uniform

@@ -73,7 +73,7 @@ class Classification:
 
     def __init__(self, config: BinsHead, bins: Bins):
         self.config, self.bins = config, bins
-        self.weights = rebalancing(bins, config.grid, config.sigma, config.uniform)
+        self.weights = rebalancing(bins, config.sigma, config.uniform)
 
     def outputs(self, features, trace: Trace):
         """Logits in float32, (B, h, w, Q), of convolutions that do not overlap. They start at 0: all bins alike."""
