@@ -127,20 +127,33 @@ def test_the_same_seed_gives_the_same_result(tracked, tmp_path):
     assert after["mlflow_run_id"] is None
 
 
+def start(place, *overrides):
+    """Starts train.py in a process that will say where its threads are if it has to be ended."""
+    command = [sys.executable, "-X", "faulthandler", str(PROJECT / "train.py"), *SMALL, *overrides]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=place)
+
+
+def ended(process):
+    """What it wrote; fails where it does not end."""
+    try:
+        return process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        pytest.fail("it does not end:\n" + "".join(process.communicate()))
+
+
 @pytest.mark.once
 @MLFLOW_WARNS
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_keeps_the_weights_and_marks_the_run_killed(number, status, tmp_path):
     database = f"sqlite:///{tmp_path / 'runs.db'}"
-    overrides = [*SMALL, f"hydra.run.dir={tmp_path / 'run'}", f"tracking.uri={database}", "trainer.epochs=1000"]
-    command = [sys.executable, str(PROJECT / "train.py"), *overrides]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    process = start(tmp_path, f"hydra.run.dir={tmp_path / 'run'}", f"tracking.uri={database}", "trainer.epochs=1000")
     best = tmp_path / "run" / BEST
     deadline = time.monotonic() + 300
     while not best.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(number)
-    out, err = process.communicate(timeout=120)
+    out, err = ended(process)
     assert process.returncode == status, out + err
     assert "Traceback" not in out + err
     from mlflow import MlflowClient
@@ -156,13 +169,12 @@ def test_a_signal_keeps_the_weights_and_marks_the_run_killed(number, status, tmp
 @MLFLOW_WARNS
 def test_a_signal_while_keras_starts_leaves_a_database_that_works(tmp_path):
     database = tmp_path / "runs.db"
-    command = [sys.executable, str(PROJECT / "train.py"), *SMALL, f"hydra.run.dir={tmp_path / 'run'}"]
-    process = subprocess.Popen([*command, f"tracking.uri=sqlite:///{database}"], stderr=subprocess.PIPE, text=True)
+    process = start(tmp_path, f"hydra.run.dir={tmp_path / 'run'}", f"tracking.uri=sqlite:///{database}")
     deadline = time.monotonic() + 300
     while not database.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)  # its tables are being made now
-    _, err = process.communicate(timeout=120)
+    _, err = ended(process)
     assert process.returncode == 143, err
     assert "stopped by SIGTERM; nothing was trained yet" in err and "Traceback" not in err
     from mlflow import MlflowClient

@@ -1,8 +1,9 @@
-"""What each fusion costs: `python tests/benchmarks/fusions.py [--rows T] [--backend NAME]`.
+"""What each fusion costs: `python tests/benchmarks/fusions.py [--backend NAME] [--device gpu] [OVERRIDE...]`.
 
-Training steps of the default encoder and decoder under each fusion, as its YAML file has it, on pictures whose map has
-T rows and 16 columns, each in a process of its own: parameters of the fusion, milliseconds a step (the median), and
-the most memory that the process had.
+Training steps on random pictures of a configuration under each fusion, each in a process of its own: parameters of the
+fusion, milliseconds a step (the median), photos per second, and the most memory that the process, or the GPU, had.
+Without overrides it is the default run on 8 pictures of 512 x 128, whose map has 64 rows, 64 timesteps of `row_gru`;
+`data.height=2048` makes them 256. `experiment=fusion_ablation fusion.stride=2` is the study at its finest map.
 """
 
 import argparse
@@ -14,25 +15,27 @@ import sys
 import time
 
 FUSIONS = ["none", "row_gru", "column_gru", "pixel_gru", "min_gru", "attention", "global_pool", "conv"]
-STEPS, WARM_UP, BATCH = 15, 3, 8
+PICTURES = ["data.height=512", "data.width=128", "data.batch_size=8"]
+STEPS, WARM_UP = 15, 3
 
 
 def main() -> None:
     """Runs each fusion in a process of its own and prints a line for it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=64, help="rows of the feature map (64)")
     parser.add_argument("--backend", default="tensorflow", choices=("tensorflow", "jax"))
     parser.add_argument("--device", default="cpu", choices=("cpu", "gpu"))
     parser.add_argument("--fusion", help="this one alone, in this process, as JSON")
+    parser.add_argument("overrides", nargs="*", default=PICTURES, help=f"as for train.py ({' '.join(PICTURES)})")
     options = parser.parse_args()
     if options.fusion:
         print(json.dumps(measured(options)))
         return
-    print(f"{'fusion':<12} {'parameters':>10} {'ms a step':>10} {'MiB':>7}   map {options.rows} x 16, batch {BATCH}")
+    print(f"{'fusion':<12} {'parameters':>10} {'ms a step':>10} {'photos/s':>9} {'MiB':>7}")
     for fusion in FUSIONS:
         command = [sys.executable, __file__, *sys.argv[1:], "--fusion", fusion]
         values = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
-        print(f"{fusion:<12} {values['parameters']:>10,} {values['ms']:>10.0f} {values['mib']:>7,.0f}", flush=True)
+        sizes = f"{values['parameters']:>10,} {values['ms']:>10.0f} {values['photos']:>9,.0f} {values['mib']:>7,.0f}"
+        print(f"{fusion:<12} {sizes}", flush=True)
 
 
 def measured(options: argparse.Namespace) -> dict[str, float]:
@@ -40,8 +43,8 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
     from colorize import backend
     from colorize.composing import composed
 
-    size = [f"data.height={8 * options.rows}", "data.width=128", f"data.batch_size={BATCH}"]
-    config = composed([f"fusion={options.fusion}", *size, f"backend={options.backend}"])
+    config = composed([*options.overrides, f"fusion={options.fusion}", f"backend={options.backend}"])
+    height, width, batch = config.data.height, config.data.width, config.data.batch_size
     device = backend.start(options.backend, options.device)
     import keras
     import numpy as np
@@ -51,7 +54,7 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
     network = build_network(config)
     learner = Learner(network)
     learner.compile(keras.optimizers.AdamW(0.001))
-    rgb = np.random.default_rng(0).integers(0, 256, (BATCH, 8 * options.rows, 128, 3)).astype("uint8")
+    rgb = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3)).astype("uint8")
     seconds = []
     for _ in range(WARM_UP + STEPS):
         start = time.perf_counter()
@@ -59,8 +62,8 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
         seconds.append(time.perf_counter() - start)
     on_gpu = backend.peak_memory_bytes(device)
     most = on_gpu or 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # Linux counts in KiB
-    ms = 1000 * statistics.median(seconds[WARM_UP:])
-    return {"parameters": network.trace.parameters("fusion"), "ms": ms, "mib": most / 2**20}
+    ms, parameters = 1000 * statistics.median(seconds[WARM_UP:]), network.trace.parameters("fusion")
+    return {"parameters": parameters, "ms": ms, "photos": 1000 * batch / ms, "mib": most / 2**20}
 
 
 if __name__ == "__main__":
