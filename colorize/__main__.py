@@ -106,11 +106,10 @@ def evaluate(options: argparse.Namespace) -> None:
         raise UserError(f"evaluate needs a model, and got {' '.join(overrides)} alone")
     if options.out and len(models) > 1:
         raise UserError("--out is one folder, for one model; leave it out, and each evaluation lies beside its model")
-    for model in models:
-        evaluate(
-            model, overrides + options.overrides, options.split, options.out, options.tracking, options.device,
-            options.temperature,
-        )  # fmt: skip
+    evaluate(
+        models, overrides + options.overrides, options.split, options.out, options.tracking, options.device,
+        options.temperature,
+    )  # fmt: skip
 
 
 def show_shapes(options: argparse.Namespace) -> None:

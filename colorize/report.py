@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from keras import ops
 from rich.console import Console
 from rich.table import Table
 
@@ -26,7 +27,7 @@ def write_shapes(network: Network, rgb: np.ndarray, folder: Path) -> list[ShapeR
     Returns:
         the rows of the report.
     """
-    rows = shape_report(network, scale_lightness(rgb_to_lab(rgb)[..., :1]))
+    rows = shape_report(network, ops.convert_to_numpy(scale_lightness(rgb_to_lab(rgb)[..., :1])))
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(report_table(rows), explanation(network))
     (folder / SHAPES).write_text(console.export_text())

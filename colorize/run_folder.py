@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from colorize.config import BinsHead, Config, dump, load
+from colorize.config import LOWEST_TEMPERATURE, BinsHead, Config, dump, load
 from colorize.errors import UserError
 
 CONFIG = "config.yaml"
@@ -55,12 +55,19 @@ def with_temperature(config: Config, temperature: float | None) -> Config:
     """The configuration of a model with another temperature of its annealed mean; None leaves it.
 
     Raises:
-        UserError: the head has none, or it is not above 0 and at most 1.
+        UserError: the head has none, or it is not between the lowest and 1.
     """
     if temperature is None:
         return config
     if not isinstance(config.head, BinsHead):
         raise UserError(f"--temperature: this model has head={config.head.name}, which has none; only head=bins does")
-    if not 0 < temperature <= 1:
-        raise UserError(f"--temperature: expected a number above 0 and at most 1, received {temperature:g}")
+    if not LOWEST_TEMPERATURE <= temperature <= 1:
+        raise UserError(f"--temperature: expected {LOWEST_TEMPERATURE} to 1, received {temperature:g}")
     return config.model_copy(update={"head": config.head.model_copy(update={"temperature": temperature})})
+
+
+def changed_temperature(config: Config, trained: Config) -> float | None:
+    """The temperature of a configuration where it is another one than in training, else None."""
+    if not isinstance(config.head, BinsHead) or config.head.temperature == trained.head.temperature:
+        return None
+    return config.head.temperature

@@ -15,6 +15,9 @@ from colorize.models.trace import Reading
 NOISE_FLOOR = 1e-5
 """Share of the largest change below which a change is float32 rounding, not dependence."""
 
+PAIRS_AT_ONCE = 2**26
+"""Of cells that attention compares, in all heads and pictures: 256 MiB."""
+
 
 @dataclass(frozen=True)
 class ShapeRow:
@@ -60,8 +63,21 @@ def _seen(inputs: list, outputs: list, pictures: np.ndarray) -> list:
     """Some tensors for a batch of pictures; an embedding, if there is one, is 0 for all, so that it hides nothing."""
     given = [pictures, *[np.zeros((len(pictures), *tensor.shape[1:]), "float32") for tensor in inputs[1:]]]
     bare = len(inputs) == 1  # as Keras wants it
-    seen = keras.Model(inputs[0] if bare else inputs, outputs)(given[0] if bare else given)
-    return seen if isinstance(seen, (list, tuple)) else [seen]  # Keras unpacks a list of one
+    model = keras.Model(inputs[0] if bare else inputs, outputs)
+    at_once, parts = _pictures_at_once(model), []
+    for start in range(0, len(pictures), at_once):
+        part = [values[start : start + at_once] for values in given]
+        seen = model(part[0] if bare else part)
+        seen = seen if isinstance(seen, (list, tuple)) else [seen]  # Keras unpacks a list of one
+        parts.append([ops.convert_to_numpy(ops.cast(tensor, "float32")) for tensor in seen])
+    return [np.concatenate(tensors) for tensors in zip(*parts)]
+
+
+def _pictures_at_once(model: keras.Model) -> int:
+    """Attention has a number for each pair of cells, which for a whole batch may be more than the memory."""
+    heads = [layer for layer in model.layers if isinstance(layer, keras.layers.MultiHeadAttention)]
+    pairs = max((layer.num_heads * layer.output.shape[1] ** 2 for layer in heads), default=1)
+    return max(1, PAIRS_AT_ONCE // pairs)
 
 
 def dependencies(inputs: list, outputs: list, along: str = "rows", axis: int = 1, seed: int = 0) -> list[np.ndarray]:
@@ -89,7 +105,7 @@ def dependencies(inputs: list, outputs: list, along: str = "rows", axis: int = 1
         batch.append(picture.copy())
         line[:] = kept
     seen = _seen(inputs, outputs, np.stack(batch).astype("float32"))
-    return [_largest_change(np.moveaxis(ops.convert_to_numpy(ops.cast(t, "float32")), axis, 1)) for t in seen]
+    return [_largest_change(np.moveaxis(t, axis, 1)) for t in seen]
 
 
 def _largest_change(tensor: np.ndarray) -> np.ndarray:
@@ -118,7 +134,7 @@ class DependencyMap:
 def dependency_maps(network: Network) -> list[DependencyMap]:
     """The maps to look at: of each first recurrent layer what it reads and both halves of it; and the fused map."""
     maps = []
-    fused = [step.output for step in network.trace.steps if step.stage in ("encoder", "fusion")][-1]
+    fused = [step.output for step in network.trace.steps if step.stage in ("encoder", "backbone", "fusion")][-1]
     for reading in network.trace.readings:
         reach, forward, backward = _halves(network, reading)
         maps += [

@@ -11,13 +11,14 @@ from colorize import run_folder
 from colorize.backend import Device, feed, peak_memory_bytes, versions
 from colorize.callbacks import Curves, Screen, Speed, StopOnSignal, Validation
 from colorize.checkpoint import load_weights, save_weights
-from colorize.config import Config
+from colorize.config import Config, PretrainedBackbone
 from colorize.config.sizes import match_of
 from colorize.data.batches import Batches, Loader
 from colorize.data.photos import Dataset
-from colorize.embeddings import Embeddings, keeps_embeddings
+from colorize.embeddings import Embeddings, keeps_embeddings, note_of_embeddings
 from colorize.evaluation.judge import Subject, judge
 from colorize.evaluation.report import OURS, Evaluation
+from colorize.models.backbone import with_digest
 from colorize.models.bins import bins_for
 from colorize.models.colorizer import Colorizer, Learner, build_network, rgb_of
 from colorize.optimizer import build_optimizer
@@ -104,13 +105,14 @@ class _Run:
         if backbone is None or not keeps_embeddings(config.backbone, config.data.augmentation):
             return None
         cache = getattr(config.data, "cache", None)
-        self.batches.embeddings = Embeddings(backbone, config.backbone, dataset.train, cache)
-        return Embeddings(backbone, config.backbone, dataset.val, cache)
+        flips = config.data.augmentation.flip > 0
+        self.batches.embeddings = Embeddings(backbone, config.backbone, dataset.train, cache, mirrored=flips)
+        return Embeddings(backbone, config.backbone, dataset.val, cache, mirrored=False)
 
     def log_start(self, overrides: list[str]) -> None:
         """Everything that is known before the first step: on the screen, in the folder, in the tracker."""
         config, dataset, tracker = self.config, self.dataset, self.tracker
-        run_folder.save_config(config, self.folder)
+        run_folder.save_config(with_digest(config), self.folder)
         if self.bins:
             self.bins.save(self.folder / BINS)
         tracker.parameters(flat(config.model_dump()))
@@ -127,8 +129,7 @@ class _Run:
         if (self.folder / run_folder.PHOTOS).exists():
             tracker.file(self.folder / run_folder.PHOTOS)
         self._log_shapes()
-        match = match_of(config)
-        for line in [*dataset.summary(), *([str(match)] if match else [])]:
+        for line in [*dataset.summary(), *self._notes()]:
             say(self.console, line)
         self.console.print(
             f"{len(dataset.train):,} photos to train on, {len(dataset.val):,} for validation ({dataset.name}, digest"
@@ -136,6 +137,13 @@ class _Run:
             f" {self.network.model.count_params():,} parameters; {config.backend} on {self.device.name}",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
+
+    def _notes(self) -> list[str]:
+        match, backbone = match_of(self.config), self.config.backbone
+        notes = [str(match)] if match else []
+        if isinstance(backbone, PretrainedBackbone):
+            notes.append(note_of_embeddings(backbone, self.config.data.augmentation))
+        return notes
 
     def _log_shapes(self) -> None:
         rows = [asdict(row) for row in write_shapes(self.network, rgb_of(self.first_batch), self.folder)]
@@ -181,6 +189,7 @@ class _Run:
             input_wait_share=self.loader.waited / self.speed.seconds,
             tracking_share=self.tracker.seconds / seconds,
             parameters=self.network.model.count_params(),
+            frozen_parameters=self.network.backbone.network.count_params() if self.network.backbone else 0,
             fusion_parameters=self.network.trace.parameters("fusion"),
             photos={"train": len(self.dataset.train), "val": len(self.dataset.val)},
             data_digest=self.dataset.digest,

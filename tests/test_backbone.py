@@ -1,18 +1,26 @@
 """Backbones: what they are given, where their answer goes, when it is kept; without any weights of ImageNet."""
 
+import hashlib
+
+import h5py
 import keras
 import numpy as np
 import pytest
 from keras import ops
 from skimage import color as reference
 
+from colorize import training
+from colorize.backend import Device
 from colorize.checkpoint import load_colorizer, save_weights
+from colorize.data.sources import read_dataset
 from colorize.embeddings import Embeddings, keeps_embeddings
 from colorize.errors import UserError
 from colorize.models import backbone as module
 from colorize.models.backbone import APPLICATIONS, Application, Backbone
 from colorize.models.colorizer import Colorizer, Learner, build_network
-from colorize.run_folder import BEST, save_config
+from colorize.run_folder import BEST, read_config, save_config
+from colorize.signals import StopSignals
+from colorize.tracking.tracker import Tracker
 
 NAMES = {"inception_resnet_v2": 75, "mobilenet": 32, "vgg19": 32, "densenet121": 32}
 KEPT = ["data.augmentation.crop=1.0", "data.augmentation.exposure=0.0", "data.augmentation.mix=0.0"]
@@ -96,7 +104,7 @@ def test_kept_embeddings_are_those_of_the_pictures_mirrored_or_not(tiny, config_
     config = with_backbone(config_of, "mobilenet", *KEPT)
     network = build_network(config)
     photos = photos_of(noise(5, 16, 32))
-    kept = Embeddings(network.backbone, config.backbone, photos, str(tmp_path))
+    kept = Embeddings(network.backbone, config.backbone, photos, str(tmp_path), mirrored=True)
     mirrored = np.array([False, True, True, False])
     own = kept.of([3, 0, 4, 4], mirrored)
     rgb = photos.fitted([3, 0, 4, 4])
@@ -110,7 +118,7 @@ def test_kept_embeddings_are_those_of_the_pictures_mirrored_or_not(tiny, config_
         def predict_on_batch(self, lightness):
             raise AssertionError("these are known already")
 
-    again = Embeddings(Never(), config.backbone, photos, str(tmp_path))
+    again = Embeddings(Never(), config.backbone, photos, str(tmp_path), mirrored=True)
     np.testing.assert_array_equal(again.values, kept.values)
 
 
@@ -118,12 +126,47 @@ def test_a_step_with_kept_embeddings_is_the_step_without(tiny, config_of, noise,
     config = with_backbone(config_of, "mobilenet", "decoder.dropout=0")
     network = build_network(config)
     photos = photos_of(noise(4, 16, 32))
-    kept = Embeddings(network.backbone, config.backbone, photos, str(tmp_path))
+    kept = Embeddings(network.backbone, config.backbone, photos, str(tmp_path), mirrored=True)
     learner, rgb = Learner(network), photos.fitted()
     learner.compile("sgd")
     plain = learner.test_on_batch(rgb, return_dict=True)
     known = learner.test_on_batch((rgb, kept.of(slice(None))), return_dict=True)
     assert known == pytest.approx(plain, rel=1e-5)
+
+
+def test_mirror_images_are_read_only_where_they_are_asked_for(tiny, config_of, noise, photos_of, tmp_path):
+    config = with_backbone(config_of, "mobilenet", *KEPT)
+    kept = Embeddings(
+        build_network(config).backbone, config.backbone, photos_of(noise(3, 16, 32)), str(tmp_path), mirrored=False
+    )
+    assert kept.values.shape == (3, 1, 1000) and kept.of([2, 0]).shape == (2, 1000)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_whole_run_with_a_backbone(kept, tiny, config_of, tmp_path, capsys):
+    """From photos to result: with embeddings computed before, and in every step; the weights of a file are pinned."""
+    path = tmp_path / "imagenet.weights.h5"
+    Backbone(with_backbone(config_of).backbone).network.save_weights(path)
+    overrides = [f"backbone.weights={path}", "trainer.epochs=1", "fusion=none", *(KEPT if kept else [])]
+    config, run = with_backbone(config_of, "mobilenet", *overrides), tmp_path / "run"
+    run.mkdir()
+    device = Device(config.backend, "cpu", "CPU")
+    result = training.run(config, read_dataset(config.data), device, Tracker(), StopSignals(), run, [], 0.0)
+    assert np.isfinite(result.metrics["ab_rmse"]) and result.frozen_parameters == 3 * 1000 + 1000
+    assert ("its answers are kept" if kept else "in every step") in capsys.readouterr().out.replace("\n", " ")
+    shapes = (run / "shapes.txt").read_text()
+    assert "embedding_fuse" in shapes and "class of ImageNet" in shapes
+    assert read_config(run).backbone.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+    load_colorizer(run)
+    with h5py.File(path, "a") as file:  # the same weights, but it could be others
+        file.attrs["note"] = "another one"
+    with pytest.raises(UserError, match="trained with another file"):
+        load_colorizer(run)
+    path.unlink()
+    assert read_config(run).backbone.weights == str(path), "to be compared, it needs no weights"
+    with pytest.raises(UserError, match="No such file"):
+        load_colorizer(run)
 
 
 @pytest.mark.parametrize(

@@ -173,12 +173,34 @@ def test_the_temperature_can_be_changed_after_training(model, noise):
     assert off == sorted(off) and off[1] > 1
 
 
-@pytest.mark.parametrize("temperature", ["0", "1.5", "nan"])
+@pytest.mark.parametrize("temperature", ["0", "1e-40", "1.5", "nan"])
 def test_a_temperature_that_is_none_is_refused(model, temperature, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["evaluate", str(model), "--temperature", temperature])
     assert stopped.value.code == 2
-    assert "above 0 and at most 1" in capsys.readouterr().err
+    assert "expected 0.001 to 1" in capsys.readouterr().err
+
+
+def test_another_temperature_is_another_evaluation(model, capsys):
+    for temperature in ([], ["--temperature", "1"], ["--temperature", "0.38"]):
+        main(["evaluate", str(model), *temperature])
+    trained, other = sorted((model / "evaluation").iterdir())
+    assert other.name == f"{trained.name}-temperature1"
+    kept, changed = [json.loads((place / "evaluation.json").read_text()) for place in (trained, other)]
+    assert kept["metrics"]["ours"]["ab_rmse"] != changed["metrics"]["ours"]["ab_rmse"]
+    assert any("temperature 0.38, as in training" in sentence for sentence in kept["protocol"])
+    assert any("temperature 1, another one" in sentence for sentence in changed["protocol"])
+
+
+def test_nothing_is_judged_before_all_models_are_known_to_have_a_temperature(
+    model, config_of, tmp_path_factory, capsys
+):
+    other = tmp_path_factory.mktemp("regression")
+    save_config(config_of(), other)
+    (other / BEST).write_bytes(b"weights")
+    with pytest.raises(SystemExit):
+        main(["evaluate", str(model), str(other), "--temperature", "0.5"])
+    assert "only head=bins" in capsys.readouterr().err and not (model / "evaluation").exists()
 
 
 def test_a_few_steps_learn_a_photo_by_heart(config_of, photos_of):

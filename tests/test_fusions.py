@@ -72,19 +72,24 @@ def test_a_fusion_at_the_finest_map_changes_nothing_else(fusion, config_of):
         assert trace.step(name).parameters == plain.step(name).parameters
 
 
+@pytest.mark.parametrize("of", [["data=cifar10", "encoder.filters=[24,48]"], ["data.height=64", "data.width=80"]])
 @pytest.mark.parametrize("stride", [2, 4])
 @pytest.mark.parametrize("fusion", [name for name in FUSIONS if name != "none"])
-def test_a_fusion_is_sized_to_the_parameters_of_another(fusion, stride, config_of):
-    config = config_of(
-        "data=cifar10", "encoder.filters=[24,48]", f"fusion={fusion}", f"fusion.stride={stride}",
-        "fusion.match_parameters_of=row_gru",
-    )  # fmt: skip
+def test_a_fusion_is_sized_to_the_parameters_of_another(fusion, stride, of, config_of):
+    here = [*of, f"fusion.stride={stride}"]
+    config = config_of(*here, f"fusion={fusion}", "fusion.match_parameters_of=row_gru")
     match = match_of(config)
     own = build_network(config).trace.parameters("fusion")
-    like = build_network(config_of("data=cifar10", "encoder.filters=[24,48]", f"fusion.stride={stride}"))
+    like = build_network(config_of(*here))
     wanted = like.trace.parameters("fusion")
     assert abs(own / wanted - 1) <= 0.02
     assert f"{own:,}" in str(match) and f"{wanted:,}" in str(match)
+
+
+@pytest.mark.parametrize("own", [["fusion=row_gru_small"], ["fusion=row_gru", "fusion.units=8"]])
+def test_an_option_is_sized_to_another_of_the_same_kind(own, config_of):
+    config = config_of(*own, "fusion.match_parameters_of=row_gru")
+    assert config.fusion.parameters(config.feature_map) == config_of().fusion.parameters(config.feature_map)
 
 
 def test_none_has_nothing_to_size_and_takes_the_keys_of_a_sweep(config_of):
@@ -100,6 +105,8 @@ def test_none_has_nothing_to_size_and_takes_the_keys_of_a_sweep(config_of):
         (["fusion=pixel_gru", "fusion.match_parameters_of=global_pool", "fusion.channels=4000"], "at best"),
         (["fusion=conv", "fusion.stride=3"], r"leaves a map \(2, 4, 8\)"),
         (["fusion=attention", "fusion.width=6"], "a multiple of 4"),
+        (["fusion=attention", "encoder=seed", "data.height=72", "data.width=64"], "at most 4,096 cells"),
+        (["encoder=residual", "encoder.normalization=group", "encoder.width=12"], "a multiple of encoder.groups=8"),
         (["head=bins", "head.stride=3"], "a multiple of 3, head.stride"),
         (["head=bins", "head.bins=standard", "head.grid=5"], "head.bins=train"),
         (["decoder=koalarization", "encoder.filters=[4,4]"], "an encoder of stride 8"),

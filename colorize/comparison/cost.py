@@ -17,10 +17,11 @@ def cost_rows(groups: list[Group]) -> list[list[str]]:
 
 
 def _of(group: Group) -> list[str]:
-    parameters, fusion, speed, memory = [
-        _mean(group, name) for name in ("parameters", "fusion_parameters", "images_per_second", "peak_memory_bytes")
-    ]
-    return [*[_shown(value) for value in (parameters, fusion, speed)], _shown(memory and memory / 2**20, " MiB")]
+    names = ("parameters", "frozen_parameters", "fusion_parameters", "images_per_second", "peak_memory_bytes")
+    parameters, frozen, fusion, speed, memory = [_mean(group, name) for name in names]
+    beside = f" + {frozen:,.0f} frozen" if frozen else ""
+    size = _shown(parameters) + beside
+    return [size, *[_shown(value) for value in (fusion, speed)], _shown(memory and memory / 2**20, " MiB")]
 
 
 def _mean(group: Group, name: str) -> float | None:

@@ -29,6 +29,7 @@ from colorize.config.fusion import (
     fusions,
 )
 from colorize.config.network import (
+    LOWEST_TEMPERATURE,
     BinsHead,
     KoalarizationDecoder,
     KoalarizationEncoder,
@@ -48,9 +49,9 @@ from colorize.refusal import Problem, Refusal, from_pydantic
 __all__ = [
     "AdamW", "Attention", "Augmentation", "BinsHead", "CifarData", "ColumnGru", "Config", "ConvFusion", "Data",
     "Evaluation", "FeatureMap", "FolderData", "Fusion", "GlobalPool", "KoalarizationDecoder", "KoalarizationEncoder",
-    "MinGru", "MlflowTracking", "NoBackbone", "NoFusion", "NoTracking", "PixelGru", "PretrainedBackbone",
-    "PyramidEncoder", "RegressionHead", "ResidualEncoder", "RowGru", "SampleData", "SeedEncoder", "SkipDecoder",
-    "Trainer",
+    "LOWEST_TEMPERATURE", "MinGru", "MlflowTracking", "NoBackbone", "NoFusion", "NoTracking", "PixelGru",
+    "PretrainedBackbone", "PyramidEncoder", "RegressionHead", "ResidualEncoder", "RowGru", "SampleData",
+    "SeedEncoder", "SkipDecoder", "Trainer",
 ]  # fmt: skip
 
 AnyFusion = Annotated[reduce(or_, fusions()), Field(discriminator="name")]
@@ -85,9 +86,11 @@ class Config(Section):
         return FeatureMap(stride, self.data.height // stride, self.data.width // stride, channels)
 
 
-def _impossible(config: Config):
+def _impossible(config: Config, files: bool):
     """Yields a `Problem` for each pair of values that are fine alone and cannot go together."""
-    strides = config.encoder.maps
+    encoder, strides = config.encoder, config.encoder.maps
+    if isinstance(encoder, ResidualEncoder) and encoder.normalization == "group" and encoder.width % encoder.groups:
+        yield Problem("encoder.width", f"a multiple of encoder.groups={encoder.groups}", str(encoder.width))
     yield from _odd_sizes(config, max(strides))
     if config.fusion.stride not in (None, *strides):
         listed = ", ".join(map(str, strides))
@@ -101,7 +104,7 @@ def _impossible(config: Config):
             "head.grid", "10, of which the standard bins are; others come with head.bins=train", str(head.grid)
         )
     if isinstance(config.backbone, PretrainedBackbone):
-        yield from _impossible_backbone(config.backbone)
+        yield from _impossible_backbone(config.backbone, files)
     if isinstance(config.decoder, KoalarizationDecoder) and max(strides) != config.decoder.STRIDE:
         expected = f"an encoder of stride {config.decoder.STRIDE}, which decoder=koalarization brings back to full size"
         yield Problem("encoder", expected, f"encoder={config.encoder.name} of stride {max(strides)}")
@@ -122,13 +125,13 @@ def _odd_sizes(config: Config, stride: int):
                 yield Problem(f"data.{key}", expected, f"{size}, which {divisor} does not divide")
 
 
-def _impossible_backbone(backbone: PretrainedBackbone):
+def _impossible_backbone(backbone: PretrainedBackbone, files: bool):
     if backbone.weights == "imagenet" and backbone.size != backbone.trained_at:
         expected = f"{backbone.trained_at}, at which the weights of {backbone.name} were trained"
         yield Problem("backbone.size", expected, str(backbone.size))
     elif backbone.size < backbone.smallest:
         yield Problem("backbone.size", f"at least {backbone.smallest} for {backbone.name}", str(backbone.size))
-    if backbone.weights not in ("imagenet", "none") and not Path(backbone.weights).is_file():
+    if files and backbone.of_a_file and not Path(backbone.weights).is_file():
         expected = "imagenet, none, or the path of a file of weights"
         yield Problem("backbone.weights", expected, f"{backbone.weights}, which is no file")
 
@@ -151,15 +154,21 @@ def _impossible_fusion(fusion: Fusion, feature_map: FeatureMap):
     if isinstance(fusion, Attention) and fusion.width % fusion.size_step():
         expected = f"a multiple of {fusion.size_step()}: of the heads, and of 4 for the positions"
         yield Problem("fusion.width", expected, str(fusion.width))
+    cells = feature_map.rows * feature_map.columns
+    if isinstance(fusion, Attention) and cells > fusion.MOST_CELLS:
+        expected = f"a map of at most {fusion.MOST_CELLS:,} cells: attention compares each with each, in every photo"
+        received = f"{feature_map.rows} x {feature_map.columns} cells at stride {feature_map.stride}"
+        yield Problem("fusion.stride", f"{expected}; a larger stride, or smaller pictures", received)
 
 
-def validate(values: dict, locate=None, combinations: bool = True) -> Config:
+def validate(values: dict, locate=None, combinations: bool = True, files: bool = True) -> Config:
     """Turns plain nested values into a `Config`.
 
     Args:
         values: the composed configuration, as nested dicts and lists.
         locate: from a dotted key to where its value was written, for the message.
         combinations: whether values that are fine alone must go together too; not where nothing is trained.
+        files: whether files that are named must be there; not those of a run that is only looked at.
     Raises:
         Refusal: naming every key that is wrong, what was expected and what was received.
     """
@@ -167,7 +176,7 @@ def validate(values: dict, locate=None, combinations: bool = True) -> Config:
         config = Config.model_validate(values)
     except ValidationError as error:
         raise Refusal([from_pydantic(e, Config) for e in error.errors()], locate) from None
-    problems = list(_impossible(config)) if combinations else []
+    problems = list(_impossible(config, files)) if combinations else []
     if problems:
         raise Refusal(problems, locate)
     return config
@@ -182,7 +191,7 @@ def load(path: Path) -> Config:
     if not isinstance(values, dict):
         raise UserError(f"{path} is damaged: expected the configuration of a run, as train.py writes it")
     try:
-        return validate(_as_today(values), locate=lambda key: str(path))
+        return validate(_as_today(values), locate=lambda key: str(path), files=False)
     except Refusal as error:
         raise UserError(f"{path} was written by another version of colorize, or changed by hand: {error}") from None
 

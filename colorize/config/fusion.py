@@ -176,6 +176,8 @@ class Attention(Fusion):
     """Transformer blocks over all cells of the map, positions added."""
 
     SIZES: ClassVar = ("width", "hidden")
+    MOST_CELLS: ClassVar = 4096
+    """Their pairs, in 4 heads, take 256 MiB a photo."""
 
     name: Literal["attention"]
     width: Positive

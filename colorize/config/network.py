@@ -8,6 +8,9 @@ from pydantic import Field
 
 from colorize.config.section import Count, Filters, Normalization, Positive, Section, Share
 
+LOWEST_TEMPERATURE = 0.001
+"""Of the annealed mean: all of it is on one bin there, and further down float32 comes to its end."""
+
 
 class SeedEncoder(Section):
     """The one convolution of the question of 2018."""
@@ -86,6 +89,13 @@ class PretrainedBackbone(Section):
     """Channels of the 1x1 convolution over map and embedding."""
     cache: bool
     """Whether embeddings are computed once per photo, where augmentation allows."""
+    sha256: str | None
+    """Of the file of weights: a run writes it into its own configuration, and its model takes no other file."""
+
+    @property
+    def of_a_file(self) -> bool:
+        """Whether the weights are in a file that the configuration names."""
+        return self.weights not in ("imagenet", "none")
 
     @property
     def trained_at(self) -> int:
@@ -152,5 +162,5 @@ class BinsHead(Section):
     """Share of the uniform distribution in the one by whose inverse bins are weighted; 1: all count alike."""
     grey_below: Annotated[float, Field(ge=0)]
     """Lab units: a photo none of whose |a|, |b| is larger is left out of the loss."""
-    temperature: Annotated[float, Field(gt=0, le=1)]
+    temperature: Annotated[float, Field(ge=LOWEST_TEMPERATURE, le=1)]
     """Of the annealed mean: towards 0 the most probable bin, 1 the mean. It can be changed after training."""

@@ -15,7 +15,7 @@ from colorize.refusal import Problem, Refusal, nearest
 OPTIONS = PROJECT / "configs" / "fusion"
 TOLERANCE = 0.02
 """Share by which two numbers of parameters may differ and still count as matched."""
-LARGEST = 2**14
+LARGEST = 2**20
 """No size is tried above this."""
 
 
@@ -47,7 +47,7 @@ def with_matched_fusion(config: Config, locate: Callable[[str], str | None] | No
         Refusal: there is no such option, it does not say its parameters, or no size comes within 2 %.
     """
     fusion, name = config.fusion, config.fusion.match_parameters_of
-    if name is None or name == fusion.name or not fusion.SIZES:
+    if name is None or not fusion.SIZES:
         return config
     try:
         match = matched(fusion, _option(name), config.feature_map)

@@ -10,13 +10,14 @@ from rich.console import Console
 
 from colorize import backend
 from colorize.composing import data_and_evaluation
+from colorize.config import Config
 from colorize.data.photos import Dataset
 from colorize.data.sources import read_dataset
 from colorize.errors import UserError
 from colorize.evaluation import check_perceptual
 from colorize.evaluation.model import FoundModel, find_model
 from colorize.progress import say
-from colorize.run_folder import with_temperature
+from colorize.run_folder import changed_temperature, with_temperature
 
 OF_OWN_DATA = {
     "train": "The model was trained on these same photos: this says nothing about others.",
@@ -27,13 +28,13 @@ OF_OWN_DATA = {
 
 
 def evaluate(
-    name: str, overrides: list[str], split: str | None, out: Path | None, tracking: str | None, device: str,
+    names: list[str], overrides: list[str], split: str | None, out: Path | None, tracking: str | None, device: str,
     temperature: float | None = None,
 ):  # fmt: skip
-    """Judges a model and prints the table, the protocol and where everything is.
+    """Judges models and prints of each the table, the protocol and where everything is.
 
     Args:
-        name: see `find_model`.
+        names: of the models, see `find_model`; all are looked for before the first is judged.
         overrides: of `data` and `evaluation`; without any, the model's own data.
         split: train, val or test; None: test where there is one, else val.
         out: folder for the evaluation; None: the model's.
@@ -42,11 +43,13 @@ def evaluate(
         temperature: of a head of bins; None: as it was trained.
     """
     with tempfile.TemporaryDirectory(prefix="colorize-model-") as place:
-        _evaluate(find_model(name, tracking, out, Path(place)), overrides, split, device, temperature)
+        models = [find_model(name, tracking, out, Path(tempfile.mkdtemp(dir=place))) for name in names]
+        configs = [with_temperature(model.config, temperature) for model in models]
+        for model, own in zip(models, configs):
+            _evaluate(model, own, overrides, split, device)
 
 
-def _evaluate(model: FoundModel, overrides: list[str], split: str | None, device: str, temperature) -> None:
-    own = with_temperature(model.config, temperature)
+def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str | None, device: str) -> None:
     config = data_and_evaluation(own, overrides)
     check_perceptual(config.evaluation)
     dataset = read_dataset(config.data, test=split in (None, "test"))
@@ -58,10 +61,10 @@ def _evaluate(model: FoundModel, overrides: list[str], split: str | None, device
     from colorize.evaluation.judge import Subject, judge
     from colorize.inference import predict_ab
 
+    temperature = changed_temperature(own, model.config)
     colorizer = load_colorizer(model.folder, temperature)
-    subject = Subject(
-        lambda rgb: predict_ab(colorizer, rgb), model.name, colorizer.network, chosen_by(model, dataset, part)
-    )
+    seen = chosen_by(model, dataset, part)
+    subject = Subject(lambda rgb: predict_ab(colorizer, rgb), model.name, colorizer.network, seen, temperature)
     evaluation, folder = judge(subject, config, dataset, part, model.out)
     console = Console()
     console.print(evaluation.table())

@@ -11,7 +11,7 @@ import psutil
 from keras import ops
 
 from colorize.color import colorize_lightness
-from colorize.config import Config, FolderData
+from colorize.config import BinsHead, Config, FolderData
 from colorize.config import Evaluation as EvaluationConfig
 from colorize.data.photos import Dataset, Photos
 from colorize.evaluation.measure import Predictor, measure, told
@@ -34,12 +34,14 @@ class Subject:
         name: of the model, for the record.
         network: for the memory it needs, and the size it was made for.
         chosen_by: the sentence about the checkpoint.
+        temperature: of its annealed mean, where it is another one than in training.
     """
 
     predict: Predictor
     name: str
     network: keras.Model
     chosen_by: str
+    temperature: float | None = None
 
 
 def judge(subject: Subject, config: Config, dataset: Dataset, part: str, out: Path) -> tuple[Evaluation, Path]:
@@ -61,7 +63,7 @@ def judge(subject: Subject, config: Config, dataset: Dataset, part: str, out: Pa
     evaluation = Evaluation(
         data=config.data.name, part=part, photos=len(photos), digest=photos.digest, size=photos.size,
         protocol=protocol(subject, config, dataset, part, photos), metrics=measured.metrics, truth=measured.truth,
-        model=subject.name, seconds=time.perf_counter() - started,
+        model=subject.name, seconds=time.perf_counter() - started, temperature=subject.temperature,
     )  # fmt: skip
     folder = out / evaluation.name
     for pictures in (STRIPS, GREY, PAINTED, TRUTH):  # of an earlier evaluation of the same photos
@@ -104,6 +106,7 @@ def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, phot
     lines = [
         f"Photos: {len(photos)} of {config.data.name} ({dataset.source}), part {part}, digest {photos.digest}.",
         subject.chosen_by,
+        _head_protocol(config, subject.temperature),
         grey,
         size,
         squeezed if (own_rows, own_columns) != photos.size else "",
@@ -116,6 +119,13 @@ def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, phot
         _perceptual_protocol(config.evaluation),
     ]  # fmt: skip
     return [line for line in lines if line]
+
+
+def _head_protocol(config: Config, changed: float | None) -> str:
+    if not isinstance(config.head, BinsHead):
+        return ""
+    how = "as in training" if changed is None else "another one than in training"
+    return f"Colours are the annealed mean of the bins at temperature {config.head.temperature:g}, {how}."
 
 
 def _perceptual_protocol(evaluation: EvaluationConfig) -> str:

@@ -33,6 +33,7 @@ class Evaluation:
         truth: colorfulness of the photos themselves.
         model: which weights: a folder, or a URI of MLflow.
         seconds: that it took.
+        temperature: of the model's annealed mean, where it is another one than in training.
     """
 
     data: str
@@ -45,11 +46,13 @@ class Evaluation:
     truth: dict[str, float]
     model: str
     seconds: float
+    temperature: float | None = None
 
     @property
     def name(self) -> str:
         """Of its folder, and of its section in MLflow."""
-        return evaluation_name(self.data, self.part, self.size, self.digest)
+        name = evaluation_name(self.data, self.part, self.size, self.digest)
+        return name if self.temperature is None else f"{name}-temperature{self.temperature:g}"
 
     @property
     def baselines(self) -> dict[str, dict[str, float]]:

@@ -3,8 +3,10 @@
 Legend: B batch, H W rows and columns of the picture, h w of the feature map, E classes of ImageNet (1,000).
 """
 
+import hashlib
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -13,7 +15,7 @@ from keras import applications, layers, ops
 from keras.applications import densenet, inception_resnet_v2, mobilenet, vgg19
 
 from colorize.color import lab_to_rgb
-from colorize.config import PretrainedBackbone
+from colorize.config import Config, PretrainedBackbone
 from colorize.errors import UserError
 from colorize.models.trace import CELLS, Trace
 
@@ -48,7 +50,7 @@ class Backbone(keras.Model):
     Returns:
         float32 (B, E).
     Raises:
-        UserError: the weights cannot be fetched or do not fit.
+        UserError: the weights cannot be fetched, do not fit, or are not those of `sha256`.
     """
 
     def __init__(self, config: PretrainedBackbone):
@@ -64,6 +66,19 @@ class Backbone(keras.Model):
         size = (self.size, self.size)
         picture = ops.image.resize(grey, size, interpolation="bilinear", antialias=True, data_format="channels_last")
         return self.network(self.preprocess(picture, data_format="channels_last"), training=False)
+
+
+def digest(config: PretrainedBackbone) -> str | None:
+    """SHA-256 of the file of weights, in hexadecimal; None where they are in no file."""
+    return hashlib.sha256(Path(config.weights).read_bytes()).hexdigest() if config.of_a_file else None
+
+
+def with_digest(config: Config) -> Config:
+    """The configuration of a model that takes no other file of backbone weights than the one that is there now."""
+    if not isinstance(config.backbone, PretrainedBackbone):
+        return config
+    backbone = config.backbone.model_copy(update={"sha256": digest(config.backbone)})
+    return config.model_copy(update={"backbone": backbone})
 
 
 def _network(config: PretrainedBackbone) -> keras.Model:
@@ -83,6 +98,8 @@ def _network(config: PretrainedBackbone) -> keras.Model:
         _randomize(network)
         return network
     try:
+        if config.sha256 not in (None, digest(config)):
+            raise ValueError(f"the model was trained with another file, of SHA-256 {config.sha256[:12]}...")
         with warnings.catch_warnings():  # Keras only warns where it finds no weights for a layer, and leaves it random
             warnings.simplefilter("error", UserWarning)
             network.load_weights(config.weights)
