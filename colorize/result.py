@@ -31,7 +31,7 @@ class Result:
         parameters: of the network that is trained.
         frozen_parameters: of its backbone.
         fusion_parameters: of the fusion, among `parameters`.
-        peak_memory_bytes: of the GPU; None on a CPU.
+        peak_memory_bytes: of the GPU since the process began, so of earlier jobs of a sweep too; None on a CPU.
     """
 
     metrics: dict[str, float]

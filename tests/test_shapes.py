@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from small import small
 
 from colorize.models.colorizer import Network, build_network
 from colorize.models.trace import CELLS, Trace
@@ -120,6 +121,19 @@ def test_without_fusion_the_map_is_the_convolutions_reach(config_of):
     np.testing.assert_array_equal(panel.values > 0, abs(rows - inputs) <= 1)
     assert panel.title == "fused map" and panel.reach is None
     assert check_wiring(network) == []
+
+
+def test_the_map_of_attention_is_the_same_piece_by_piece(config_of, monkeypatch):
+    network = build_network(small(config_of, "attention"))
+    (whole,) = dependency_maps(network)
+    seen = []
+    real = keras.Model.__call__
+    monkeypatch.setattr(keras.Model, "__call__", lambda self, x, **k: seen.append(len(x)) or real(self, x, **k))
+    monkeypatch.setattr("colorize.shapes.PAIRS_AT_ONCE", 2 * 24**2 * 10)  # 2 heads, 6 x 4 cells, 10 pictures
+    (pieces,) = dependency_maps(network)
+    assert max(seen) == 10 and sum(seen) == 24 + 1
+    np.testing.assert_allclose(pieces.values, whole.values, atol=1e-4 * whole.values.max())
+    assert (whole.values > 0).all(), "each row hears of all"
 
 
 def test_halves_of_another_length_are_a_fault():
