@@ -13,7 +13,9 @@ from scipy import stats
 
 from colorize.__main__ import main
 from colorize.comparison.cost import cost_rows
+from colorize.comparison.figure import differences_figure
 from colorize.comparison.groups import group_runs
+from colorize.comparison.report import make_comparison
 from colorize.comparison.runs import Run
 from colorize.comparison.statistics import Difference, bootstrap, differences, estimates, seed_limits, t_limits
 from colorize.evaluation.report import Evaluation, evaluation_name, save_photos
@@ -238,8 +240,34 @@ def test_the_page_needs_nothing_else(four, tmp_path):
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
     assert len(pictures) == 4  # grey, two groups, truth
     assert base64.b64decode(pictures[0]).startswith(b"\x89PNG")
-    svg = base64.b64decode(re.search(r'src="data:image/svg\+xml;base64,([^"]+)"', page).group(1))
-    assert svg.count(b"<path") > 4
+    drawn = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
+    assert len(drawn) == 2  # the differences, the curves
+    assert all(base64.b64decode(svg).count(b"<path") > 4 for svg in drawn)
+    assert (tmp_path / "out" / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_picture_shows_every_difference_with_its_intervals_and_what_is_shown(run_of):
+    of_each = {"none": (0.0, 0.0), "row_gru": (-1.0, -1.02), "conv": (0.1, -0.1)}
+    runs = [
+        run_of(f"{name}{seed}", f"fusion={name}", seed=seed, shift=shift)
+        for name, shifts in of_each.items()
+        for seed, shift in enumerate(shifts, start=1)
+    ]
+    groups, _ = group_runs(runs)
+    comparison = make_comparison(groups, groups[0], [])
+    (axes,) = differences_figure(comparison).axes
+    labels = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert labels == list(comparison.differences)
+    dots = {labels[int(line.get_ydata()[0])]: line for line in axes.lines if line.get_marker() == "o"}
+    for label, values in comparison.differences.items():
+        difference = values["ab_rmse"]
+        assert dots[label].get_xdata()[0] == difference.mean
+        bars = [tuple(line.get_xdata()) for line in axes.lines if tuple(line.get_ydata()) == (labels.index(label),) * 2]
+        assert set(bars) == {difference.over_photos, difference.over_seeds}
+        assert (dots[label].get_color() == "#0a6b2d") is (difference.verdict("ab_rmse") == "better")
+    verdicts = {values["ab_rmse"].verdict("ab_rmse").split()[0] for values in comparison.differences.values()}
+    assert verdicts == {"better", "no"}
+    assert differences_figure(make_comparison(groups[:1], groups[0], [])) is None
 
 
 def test_keras_is_not_needed(four, tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from colorize.comparison.figure import differences_figure
 from colorize.comparison.groups import Group, group_runs
 from colorize.comparison.page import save_page
 from colorize.comparison.report import Comparison, estimates_table, make_comparison, markdown, save_json
@@ -75,6 +76,9 @@ def _save(comparison: Comparison, out: Path) -> None:
     (out / f"{STEM}.md").write_text(markdown(comparison), encoding="utf-8")
     save_json(comparison, out / f"{STEM}.json")
     save_page(comparison, out / f"{STEM}.html")
+    figure = differences_figure(comparison)
+    if figure:
+        figure.savefig(out / f"{STEM}.png", dpi=150)
 
 
 def _new_run(runs, comparison: Comparison, tracking: str | None, console: Console) -> tuple | None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from colorize.comparison.cost import HEADER, cost_rows
+from colorize.comparison.figure import curves_figure, differences_figure
 from colorize.comparison.groups import Group
 from colorize.comparison.report import NOTES, Comparison, difference_rows, metric_rows
 from colorize.metrics.pooled import BASELINES
@@ -41,7 +41,8 @@ def _content(comparison: Comparison) -> dict:
         "cost_header": HEADER,
         "cost_rows": cost_rows(comparison.groups),
         "differences": {label: difference_rows(values) for label, values in comparison.differences.items()},
-        "curves": _curves(comparison),
+        "picture": _svg(differences_figure(comparison)),
+        "curves": _svg(curves_figure(comparison)),
         "photos": _photos(shown),
         "shown_groups": shown,
         "hidden_groups": len(comparison.groups) - COLUMNS,
@@ -68,20 +69,9 @@ def _data_uri(path: Path) -> str:
     return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
-def _curves(comparison: Comparison) -> str | None:
-    """Validation ab RMSE by epoch, a line per run, a colour per group, as SVG; None where no run has any."""
-    if not any(len(run.curve) for group in comparison.groups for run in group.runs):
+def _svg(figure: Figure | None) -> str | None:
+    if figure is None:
         return None
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    axes = figure.subplots()
-    for number, group in enumerate(comparison.groups):
-        for place, run in enumerate(group.runs):
-            label = group.label if place == 0 else None
-            axes.plot(range(1, len(run.curve) + 1), run.curve, color=f"C{number % 10}", label=label, linewidth=1.3)
-    axes.set(xlabel="epoch", ylabel="validation ab RMSE, Lab units")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
     content = io.BytesIO()
     figure.savefig(content, format="svg")
     return f"data:image/svg+xml;base64,{base64.b64encode(content.getvalue()).decode()}"
