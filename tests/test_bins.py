@@ -181,6 +181,7 @@ def test_a_temperature_that_is_none_is_refused(model, temperature, capsys):
     assert "expected 0.001 to 1" in capsys.readouterr().err
 
 
+@pytest.mark.once
 def test_another_temperature_is_another_evaluation(model, capsys):
     for temperature in ([], ["--temperature", "1"], ["--temperature", "0.38"]):
         main(["evaluate", str(model), *temperature])
@@ -192,6 +193,7 @@ def test_another_temperature_is_another_evaluation(model, capsys):
     assert any("temperature 1, another one" in sentence for sentence in changed["protocol"])
 
 
+@pytest.mark.once
 def test_nothing_is_judged_before_all_models_are_known_to_have_a_temperature(
     model, config_of, tmp_path_factory, capsys
 ):

@@ -59,6 +59,7 @@ def weights_of(network):
     return [np.array(weight) for weight in network.model.get_weights()]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("fusion", FUSIONS)
 def test_a_fusion_at_the_finest_map_changes_nothing_else(fusion, config_of):
     config = small(config_of, fusion, "pyramid", "fusion.stride=2", "decoder.global_context=false")
@@ -72,6 +73,7 @@ def test_a_fusion_at_the_finest_map_changes_nothing_else(fusion, config_of):
         assert trace.step(name).parameters == plain.step(name).parameters
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("of", [["data=cifar10", "encoder.filters=[24,48]"], ["data.height=64", "data.width=80"]])
 @pytest.mark.parametrize("stride", [2, 4])
 @pytest.mark.parametrize("fusion", [name for name in FUSIONS if name != "none"])
@@ -97,6 +99,7 @@ def test_none_has_nothing_to_size_and_takes_the_keys_of_a_sweep(config_of):
     assert match_of(config) is None
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
