@@ -52,7 +52,7 @@ def _add_paint(commands) -> None:
 
 
 def _add_temperature(parser) -> None:
-    text = "of the annealed mean of head=bins, in 0..1 (as trained): lower is more vivid, higher is safer"
+    text = "of the annealed mean of head=bins, in 0.001..1 (as trained): lower is more vivid, higher is safer"
     parser.add_argument("--temperature", type=float, metavar="T", help=text)
 
 

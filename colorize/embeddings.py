@@ -27,7 +27,10 @@ def keeps_embeddings(config: PretrainedBackbone, augmentation: Augmentation) -> 
 def note_of_embeddings(config: PretrainedBackbone, augmentation: Augmentation) -> str:
     """What becomes of embeddings, for the screen: it decides how long a run takes."""
     if keeps_embeddings(config, augmentation):
-        return f"{config.name} reads each photo once, before training; its answers are kept on disk"
+        times = "twice (its mirror image too)" if augmentation.flip else "once"
+        return f"{config.name} reads each photo {times}, before training; its answers are kept on disk"
+    if not config.cache:
+        return f"{config.name} reads every picture in every step (backbone.cache=false)"
     return (
         f"{config.name} reads every picture anew in every step; with data.augmentation.crop=1"
         " data.augmentation.exposure=0 data.augmentation.mix=0 its answers would be kept"

@@ -66,11 +66,13 @@ def _seen(inputs: list, outputs: list, pictures: np.ndarray) -> list:
     model = keras.Model(inputs[0] if bare else inputs, outputs)
     at_once, parts = _pictures_at_once(model), []
     for start in range(0, len(pictures), at_once):
-        part = [values[start : start + at_once] for values in given]
+        # The last piece is filled up: with another batch size, kernels may round another way.
+        rows = np.minimum(np.arange(start, start + min(at_once, len(pictures))), len(pictures) - 1)
+        part = [values[rows] for values in given]
         seen = model(part[0] if bare else part)
         seen = seen if isinstance(seen, (list, tuple)) else [seen]  # Keras unpacks a list of one
         parts.append([ops.convert_to_numpy(ops.cast(tensor, "float32")) for tensor in seen])
-    return [np.concatenate(tensors) for tensors in zip(*parts)]
+    return [np.concatenate(tensors)[: len(pictures)] for tensors in zip(*parts)]
 
 
 def _pictures_at_once(model: keras.Model) -> int:

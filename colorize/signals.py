@@ -2,11 +2,10 @@
 
 import signal
 import sys
-import threading
 from types import FrameType, TracebackType
 
 RETRY = 0.05
-"""Seconds after which a signal that came within an import is delivered again."""
+"""Seconds after which a signal that came within an import is looked at again."""
 
 
 class Stopped(SystemExit):
@@ -26,8 +25,9 @@ class StopSignals:
     The end of the context says in one line what ended the run.
 
     Training defers: an exception between two statements of a step could leave half of the weights changed. A second
-    signal raises at once, whatever is going on, but for imports: an exception between two statements of Python's import
-    system can leave its lock taken for good, and the next import of any other thread waits for ever.
+    signal raises all the same, whatever is going on. Either waits for the end of an import: an exception between two
+    statements of Python's import system can leave its lock taken for good, and the next import of any other thread
+    waits for ever.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -35,38 +35,48 @@ class StopSignals:
     def __init__(self):
         self.received: int | None = None
         self.deferred = False
+        self._repeated = False
         self._previous = {}
-        self._again: threading.Timer | None = None
 
     def __enter__(self) -> "StopSignals":
         self._previous = {number: signal.signal(number, self._handle) for number in self.SIGNALS}
+        self._previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, lambda _, frame: self._raise(frame))
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._again:
-            self._again.cancel()
+        waiting = _disarm()
         for number, handler in self._previous.items():
             signal.signal(number, handler)
-        if isinstance(error, Stopped):
-            print(f"stopped by {error.signal.name}; {error.left}", file=sys.stderr)
+        stopped = Stopped(self.received) if waiting and error is None else error
+        if isinstance(stopped, Stopped):
+            print(f"stopped by {stopped.signal.name}; {stopped.left}", file=sys.stderr)
+        if stopped is not error:  # it came within an import just before the end
+            raise stopped
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        repeated = self.received is not None and self._again is None
-        self.received, self._again = number, None
-        if self.deferred and not repeated:
+        self._repeated = self.received is not None
+        self.received = number
+        self._raise(frame)
+
+    def _raise(self, frame: FrameType | None) -> None:
+        if self.deferred and not self._repeated:
             return
         if _importing(frame):
-            self._again = threading.Timer(RETRY, signal.pthread_kill, (threading.main_thread().ident, number))
-            self._again.daemon = True
-            self._again.start()
+            signal.setitimer(signal.ITIMER_REAL, RETRY)
             return
-        raise Stopped(number)
+        raise Stopped(self.received)
 
     def raise_if_received(self) -> None:
         """Ends a deferral: raises `Stopped` where a signal came in the meantime."""
+        _disarm()
         self.deferred = False
         if self.received is not None:
             raise Stopped(self.received)
+
+
+def _disarm() -> bool:
+    """Whether a signal was waiting for the end of an import."""
+    return signal.setitimer(signal.ITIMER_REAL, 0)[0] > 0
 
 
 def _importing(frame: FrameType | None) -> bool:

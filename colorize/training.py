@@ -78,7 +78,8 @@ class _Run:
     """The parts of one run and its three acts."""
 
     def __init__(self, config: Config, dataset: Dataset, device: Device, folder: Path, tracker: Tracker, signals):
-        self.config, self.dataset, self.device = config, dataset, device
+        self.config = config = with_digest(config)  # so that the weights that are loaded are checked to be those
+        self.dataset, self.device = dataset, device
         self.folder, self.tracker, self.signals = folder, tracker, signals
         self.console = Console()
         keras.utils.clear_session()  # of an earlier job of the same process
@@ -112,7 +113,7 @@ class _Run:
     def log_start(self, overrides: list[str]) -> None:
         """Everything that is known before the first step: on the screen, in the folder, in the tracker."""
         config, dataset, tracker = self.config, self.dataset, self.tracker
-        run_folder.save_config(with_digest(config), self.folder)
+        run_folder.save_config(config, self.folder)
         if self.bins:
             self.bins.save(self.folder / BINS)
         tracker.parameters(flat(config.model_dump()))

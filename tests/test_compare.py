@@ -1,6 +1,7 @@
 """Comparing runs: groups, intervals, what is said, the files."""
 
 import base64
+import dataclasses
 import json
 import re
 import subprocess
@@ -295,6 +296,16 @@ def fails(capsys, *arguments) -> str:
     return capsys.readouterr().err
 
 
+def test_what_was_measured_differently_is_said_of_its_group(run_of):
+    one, other = run_of("a", seed=1), run_of("b", "fusion=none", seed=1)
+    told = dataclasses.replace(other.evaluation, protocol=["A protocol.", "Its own."], temperature=0.2)
+    groups, _ = group_runs([one, dataclasses.replace(other, evaluation=told)])
+    comparison = make_comparison(groups, groups[0], [])
+    assert comparison.protocol == ["A protocol.", f"{groups[1].label}: Its own."]
+    assert "temperature" not in comparison.title
+    assert make_comparison(groups[1:], groups[1], []).title.endswith("at 16 x 32, temperature 0.2")
+
+
 def test_different_photos_are_not_compared(run_of, capsys, tmp_path):
     one, other = run_of("one"), run_of("two", "fusion=none", digest="other")
     message = fails(capsys, one.folder, other.folder, "--out", tmp_path / "out")
@@ -344,14 +355,14 @@ def test_runs_of_an_experiment_are_fetched_compared_and_logged(four, tmp_path, m
     assert [len(group["runs"]) for group in values["groups"]] == [2, 2]
     (logged,) = [run for run in client.search_runs([experiment]) if "comparison" in run.data.tags]
     files = {file.path for file in client.list_artifacts(logged.info.run_id, "comparison")}
-    assert files == {f"comparison/comparison.{ending}" for ending in ("html", "json", "md")}
+    assert files == {f"comparison/comparison.{ending}" for ending in ("html", "json", "md", "png")}
     assert logged.info.status == "FINISHED"
 
 
 def test_cost_is_the_mean_over_runs_and_empty_where_a_run_does_not_say(run_of):
     runs = [run_of("a1", seed=1), run_of("a2", seed=2), run_of("b1", "fusion=none", seed=1)]
-    runs[2].result.update(fusion_parameters=1234, peak_memory_bytes=3 * 2**20)
+    runs[2].result.update(fusion_parameters=1234, peak_memory_bytes=3 * 2**20, frozen_parameters=4_253_864)
     groups, _ = group_runs(runs)
     first, second = cost_rows(groups)
     assert first[1:] == ["5,000", "", "150", ""]
-    assert second[1:] == ["5,000", "1,234", "100", "3 MiB"]
+    assert second[1:] == ["5,000 + 4,253,864 frozen", "1,234", "100", "3 MiB"]

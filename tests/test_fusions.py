@@ -88,10 +88,13 @@ def test_a_fusion_is_sized_to_the_parameters_of_another(fusion, stride, of, conf
     assert f"{own:,}" in str(match) and f"{wanted:,}" in str(match)
 
 
-@pytest.mark.parametrize("own", [["fusion=row_gru_small"], ["fusion=row_gru", "fusion.units=8"]])
+@pytest.mark.once
+@pytest.mark.parametrize("own", [["fusion=row_gru_small"], ["fusion=row_gru", "fusion.units=8"], ["fusion=row_gru"]])
 def test_an_option_is_sized_to_another_of_the_same_kind(own, config_of):
-    config = config_of(*own, "fusion.match_parameters_of=row_gru")
-    assert config.fusion.parameters(config.feature_map) == config_of().fusion.parameters(config.feature_map)
+    """64 units of a row reshape into its columns; of the neighbouring sizes a projection makes more parameters."""
+    size = ["data.height=64", "data.width=128"]
+    config, like = config_of(*size, *own, "fusion.match_parameters_of=row_gru"), config_of(*size)
+    assert config.fusion.units == like.fusion.units == 64
 
 
 def test_none_has_nothing_to_size_and_takes_the_keys_of_a_sweep(config_of):

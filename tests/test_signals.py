@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import threading
 import time
 
 import pytest
@@ -12,50 +11,76 @@ from colorize.signals import Stopped, StopSignals
 
 STOPS_ITSELF = """
 import os, signal, time
-os.kill(os.getpid(), signal.SIGTERM)
-time.sleep(0.2)  # the signal is delivered again, and again
+for _ in range({signals}):
+    os.kill(os.getpid(), signal.SIGTERM)
+time.sleep({seconds})
 whole = True
 """
 
 
 @pytest.fixture
 def slow_module(tmp_path, monkeypatch):
-    """The name of a module that sends SIGTERM to its process while it is imported."""
-    (tmp_path / "stops_itself.py").write_text(STOPS_ITSELF)
+    """Makes a module that sends SIGTERM to its process while it is imported: its name."""
+
+    def make(signals=1, seconds=0.17):  # no multiple of the time between two looks
+        (tmp_path / "stops_itself.py").write_text(STOPS_ITSELF.format(signals=signals, seconds=seconds))
+        return "stops_itself"
+
     monkeypatch.syspath_prepend(tmp_path)
-    yield "stops_itself"
+    yield make
     sys.modules.pop("stops_itself", None)
 
 
-def until_stopped(seconds=10):
+def until(seconds):
     """Waits in small steps, as a program at work does."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         time.sleep(0.01)
 
 
-def test_a_signal_within_an_import_waits_for_its_end(slow_module, capsys):
+def until_stopped():
+    """Waits for an exception, and fails without one."""
+    until(10)
+    pytest.fail("no signal came")
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_signal_within_an_import_waits_for_its_end_and_comes_once(signals, slow_module, capsys):
+    name, cleaned_up = slow_module(signals), []
     with pytest.raises(Stopped) as stopped, StopSignals():
-        __import__(slow_module)
-        until_stopped()
-    assert sys.modules[slow_module].whole
-    assert stopped.value.code == 143 and "stopped by SIGTERM" in capsys.readouterr().err
-    sys.modules.pop("colorsys", None)
-    elsewhere = threading.Thread(target=__import__, args=("colorsys",), daemon=True)
-    elsewhere.start()
-    elsewhere.join(10)
-    assert not elsewhere.is_alive(), "the import system is free"
+        try:
+            __import__(name)
+            until_stopped()
+        finally:
+            until(0.2)
+            cleaned_up.append("whole")
+    assert sys.modules[name].whole and cleaned_up == ["whole"]
+    assert stopped.value.code == 143 and capsys.readouterr().err.count("stopped by SIGTERM") == 1
 
 
 def test_a_signal_within_an_import_is_no_second_one_for_training(slow_module):
     with StopSignals() as signals:
-        __import__(slow_module)
+        __import__(slow_module())
         signals.deferred = True
-        time.sleep(0.2)  # comes again: noted, as the first signal of a training is
-        assert signals.received == signal.SIGTERM
+        until(0.2)  # it is looked at again: noted, as the first signal of a training is
+        assert signals.received == signal.SIGTERM and signal.getitimer(signal.ITIMER_REAL)[0] == 0
         with pytest.raises(Stopped):
             os.kill(os.getpid(), signal.SIGTERM)
             until_stopped()
+
+
+def test_a_second_signal_within_an_import_ends_training(slow_module):
+    with pytest.raises(Stopped), StopSignals() as signals:
+        signals.deferred = True
+        __import__(slow_module(signals=2))
+        until_stopped()
+    assert sys.modules["stops_itself"].whole
+
+
+def test_a_signal_within_the_last_import_is_not_lost(slow_module, capsys):
+    with pytest.raises(Stopped), StopSignals():
+        __import__(slow_module(seconds=0))
+    assert "stopped by SIGTERM" in capsys.readouterr().err
 
 
 def test_training_notes_the_first_signal_and_the_second_ends_it():

@@ -76,9 +76,10 @@ def _save(comparison: Comparison, out: Path) -> None:
     (out / f"{STEM}.md").write_text(markdown(comparison), encoding="utf-8")
     save_json(comparison, out / f"{STEM}.json")
     save_page(comparison, out / f"{STEM}.html")
-    figure = differences_figure(comparison)
+    figure, picture = differences_figure(comparison), out / f"{STEM}.png"
+    picture.unlink(missing_ok=True)
     if figure:
-        figure.savefig(out / f"{STEM}.png", dpi=150)
+        figure.savefig(picture, dpi=150)
 
 
 def _new_run(runs, comparison: Comparison, tracking: str | None, console: Console) -> tuple | None:

@@ -26,9 +26,9 @@ def differences_figure(comparison: Comparison) -> Figure | None:
     axes.set_yticks(range(len(of_groups)), of_groups, parse_math=False)  # a label may hold anything
     axes.set_ylim(len(of_groups) - 0.5, -0.5)
     against = f"ab RMSE minus that of {comparison.reference.label}, Lab units; left of 0 is better"
-    axes.set_xlabel(against, parse_math=False)
+    figure.supxlabel(against, fontsize=10, parse_math=False)
     title = f"{comparison.title}. Thick: 95 % over photos; thin: over seeds"
-    axes.set_title(title, fontsize=10, loc="left", parse_math=False)
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left", parse_math=False)
     axes.grid(axis="x", alpha=0.3)
     return figure
 
@@ -58,5 +58,6 @@ def curves_figure(comparison: Comparison) -> Figure | None:
     axes.set(xlabel="epoch", ylabel="validation ab RMSE, Lab units")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+    for text in axes.legend(frameon=False).get_texts():
+        text.set_parse_math(False)
     return figure

@@ -46,15 +46,24 @@ class Comparison:
 
     @property
     def evaluation(self):
-        """The evaluation of the first run: photos, protocol and baselines are the same for all."""
+        """The evaluation of the first run: photos and baselines are the same for all."""
         return self.groups[0].runs[0].evaluation
+
+    @property
+    def protocol(self) -> list[str]:
+        """How it was measured: what holds for all runs, then what holds for a group alone."""
+        of_groups = {group.label: group.runs[0].evaluation.protocol for group in self.groups}
+        shared = [sentence for sentence in self.evaluation.protocol if all(sentence in p for p in of_groups.values())]
+        own = [f"{label}: {line}" for label, lines in of_groups.items() for line in lines if line not in shared]
+        return shared + own
 
     @property
     def title(self) -> str:
         """What was judged."""
         evaluation = self.evaluation
         rows, columns = evaluation.size
-        return f"{evaluation.photos:,} photos of {evaluation.data}, {evaluation.part}, at {rows} x {columns}"
+        changed = "" if evaluation.temperature is None else f", temperature {evaluation.temperature:g}"
+        return f"{evaluation.photos:,} photos of {evaluation.data}, {evaluation.part}, at {rows} x {columns}{changed}"
 
     @property
     def metrics(self) -> list[str]:
@@ -149,7 +158,7 @@ def markdown(comparison: Comparison) -> str:
         header = ["", "difference", "over photos", "over seeds", "better on", "shown"]
         lines += [*_rows(header, difference_rows(values)), ""]
     lines += ["## How it was measured", ""]
-    lines += [f"- {sentence}" for sentence in [*NOTES, *comparison.evaluation.protocol]]
+    lines += [f"- {sentence}" for sentence in [*NOTES, *comparison.protocol]]
     lines += ["", "## Runs", "", *_rows(["group", "seed", "run"], _run_rows(comparison)), ""]
     return "\n".join(lines)
 
@@ -202,7 +211,7 @@ def save_json(comparison: Comparison, path: Path) -> None:
     values = {
         "title": comparison.title,
         "reference": comparison.reference.label,
-        "protocol": comparison.evaluation.protocol,
+        "protocol": comparison.protocol,
         "groups": [
             {
                 "label": group.label,

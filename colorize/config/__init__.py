@@ -86,7 +86,7 @@ class Config(Section):
         return FeatureMap(stride, self.data.height // stride, self.data.width // stride, channels)
 
 
-def _impossible(config: Config, files: bool):
+def _impossible(config: Config, to_train: bool):
     """Yields a `Problem` for each pair of values that are fine alone and cannot go together."""
     encoder, strides = config.encoder, config.encoder.maps
     if isinstance(encoder, ResidualEncoder) and encoder.normalization == "group" and encoder.width % encoder.groups:
@@ -97,14 +97,14 @@ def _impossible(config: Config, files: bool):
         expected = f"a stride at which encoder={config.encoder.name} leaves a map ({listed}), or null for the last"
         yield Problem("fusion.stride", expected, str(config.fusion.stride))
     else:
-        yield from _impossible_fusion(config.fusion, config.feature_map)
+        yield from _impossible_fusion(config.fusion, config.feature_map, to_train)
     head = config.head
     if isinstance(head, BinsHead) and head.bins == "standard" and head.grid != 10:
         yield Problem(
             "head.grid", "10, of which the standard bins are; others come with head.bins=train", str(head.grid)
         )
     if isinstance(config.backbone, PretrainedBackbone):
-        yield from _impossible_backbone(config.backbone, files)
+        yield from _impossible_backbone(config.backbone, to_train)
     if isinstance(config.decoder, KoalarizationDecoder) and max(strides) != config.decoder.STRIDE:
         expected = f"an encoder of stride {config.decoder.STRIDE}, which decoder=koalarization brings back to full size"
         yield Problem("encoder", expected, f"encoder={config.encoder.name} of stride {max(strides)}")
@@ -125,18 +125,20 @@ def _odd_sizes(config: Config, stride: int):
                 yield Problem(f"data.{key}", expected, f"{size}, which {divisor} does not divide")
 
 
-def _impossible_backbone(backbone: PretrainedBackbone, files: bool):
+def _impossible_backbone(backbone: PretrainedBackbone, to_train: bool):
     if backbone.weights == "imagenet" and backbone.size != backbone.trained_at:
         expected = f"{backbone.trained_at}, at which the weights of {backbone.name} were trained"
         yield Problem("backbone.size", expected, str(backbone.size))
     elif backbone.size < backbone.smallest:
         yield Problem("backbone.size", f"at least {backbone.smallest} for {backbone.name}", str(backbone.size))
-    if files and backbone.of_a_file and not Path(backbone.weights).is_file():
+    if backbone.sha256 and not backbone.of_a_file:
+        yield Problem("backbone.sha256", "null, where no file is named", backbone.sha256)
+    if to_train and backbone.of_a_file and not Path(backbone.weights).is_file():
         expected = "imagenet, none, or the path of a file of weights"
         yield Problem("backbone.weights", expected, f"{backbone.weights}, which is no file")
 
 
-def _impossible_fusion(fusion: Fusion, feature_map: FeatureMap):
+def _impossible_fusion(fusion: Fusion, feature_map: FeatureMap, to_train: bool):
     if isinstance(fusion, RowGru):
         cells = fusion.cells(feature_map)
         lines = ("row", "columns") if type(fusion) is RowGru else ("column", "rows")
@@ -155,20 +157,21 @@ def _impossible_fusion(fusion: Fusion, feature_map: FeatureMap):
         expected = f"a multiple of {fusion.size_step()}: of the heads, and of 4 for the positions"
         yield Problem("fusion.width", expected, str(fusion.width))
     cells = feature_map.rows * feature_map.columns
-    if isinstance(fusion, Attention) and cells > fusion.MOST_CELLS:
+    if to_train and isinstance(fusion, Attention) and cells > fusion.MOST_CELLS:
         expected = f"a map of at most {fusion.MOST_CELLS:,} cells: attention compares each with each, in every photo"
         received = f"{feature_map.rows} x {feature_map.columns} cells at stride {feature_map.stride}"
         yield Problem("fusion.stride", f"{expected}; a larger stride, or smaller pictures", received)
 
 
-def validate(values: dict, locate=None, combinations: bool = True, files: bool = True) -> Config:
+def validate(values: dict, locate=None, combinations: bool = True, to_train: bool = True) -> Config:
     """Turns plain nested values into a `Config`.
 
     Args:
         values: the composed configuration, as nested dicts and lists.
         locate: from a dotted key to where its value was written, for the message.
         combinations: whether values that are fine alone must go together too; not where nothing is trained.
-        files: whether files that are named must be there; not those of a run that is only looked at.
+        to_train: whether it must be trainable here: files that are named are there, the memory may do. Else it is the
+            configuration of a run that is there already.
     Raises:
         Refusal: naming every key that is wrong, what was expected and what was received.
     """
@@ -176,7 +179,7 @@ def validate(values: dict, locate=None, combinations: bool = True, files: bool =
         config = Config.model_validate(values)
     except ValidationError as error:
         raise Refusal([from_pydantic(e, Config) for e in error.errors()], locate) from None
-    problems = list(_impossible(config, files)) if combinations else []
+    problems = list(_impossible(config, to_train)) if combinations else []
     if problems:
         raise Refusal(problems, locate)
     return config
@@ -191,7 +194,7 @@ def load(path: Path) -> Config:
     if not isinstance(values, dict):
         raise UserError(f"{path} is damaged: expected the configuration of a run, as train.py writes it")
     try:
-        return validate(_as_today(values), locate=lambda key: str(path), files=False)
+        return validate(_as_today(values), locate=lambda key: str(path), to_train=False)
     except Refusal as error:
         raise UserError(f"{path} was written by another version of colorize, or changed by hand: {error}") from None
 

@@ -102,6 +102,8 @@ def matched(fusion: Fusion, like: Fusion, feature_map: FeatureMap) -> Match:
     if fine != coarse:
         tuned = _largest(lambda m: parameters(proportional(n) | {fine: m}) <= wanted)
         candidates += [proportional(n) | {fine: m} for m in (tuned, tuned + 1)]
+    kin = [fusion, *([like] if type(like) is type(fusion) else [])]  # of one kind, sizes that fit exactly are known
+    candidates += [{name: getattr(each, name) for name in fusion.SIZES} for each in kin]
     sizes = min(candidates, key=lambda sizes: abs(parameters(sizes) - wanted))
     return Match(fusion.model_copy(update=sizes), parameters(sizes), wanted)
 

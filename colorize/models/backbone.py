@@ -6,7 +6,6 @@ Legend: B batch, H W rows and columns of the picture, h w of the feature map, E 
 import hashlib
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -70,12 +69,15 @@ class Backbone(keras.Model):
 
 def digest(config: PretrainedBackbone) -> str | None:
     """SHA-256 of the file of weights, in hexadecimal; None where they are in no file."""
-    return hashlib.sha256(Path(config.weights).read_bytes()).hexdigest() if config.of_a_file else None
+    if not config.of_a_file:
+        return None
+    with open(config.weights, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def with_digest(config: Config) -> Config:
     """The configuration of a model that takes no other file of backbone weights than the one that is there now."""
-    if not isinstance(config.backbone, PretrainedBackbone):
+    if not isinstance(config.backbone, PretrainedBackbone) or config.backbone.sha256:
         return config
     backbone = config.backbone.model_copy(update={"sha256": digest(config.backbone)})
     return config.model_copy(update={"backbone": backbone})
