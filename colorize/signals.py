@@ -7,6 +7,9 @@ from types import FrameType, TracebackType
 RETRY = 0.05
 """Seconds after which a signal that came within an import is looked at again."""
 
+CAN_WAIT = hasattr(signal, "setitimer")
+"""Not on Windows: there a signal raises within an import too."""
+
 
 class Stopped(SystemExit):
     """The run was told to stop; the exit status is 128 + the signal's number, as a shell expects."""
@@ -40,7 +43,8 @@ class StopSignals:
 
     def __enter__(self) -> "StopSignals":
         self._previous = {number: signal.signal(number, self._handle) for number in self.SIGNALS}
-        self._previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, lambda _, frame: self._raise(frame))
+        if CAN_WAIT:
+            self._previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, lambda _, frame: self._raise(frame))
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -61,7 +65,7 @@ class StopSignals:
     def _raise(self, frame: FrameType | None) -> None:
         if self.deferred and not self._repeated:
             return
-        if _importing(frame):
+        if CAN_WAIT and _importing(frame):
             signal.setitimer(signal.ITIMER_REAL, RETRY)
             return
         raise Stopped(self.received)
@@ -76,7 +80,7 @@ class StopSignals:
 
 def _disarm() -> bool:
     """Whether a signal was waiting for the end of an import."""
-    return signal.setitimer(signal.ITIMER_REAL, 0)[0] > 0
+    return CAN_WAIT and signal.setitimer(signal.ITIMER_REAL, 0)[0] > 0
 
 
 def _importing(frame: FrameType | None) -> bool:
