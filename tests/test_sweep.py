@@ -75,7 +75,7 @@ def test_the_comparison_is_on_the_parent_and_in_the_folder(sweep):
     place, done = sweep
     client, (parent,), _ = runs_of(place)
     files = {file.path for file in client.list_artifacts(parent.info.run_id, "comparison")}
-    assert files == {f"comparison/comparison.{ending}" for ending in ("html", "json", "md", "png")}
+    assert files == {f"comparison/comparison.{ending}" for ending in ("html", "json", "md")}
     values = json.loads((place / "sweep" / "comparison" / "comparison.json").read_text())
     assert [group["seeds"] for group in values["groups"]] == [[1, 3]]
     assert "comparison.html in a browser" in done.stdout.replace("\n", "")
