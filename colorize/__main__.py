@@ -161,7 +161,7 @@ def paint(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     for source, target in painted.items():
         photo = read_photo(source)
-        paint_photo(colorizer, photo).save(target)
+        paint_photo(colorizer, photo, config.evaluation.mirror).save(target)
         print(f"{target}  {photo.width} x {photo.height}")
 
 

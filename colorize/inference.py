@@ -1,5 +1,7 @@
 """Painting a photo of any size with a trained colorizer."""
 
+from collections.abc import Callable
+
 import numpy as np
 from keras import ops
 from PIL import Image
@@ -12,7 +14,7 @@ PIXELS_AT_ONCE = 2**20
 """Colour conversion of a large photo goes in bands of about this many pixels, to bound the memory."""
 
 
-def paint_photo(colorizer: Colorizer, image: Image.Image) -> Image.Image:
+def paint_photo(colorizer: Colorizer, image: Image.Image, mirror: bool = False) -> Image.Image:
     """Gives a photo new colours; its own lightness stays, at full size.
 
     The photo is squeezed to the model's size, whatever its shape; ab is predicted there, brought up bilinearly and
@@ -21,14 +23,34 @@ def paint_photo(colorizer: Colorizer, image: Image.Image) -> Image.Image:
     Args:
         colorizer: a trained model.
         image: RGB, any size; its colours are not looked at.
+        mirror: see `predictor`.
     Returns:
         RGB of the same size.
     """
-    ab = _squeezed_ab(colorizer, [image])[0]
+    ab = _squeezed_ab(colorizer, [image], mirror)[0]
     rgb = np.asarray(image)
     band = max(1, PIXELS_AT_ONCE // image.width)
     bands = [_paint_band(rgb[top : top + band], ab, (top, image.height)) for top in range(0, image.height, band)]
     return Image.fromarray(np.concatenate(bands))
+
+
+def predictor(predict: Callable[[np.ndarray], np.ndarray], mirror: bool) -> Callable[[np.ndarray], np.ndarray]:
+    """What a model says of photos: its ab, or with `mirror` the mean of it and of that of the mirror images.
+
+    A network answers a mirrored photo a little differently; the mean of both is nearer to the truth, as that of any
+    two estimates is whose errors differ.
+
+    Args:
+        predict: from uint8 RGB (B, H, W, 3) to ab (B, H, W, 2) in Lab units.
+    """
+    if not mirror:
+        return predict
+
+    def both(rgb: np.ndarray) -> np.ndarray:
+        mirrored = predict(np.ascontiguousarray(rgb[:, :, ::-1]))
+        return (ops.convert_to_numpy(predict(rgb)) + ops.convert_to_numpy(mirrored)[:, :, ::-1]) / 2
+
+    return both
 
 
 def predict_ab(colorizer: Colorizer, rgb: np.ndarray) -> np.ndarray:
@@ -45,11 +67,11 @@ def predict_ab(colorizer: Colorizer, rgb: np.ndarray) -> np.ndarray:
     return np.stack([_upsampled(ab, (rgb.shape[2], rgb.shape[1])) for ab in small])
 
 
-def _squeezed_ab(colorizer: Colorizer, images: list[Image.Image]) -> np.ndarray:
+def _squeezed_ab(colorizer: Colorizer, images: list[Image.Image], mirror: bool = False) -> np.ndarray:
     """ab at the model's size, (B, h, w, 2), of photos squeezed to it."""
     _, rows, columns, _ = colorizer.network.inputs[0].shape
     small = np.stack([np.asarray(resize(image, rows, columns)) for image in images])
-    return ops.convert_to_numpy(colorizer.predict_on_batch(small))
+    return ops.convert_to_numpy(predictor(colorizer.predict_on_batch, mirror)(small))
 
 
 def _upsampled(ab: np.ndarray, size: tuple[int, int], box=None) -> np.ndarray:

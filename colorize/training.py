@@ -18,6 +18,7 @@ from colorize.data.photos import Dataset
 from colorize.embeddings import Embeddings, keeps_embeddings, note_of_embeddings
 from colorize.evaluation.judge import Subject, judge
 from colorize.evaluation.report import OURS, Evaluation
+from colorize.inference import predictor
 from colorize.models.backbone import with_digest
 from colorize.models.bins import bins_for
 from colorize.models.colorizer import Colorizer, Learner, build_network, rgb_of
@@ -175,7 +176,8 @@ class _Run:
         """Evaluates the best checkpoint beside the baselines and writes the result."""
         load_weights(self.network.model, self.folder / BEST)
         chosen_by = f"The checkpoint is the best of {self.config.trainer.epochs} epochs by these same photos."
-        subject = Subject(self.colorizer.predict_on_batch, str(self.folder), self.network.model, chosen_by)
+        predict = predictor(self.colorizer.predict_on_batch, self.config.evaluation.mirror)
+        subject = Subject(predict, str(self.folder), self.network.model, chosen_by)
         evaluation, place = judge(subject, self.config, self.dataset, "val", self.folder / run_folder.EVALUATION)
         self.tracker.flush()  # so that the share below leaves out no more than the few calls after it
         seconds = time.perf_counter() - started

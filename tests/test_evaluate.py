@@ -10,7 +10,7 @@ from PIL import Image
 from skimage import color as reference
 
 from colorize.__main__ import main
-from colorize.checkpoint import save_weights
+from colorize.checkpoint import load_colorizer, save_weights
 from colorize.composing import composed, data_and_evaluation
 from colorize.data.sources import read_dataset
 from colorize.errors import UserError
@@ -72,6 +72,31 @@ def test_the_table_the_files_and_the_words(model, capsys):
     strips = {path.name.split("_")[0] for path in (place / "strips").iterdir()}
     assert strips == {"best", "median", "worst"}
     assert {path.name for path in (place / "painted").iterdir()} == {path.name for path in (place / "truth").iterdir()}
+
+
+def test_with_mirror_images_it_is_another_evaluation(model):
+    """One number by hand: the mean of two predictions, of which one is turned back."""
+    network = Learner(build_network(composed_of(model))).network
+    rng = np.random.default_rng(0)
+    network.set_weights([weight + rng.normal(0, 0.1, weight.shape) for weight in network.get_weights()])
+    save_weights(network, model / BEST)
+    evaluated(model)
+    evaluated(model, "evaluation.mirror=true")
+    plain, mirrored = sorted((model / "evaluation").iterdir())
+    assert mirrored.name == f"{plain.name}-mirror"
+    told = json.loads((mirrored / "evaluation.json").read_text())
+    assert any("its mirror image's" in sentence for sentence in told["protocol"])
+
+    colorizer = load_colorizer(model)
+    photos = read_dataset(composed_of(model).data, test=True).test.fitted()
+    ab = [predict_ab(colorizer, np.ascontiguousarray(rgb)) for rgb in (photos, photos[:, :, ::-1])]
+    both = (ab[0] + ab[1][:, :, ::-1]) / 2
+    error = np.sqrt(np.mean((both - reference.rgb2lab(photos)[..., 1:]) ** 2))
+    assert told["metrics"]["ours"]["ab_rmse"] == pytest.approx(error, rel=1e-4)
+    assert np.abs(both - ab[0]).max() > 0.1, "the two say different things"
+    own, turned = [np.asarray(paint_photo(colorizer, Image.fromarray(rgb), mirror=True))
+                   for rgb in (photos[0], np.ascontiguousarray(photos[0][:, ::-1]))]  # fmt: skip
+    np.testing.assert_allclose(own.astype(int), turned[:, ::-1].astype(int), atol=1)
 
 
 def test_the_numbers_are_those_of_a_loop_over_the_photos(model):

@@ -63,6 +63,7 @@ class Comparison:
         evaluation = self.evaluation
         rows, columns = evaluation.size
         changed = "" if evaluation.temperature is None else f", temperature {evaluation.temperature:g}"
+        changed += ", with mirror images" if evaluation.mirror else ""
         return f"{evaluation.photos:,} photos of {evaluation.data}, {evaluation.part}, at {rows} x {columns}{changed}"
 
     @property

@@ -207,7 +207,10 @@ def _as_today(values: dict) -> dict:
         "decoder": {"full_size": 0},
         "head": {"loss": "smooth_l1"},
     }
-    if "backbone" in values or not all(isinstance(values.get(key, {}), dict) for key in later):
+    if "backbone" in values:  # it has all of these
+        later = {}
+    later["evaluation"] = {"mirror": False}
+    if not all(isinstance(values.get(key, {}), dict) for key in later):
         return values
     return values | {key: keys | values.get(key, {}) for key, keys in later.items()}
 

@@ -59,12 +59,13 @@ def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str |
     backend.start(os.environ.get("KERAS_BACKEND", own.backend), device)
     from colorize.checkpoint import load_colorizer
     from colorize.evaluation.judge import Subject, judge
-    from colorize.inference import predict_ab
+    from colorize.inference import predict_ab, predictor
 
     temperature = changed_temperature(own, model.config)
     colorizer = load_colorizer(model.folder, temperature)
     seen = chosen_by(model, dataset, part)
-    subject = Subject(lambda rgb: predict_ab(colorizer, rgb), model.name, colorizer.network, seen, temperature)
+    predict = predictor(lambda rgb: predict_ab(colorizer, rgb), config.evaluation.mirror)
+    subject = Subject(predict, model.name, colorizer.network, seen, temperature)
     evaluation, folder = judge(subject, config, dataset, part, model.out)
     console = Console()
     console.print(evaluation.table())

@@ -64,6 +64,7 @@ def judge(subject: Subject, config: Config, dataset: Dataset, part: str, out: Pa
         data=config.data.name, part=part, photos=len(photos), digest=photos.digest, size=photos.size,
         protocol=protocol(subject, config, dataset, part, photos), metrics=measured.metrics, truth=measured.truth,
         model=subject.name, seconds=time.perf_counter() - started, temperature=subject.temperature,
+        mirror=config.evaluation.mirror,
     )  # fmt: skip
     folder = out / evaluation.name
     for pictures in (STRIPS, GREY, PAINTED, TRUTH):  # of an earlier evaluation of the same photos
@@ -107,6 +108,7 @@ def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, phot
         f"Photos: {len(photos)} of {config.data.name} ({dataset.source}), part {part}, digest {photos.digest}.",
         subject.chosen_by,
         _head_protocol(config, subject.temperature),
+        "Colours are the mean of the photo's own and of its mirror image's." if config.evaluation.mirror else "",
         grey,
         size,
         squeezed if (own_rows, own_columns) != photos.size else "",

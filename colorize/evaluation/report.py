@@ -34,6 +34,7 @@ class Evaluation:
         model: which weights: a folder, or a URI of MLflow.
         seconds: that it took.
         temperature: of the model's annealed mean, where it is another one than in training.
+        mirror: whether colours are the mean of the photo's own and of its mirror image's.
     """
 
     data: str
@@ -47,11 +48,13 @@ class Evaluation:
     model: str
     seconds: float
     temperature: float | None = None
+    mirror: bool = False
 
     @property
     def name(self) -> str:
         """Of its folder, and of its section in MLflow."""
         name = evaluation_name(self.data, self.part, self.size, self.digest)
+        name += "-mirror" if self.mirror else ""
         return name if self.temperature is None else f"{name}-temperature{self.temperature:g}"
 
     @property
