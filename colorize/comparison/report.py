@@ -60,11 +60,7 @@ class Comparison:
     @property
     def title(self) -> str:
         """What was judged."""
-        evaluation = self.evaluation
-        rows, columns = evaluation.size
-        changed = "" if evaluation.temperature is None else f", temperature {evaluation.temperature:g}"
-        changed += ", with mirror images" if evaluation.mirror else ""
-        return f"{evaluation.photos:,} photos of {evaluation.data}, {evaluation.part}, at {rows} x {columns}{changed}"
+        return self.evaluation.title
 
     @property
     def metrics(self) -> list[str]:

@@ -58,14 +58,21 @@ class Evaluation:
         return name if self.temperature is None else f"{name}-temperature{self.temperature:g}"
 
     @property
+    def title(self) -> str:
+        """What was judged, and how colours were got where that is not as in training."""
+        rows, columns = self.size
+        changed = "" if self.temperature is None else f", temperature {self.temperature:g}"
+        changed += ", with mirror images" if self.mirror else ""
+        return f"{self.photos:,} photos of {self.data}, {self.part}, at {rows} x {columns}{changed}"
+
+    @property
     def baselines(self) -> dict[str, dict[str, float]]:
         """The metrics of the trivial predictors."""
         return {name: values for name, values in self.metrics.items() if name != OURS}
 
     def table(self) -> Table:
         """Everything, a metric a row; an arrow says which direction is better."""
-        title = f"{self.photos:,} photos of {self.data}, {self.part}, at {self.size[0]} x {self.size[1]}"
-        table = Table("", *[BASELINES[name] for name in self.baselines], OURS, "truth", title=title)
+        table = Table("", *[BASELINES[name] for name in self.baselines], OURS, "truth", title=self.title)
         for column in table.columns[1:]:
             column.justify, column.header = "right", escape(str(column.header))
         order = [*self.baselines, OURS]
