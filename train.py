@@ -10,7 +10,6 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from colorize.command_line import check_command_line, fail
-from colorize.composing import to_config
 from colorize.errors import UserError
 from colorize.sweep import note_failure, parent_of
 
@@ -36,23 +35,30 @@ def main(composed: DictConfig) -> float:
 def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str | None) -> float:
     """What is quick comes first: a wrong configuration or folder is told before Keras starts."""
     from colorize import backend, run_folder
+    from colorize.composing import to_config
     from colorize.data.sources import read_dataset
     from colorize.evaluation import check_perceptual
+    from colorize.resume import check_photos, resumed
     from colorize.signals import StopSignals
     from colorize.tracking.tracker import open_tracker
 
     started = STARTS.pop() if STARTS else time.perf_counter()
-    config = to_config(composed)
+    config = resumed(folder, overrides) if composed.resume else to_config(composed)
     check_perceptual(config.evaluation)
-    run_folder.check_unused(folder)
-    with StopSignals() as signals:
-        dataset = read_dataset(config.data, manifest=folder / run_folder.PHOTOS)
-        tracker = open_tracker(config, parent)
+    if not composed.resume:
+        run_folder.check_unused(folder)
+    with StopSignals() as signals, run_folder.locked(folder):
+        if composed.resume:
+            dataset = read_dataset(config.data)
+            check_photos(folder, dataset)
+        else:
+            dataset = read_dataset(config.data, manifest=folder / run_folder.PHOTOS)
+        tracker = open_tracker(config, folder, parent)
         device = backend.start(config.backend, config.trainer.device)
         from colorize.screen import print_result
         from colorize.training import run
 
-        result = run(config, dataset, device, tracker, signals, folder, overrides, started)
+        result = run(config, dataset, device, tracker, signals, folder, overrides, started, bool(composed.resume))
     print_result(result, config, folder)
     return result.metrics["ab_rmse"]
 

@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     _add_paint(commands)
     _add_evaluate(commands)
     _add_compare(commands)
+    _add_sync(commands)
     options, rest = parser.parse_known_args(arguments)
     if rest and (not hasattr(options, "overrides") or any(text.startswith("-") for text in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -86,6 +87,25 @@ def _add_compare(commands) -> None:
     parser.add_argument("--out", type=Path, default=Path("comparison"), help="folder for the results (comparison)")
     parser.add_argument("--tracking", metavar="URI", help="MLflow that knows the runs (mlflow.db)")
     parser.set_defaults(command=compare)
+
+
+def _add_sync(commands) -> None:
+    text = "deliver to MLflow what it has not got yet of a run, because it did not answer"
+    parser = commands.add_parser("sync", help=text, description=text)
+    parser.add_argument("outputs", nargs="+", type=Path, metavar="OUTPUT", help="output folders")
+    parser.add_argument("--tracking", metavar="URI", help="another MLflow than the one the run was to be logged to")
+    parser.set_defaults(command=sync)
+
+
+def sync(options: argparse.Namespace) -> None:
+    """Delivers the journals of runs."""
+    from colorize.tracking.sync import sync
+
+    for output in options.outputs:
+        done = sync(output, options.tracking)
+        print(f"{output}: {done.delivered} records delivered to {done.uri}, run {done.run_id}")
+        for reason in done.refused:
+            print(f"  refused: {reason}", file=sys.stderr)
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -154,8 +174,8 @@ def paint(options: argparse.Namespace) -> None:
     _check_paintable(painted)
     _check_folder(options.out)
     backend.start(os.environ.get("KERAS_BACKEND", config.backend), "cpu")
-    from colorize.checkpoint import load_colorizer
     from colorize.inference import paint_photo
+    from colorize.weights import load_colorizer
 
     colorizer = load_colorizer(options.model, options.temperature)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -1,70 +1,121 @@
-"""Weights on disk: written whole or not at all, refused where they do not belong.
+"""Checkpoints on disk: written whole, checked when they are read, never with pickle; the last few are kept.
 
-(Exact resume is not here yet: optimizer and random state are not kept.)
+A file is called STEP-DIGEST.safetensors. DIGEST begins the SHA-256 of its content, so that one renaming makes a
+checkpoint with its checksum, and what was cut off or changed does not match its own name.
 """
 
-import os
-import warnings
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
-import keras
+import numpy as np
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
 
-from colorize.config import BinsHead
 from colorize.errors import UserError
-from colorize.models.bins import read_bins
-from colorize.models.colorizer import Colorizer, build_network
-from colorize.run_folder import BEST, BINS, CONFIG, read_config, with_temperature
+from colorize.files import PARTIAL, write_whole
+from colorize.state import Counters
+
+POINTER = "latest.json"
+"""Names the newest checkpoint, for people and scripts; who resumes looks at the checkpoints themselves."""
+
+DIGITS = 16
+"""Of the digest in the name: 64 bits, enough against accidents. Against an attacker there is nothing to protect:
+a checkpoint holds numbers alone."""
 
 
-def save_weights(network: keras.Model, path: Path) -> None:
-    """Writes weights so that at any moment either the old file is whole or the new one."""
-    partial = path.with_name(f".partial.{path.name}")
-    network.save_weights(partial)
-    os.replace(partial, path)
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a run after some step.
 
-
-def load_weights(network: keras.Model, path: Path) -> None:
-    """Reads weights.
-
-    Raises:
-        UserError: the file is damaged, or holds the weights of another network.
+    Attributes:
+        arrays: the whole state of model and optimizer, by name; see `state`.
+        counters: how far the run was.
     """
-    try:
-        with warnings.catch_warnings():  # Keras only warns where it finds no weights for a layer, and leaves it random
-            warnings.simplefilter("error", UserWarning)
-            network.load_weights(path)
-        stored, expected = _parameters_in(path), network.count_params()
-        if stored != expected:  # Keras passes over what a file has too much
-            raise ValueError(f"it has {stored:,} parameters, the network {expected:,}")
-    except (OSError, ValueError, KeyError, UserWarning) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"{path} does not hold the weights of the network in {CONFIG} beside it: {reason}") from None
+
+    arrays: dict[str, np.ndarray]
+    counters: Counters
 
 
-def _parameters_in(path: Path) -> int:
-    total = 0
-
-    def add(name: str, item) -> None:
-        nonlocal total
-        if isinstance(item, h5py.Dataset) and "seed_generator" not in name:  # the state of dropout is no parameter
-            total += item.size
-
-    with h5py.File(path) as file:
-        file.visititems(add)
-    return total
-
-
-def load_colorizer(folder: Path, temperature: float | None = None) -> Colorizer:
-    """The colorizer of a finished run with its best weights.
+class Checkpoints:
+    """The checkpoints in a folder.
 
     Args:
-        temperature: of a head of bins, another one than it was trained with.
-    Raises:
-        UserError: there is no run in the folder, its weights are damaged, or its head has no temperature.
+        folder: made with the first checkpoint.
+        keep: how many of the newest are kept.
+    Attributes:
+        rejected: what could not be used, and why, as found by `newest`. It is left where it is.
     """
-    config = with_temperature(read_config(folder), temperature)
-    bins = read_bins(folder / BINS) if isinstance(config.head, BinsHead) else None
-    network = build_network(config, bins)
-    load_weights(network.model, folder / BEST)
-    return Colorizer(network)
+
+    def __init__(self, folder: Path, keep: int = 1):
+        self.folder, self.keep = folder, keep
+        self.rejected: dict[Path, str] = {}
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Writes a checkpoint, then the pointer, then removes the oldest.
+
+        Raises:
+            OSError: it could not be written; those before are there.
+        """
+        counters = checkpoint.counters
+        data = save_arrays(checkpoint.arrays, {"counters": counters.model_dump_json()})
+        path = self.folder / f"{counters.step:08d}-{_digest(data)}.safetensors"
+        write_whole(path, data)
+        pointer = {"file": path.name, "step": counters.step, "epoch": counters.epoch, "best_epoch": counters.best_epoch}
+        write_whole(self.folder / POINTER, (json.dumps(pointer) + "\n").encode())
+        for old in [path for path in self.paths() if path not in self.rejected][self.keep :]:
+            old.unlink(missing_ok=True)
+        for left_over in self.folder.glob(f"{PARTIAL}*"):  # of a process that was killed
+            left_over.unlink(missing_ok=True)
+
+    def paths(self) -> list[Path]:
+        """All files that are called like a checkpoint, newest first."""
+        return sorted(self.folder.glob("*-*.safetensors"), key=_age, reverse=True)
+
+    def newest(self, misfit: Callable[[Checkpoint], str | None]) -> Checkpoint | None:
+        """The newest checkpoint that is whole and fits; None where there are none at all.
+
+        Args:
+            misfit: says why a checkpoint is not of this run, or None.
+        Raises:
+            UserError: there are some, and none can be used.
+        """
+        for path in self.paths():
+            try:
+                checkpoint = _read(path)
+                reason = misfit(checkpoint)
+            except (OSError, ValueError) as error:
+                reason = str(error).strip().splitlines()[0]
+            if reason is None:
+                return checkpoint
+            self.rejected[path] = reason
+        if self.rejected:
+            listed = "\n".join(f"  {path.name}: {reason}" for path, reason in self.rejected.items())
+            raise UserError(f"no checkpoint in {self.folder} can be used:\n{listed}")
+        return None
+
+
+def _age(path: Path) -> tuple[str, int]:
+    return path.name.partition("-")[0], path.stat().st_mtime_ns
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:DIGITS]
+
+
+def _read(path: Path) -> Checkpoint:
+    data = path.read_bytes()
+    if not data:
+        raise ValueError("it is empty")
+    if _digest(data) != path.stem.rpartition("-")[2]:
+        raise ValueError("its checksum is wrong: cut off or changed since it was written")
+    try:
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        return Checkpoint(load_arrays(data), Counters.model_validate_json(header["__metadata__"]["counters"]))
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        what = f"{error.error_count()} of its counters are wrong" if isinstance(error, ValidationError) else error
+        raise ValueError(f"it is no checkpoint of colorize: {what}") from None

@@ -17,7 +17,7 @@ from colorize.errors import UserError
 JOBS_CHECKED = 50
 """Jobs of a sweep that are all checked before the first one starts, a tenth of a second each; of more, each value once,
 and of a range its ends."""
-FLAGS_OF_HYDRA = ("help", "hydra_help", "info", "shell_completion", "config_dir", "config_path")
+FLAGS_OF_HYDRA = ("help", "hydra_help", "info", "shell_completion")
 
 
 def check_command_line(arguments: list[str]) -> list[str]:
@@ -32,7 +32,14 @@ def check_command_line(arguments: list[str]) -> list[str]:
     if unknown or any(getattr(known, flag) for flag in FLAGS_OF_HYDRA):
         return arguments  # Hydra's to answer; the job checks its configuration again before it starts
     try:
+        if known.config_dir or known.config_path:
+            raise UserError(
+                "--config-dir and --config-path: configurations lie in configs/ alone, where they are checked; put the"
+                " file into configs/experiment/ and choose it with experiment=NAME"
+            )
         name = known.config_name or "train"
+        if any(override.key_or_group == "resume" for override in parse(known.overrides)):
+            return _resuming(arguments, known)
         jobs = _jobs([*_swept_in(name, known.overrides), *known.overrides]) if known.multirun else [known.overrides]
         backends = {composed(overrides, name).backend for overrides in jobs}
         if len(backends) > 1:
@@ -41,6 +48,19 @@ def check_command_line(arguments: list[str]) -> list[str]:
         fail(error)
     plain = {o.input_line: o.input_line.lstrip("+") for o in parse(known.overrides) if not is_hydras(o)}
     return [plain.get(text, text) for text in arguments]
+
+
+def _resuming(arguments: list[str], known) -> list[str]:
+    from colorize.resume import arguments_for
+
+    if known.multirun:
+        raise UserError(
+            "resume: in a sweep each job is a run of its own; go on with each by the folder of the job, without -m:"
+            " resume=multirun/DATE_TIME/NUMBER"
+        )
+    flags = [text for text in arguments if text not in known.overrides]
+    plain = arguments_for(known.overrides, known.config_name or "train")
+    return [*flags, *[text if text.startswith("hydra") else text.lstrip("+") for text in plain]]
 
 
 def fail(error: UserError) -> None:

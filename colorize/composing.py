@@ -21,9 +21,16 @@ from omegaconf.errors import OmegaConfBaseException
 from colorize.config import PROJECT, Config, validate
 from colorize.config.sizes import with_matched_fusion
 from colorize.errors import UserError
+from colorize.record import flat
 from colorize.refusal import Problem, Refusal, nearest, unknown_key
 
 CONFIGS = PROJECT / "configs"
+HYDRAS_IN_FILES = ("run.dir", "sweep.dir", "sweep.subdir", "sweeper.params")
+"""All that a file of a group may say of Hydra. The rest can name code to be run, or set its environment: that is for
+`configs/train.yaml` and the command line, so that an experiment of a stranger is as harmless as it looks."""
+HYDRAS_OWN = ("runtime", "overrides", "job.name", "job.config_name", "job.override_dirname", "job.id", "job.num")
+"""What Hydra writes there itself."""
+RESOLVER = re.compile(r"\$\{[^{}]*:")
 OPTIONAL = ("experiment", "debug")
 """Groups of which a run may have none."""
 PLUGINS = ("hydra/launcher", "hydra/sweeper")
@@ -47,6 +54,7 @@ def composed(overrides: list[str], name: str = "train", combinations: bool = Tru
         chosen = [text for text, o in zip(forced, parsed) if o not in hydras or o.key_or_group.startswith("hydra/")]
         _check_hydras(hydras, compose_by_hydra(name, chosen).hydra)
     config = compose_by_hydra(name, forced)
+    _check_hydra_of_files(config.hydra, [text for text, o in zip(forced, parsed) if o in hydras])
     choices = OmegaConf.to_container(config.hydra.runtime.choices)
     return to_config(config, lambda key: locate(key, parsed, choices, name), combinations)
 
@@ -67,7 +75,15 @@ def data_and_evaluation(config: Config, overrides: list[str]) -> Config:
                 f"{override.input_line!r}: only data and evaluation can be changed here, as in data=folder"
                 " data.root=PATH evaluation.perceptual=true; all else is the model's own"
             )
+    return changed(config, overrides)
+
+
+def changed(config: Config, overrides: list[str]) -> Config:
+    """A stored configuration with other options, each of which replaces its section, and other values."""
+    parsed = parse(overrides)
     values = config.model_dump()
+    for override in parsed:
+        _check_option(override)
     chosen = [override.input_line for override in parsed if override.key_or_group in groups()]
     if chosen:
         fresh = composed(chosen, combinations=False).model_dump()
@@ -93,12 +109,35 @@ def compose_by_hydra(name: str, overrides: list[str]) -> DictConfig:
 def to_config(config: DictConfig, locate=None, combinations: bool = True) -> Config:
     """Validates what Hydra composed, its own section left out."""
     without_hydra = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    _check_references(without_hydra, locate)
     try:
         values = OmegaConf.to_container(without_hydra, resolve=True)
     except OmegaConfBaseException as error:
         raise UserError(f"the configuration cannot be resolved: {error}") from None
     config = validate(values, locate, combinations)
     return with_matched_fusion(config, locate) if combinations else config
+
+
+def _check_references(config: DictConfig, locate) -> None:
+    """Refuses what would be computed when it is read, such as `${oc.env:TOKEN}`, which would end up in the log."""
+    values = flat(OmegaConf.to_container(config, resolve=False))
+    expected = "a value, or a reference to another one as in ${data.height}; the shell knows the environment: $NAME"
+    found = [key for key, value in values.items() if isinstance(value, str | list) and RESOLVER.search(str(value))]
+    if found:
+        raise Refusal([Problem(key, expected, str(values[key])) for key in found], locate)
+
+
+def _check_hydra_of_files(hydra: DictConfig, overrides: list[str]) -> None:
+    """Refuses a file of a group that says of Hydra what is not its to say."""
+    plain = flat(OmegaConf.to_container(compose_by_hydra("train", overrides).hydra, resolve=False))
+    for key, value in flat(OmegaConf.to_container(hydra, resolve=False)).items():
+        known = any(key == name or key.startswith(f"{name}.") for name in HYDRAS_IN_FILES + HYDRAS_OWN)
+        if not known and plain.get(key) != value:
+            allowed = ", ".join(f"hydra.{name}" for name in HYDRAS_IN_FILES)
+            raise UserError(
+                f"a configuration file sets hydra.{key} to {value!r}: files may set {allowed} alone, since the rest can"
+                " run code. If you trust it, give it on the command line"
+            )
 
 
 def parse(overrides: list[str]) -> list[Override]:

@@ -1,10 +1,11 @@
-"""AdamW under warm-up and cosine decay, and the averaged weights that are evaluated and kept."""
+"""AdamW under warm-up and cosine decay, the averaged weights that are evaluated and kept, and a guard against NaN."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import keras
 import numpy as np
+from keras import ops
 
 from colorize.config import AdamW
 
@@ -12,8 +13,63 @@ NOT_DECAYED = ["bias", "gamma", "beta"]
 """Weight decay pulls kernels towards 0; for these there is no reason to."""
 
 
+class GuardedAdamW(keras.optimizers.AdamW):
+    """AdamW (Loshchilov and Hutter 2019) that halts at the first gradient that is not finite.
+
+    That step changes no weight, no moment and no average, and neither does any step after it: who looks only now and
+    then still finds the weights as they were, and `iterations` says which step it was.
+
+    Attributes:
+        halted: variable, 0 or 1.
+        rate_scale: variable that the scheduled learning rate is multiplied by: 1, less after a step back.
+    """
+
+    _stateless = False
+
+    def build(self, variables):
+        """Makes the two variables besides AdamW's own."""
+        if not self.built:
+            self.halted = self.add_variable((), "zeros", "int32", name="halted")
+            self.rate_scale = self.add_variable((), "ones", "float32", name="rate_scale")
+        super().build(variables)
+
+    def _get_current_learning_rate(self):
+        return super()._get_current_learning_rate() * self.rate_scale
+
+    def apply(self, grads, trainable_variables=None):
+        """As in Keras, unless halted."""
+        finite = ops.all(ops.stack([ops.all(ops.isfinite(gradient)) for gradient in grads if gradient is not None]))
+        halted = ops.maximum(self.halted, ops.cast(ops.logical_not(finite), "int32"))
+        self.halted.assign(halted)
+        if self._stateless:
+            super().apply(grads, trainable_variables)
+        else:
+            ops.cond(
+                ops.equal(halted, 0), lambda: super(GuardedAdamW, self).apply(grads, trainable_variables), lambda: None
+            )
+
+    def stateless_apply(self, optimizer_variables, grads, trainable_variables):
+        """As in Keras, and `halted` says whether the values before are to be kept, which the caller still has.
+
+        (XLA fuses such a choice with the update; a condition around the update would copy all of it.)
+        """
+        self._stateless = True
+        try:
+            return super().stateless_apply(optimizer_variables, grads, trainable_variables)
+        finally:
+            self._stateless = False
+
+    @property
+    def place_of_halted(self) -> int:
+        """Which of `variables` it is, for who has their values alone."""
+        return next(place for place, variable in enumerate(self.variables) if variable is self.halted)
+
+    def finalize_variable_values(self, var_list):
+        """Nothing: Keras would put the averages in the place of the weights, with which training may go on."""
+
+
 def build_optimizer(config: AdamW, epochs: int, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """AdamW (Loshchilov and Hutter 2019); the rate rises linearly in the warm-up, then falls by a cosine to 0."""
+    """AdamW whose rate rises linearly in the warm-up, then falls by a cosine to 0."""
     steps = epochs * steps_per_epoch
     warmup = min(round(config.warmup * steps), steps - 1)  # Keras wants a step to decay in
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -22,7 +78,7 @@ def build_optimizer(config: AdamW, epochs: int, steps_per_epoch: int) -> keras.o
         warmup_steps=warmup,
         decay_steps=steps - warmup,
     )
-    optimizer = keras.optimizers.AdamW(
+    optimizer = GuardedAdamW(
         schedule,
         weight_decay=config.weight_decay,
         global_clipnorm=config.clip_norm,
@@ -41,11 +97,18 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
     if not optimizer.use_ema:
         yield
         return
-    variables = model.trainable_variables
+    averages = [variable.numpy() for variable in optimizer._model_variables_moving_average]
+    with holding(model.trainable_variables, averages):
+        yield
+
+
+@contextmanager
+def holding(variables: list, values: list) -> Iterator[None]:
+    """Within the context variables have other values; afterwards their own again, bit for bit."""
     # Copies, both ways: on JAX an assigned array is shared, and the step that is compiled next gives its buffer away.
-    own = [_copy(variable) for variable in variables]
-    for variable, average in zip(variables, optimizer._model_variables_moving_average):
-        variable.assign(_copy(average))
+    own = [_copy(variable.numpy()) for variable in variables]
+    for variable, value in zip(variables, values):
+        variable.assign(_copy(value))
     try:
         yield
     finally:
@@ -53,5 +116,10 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
             variable.assign(value)
 
 
-def _copy(variable) -> np.ndarray:
-    return np.array(variable.numpy(), copy=True)
+def values_of(network: keras.Model) -> dict[str, np.ndarray]:
+    """A copy of the weights of a network, by name."""
+    return {variable.path: _copy(variable.numpy()) for variable in network.weights}
+
+
+def _copy(value) -> np.ndarray:
+    return np.array(value, copy=True)

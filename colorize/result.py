@@ -28,6 +28,7 @@ class Result:
         seconds: from the start of the run to the table.
         input_wait_share: share of training time in which no batch was ready.
         tracking_share: share of all time spent in tracking calls.
+        checkpoint_share: share of all time spent in saving checkpoints.
         parameters: of the network that is trained.
         frozen_parameters: of its backbone.
         fusion_parameters: of the fusion, among `parameters`.
@@ -43,6 +44,7 @@ class Result:
     seconds: float
     input_wait_share: float
     tracking_share: float
+    checkpoint_share: float
     parameters: int
     frozen_parameters: int
     fusion_parameters: int

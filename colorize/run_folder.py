@@ -1,6 +1,10 @@
 """The output folder of a run: the names of what is in it, and its configuration. Keras is not needed to look."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from colorize.config import LOWEST_TEMPERATURE, BinsHead, Config, dump, load
 from colorize.errors import UserError
@@ -16,11 +20,43 @@ PHOTOS = "photos.csv"
 HISTORY = "history.csv"
 BINS = "bins.csv"
 EVALUATION = "evaluation"
+CHECKPOINTS = "checkpoints"
+TRACKING = "tracking"
+LOCK = ".lock"
 
 
 def save_config(config: Config, folder: Path) -> None:
     """Writes the resolved configuration, from which the network can be built again."""
     (folder / CONFIG).write_text(dump(config))
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Within the context no other process trains into the folder; a process that dies gives it free.
+
+    Raises:
+        UserError: another one does.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(
+            f"hydra.run.dir: another process is training into {folder}; wait for it, or choose another folder"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_in_use(folder: Path) -> bool:
+    """Whether another process trains into the folder now."""
+    try:
+        with locked(folder):
+            return False
+    except UserError:
+        return True
 
 
 def check_unused(folder: Path) -> None:
@@ -29,10 +65,11 @@ def check_unused(folder: Path) -> None:
     Raises:
         UserError: something that a run leaves is there.
     """
-    found = [name for name in (RESULT, BEST, LAST) if (folder / name).exists()]
+    found = [name for name in (RESULT, BEST, LAST, CHECKPOINTS) if (folder / name).exists()]
     if found:
         raise UserError(
-            f"hydra.run.dir: {folder} holds {found[0]} of another run, which is kept; choose another folder"
+            f"hydra.run.dir: {folder} holds {found[0]} of another run, which is kept; choose another folder, or go on"
+            f" with that run: resume={folder}"
         )
 
 
@@ -48,6 +85,11 @@ def read_config(folder: Path) -> Config:
             f"{folder} is no trained model: {' and '.join(missing)} not found there; expected the output folder of"
             " a finished `python train.py`"
         )
+    return load_config(folder)
+
+
+def load_config(folder: Path) -> Config:
+    """The configuration that a run stored, finished or not."""
     return load(folder / CONFIG)
 
 

@@ -7,6 +7,9 @@ from types import FrameType, TracebackType
 RETRY = 0.05
 """Seconds after which a signal that came within an import is looked at again."""
 
+CALLED_BY_PYTHON = ("__del__", "_xla_gc_callback")
+"""Functions whose exceptions Python prints and forgets; the second is JAX's, called at every garbage collection."""
+
 CAN_WAIT = hasattr(signal, "setitimer")
 """Not on Windows: there a signal raises within an import too."""
 
@@ -30,7 +33,7 @@ class StopSignals:
     Training defers: an exception between two statements of a step could leave half of the weights changed. A second
     signal raises all the same, whatever is going on. Either waits for the end of an import: an exception between two
     statements of Python's import system can leave its lock taken for good, and the next import of any other thread
-    waits for ever.
+    waits for ever. Either waits for the end of a clean-up, in which an exception would be lost.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -65,7 +68,7 @@ class StopSignals:
     def _raise(self, frame: FrameType | None) -> None:
         if self.deferred and not self._repeated:
             return
-        if CAN_WAIT and _importing(frame):
+        if CAN_WAIT and _must_wait(frame):
             signal.setitimer(signal.ITIMER_REAL, RETRY)
             return
         raise Stopped(self.received)
@@ -83,10 +86,10 @@ def _disarm() -> bool:
     return CAN_WAIT and signal.setitimer(signal.ITIMER_REAL, 0)[0] > 0
 
 
-def _importing(frame: FrameType | None) -> bool:
-    """Whether Python's import system is at work somewhere above."""
+def _must_wait(frame: FrameType | None) -> bool:
+    """Whether Python's import system, or a clean-up that Python calls by itself, is at work somewhere above."""
     while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
+        if frame.f_code.co_filename.startswith("<frozen importlib") or frame.f_code.co_name in CALLED_BY_PYTHON:
             return True
         frame = frame.f_back
     return False

@@ -1,6 +1,5 @@
 """A run from photos to result: build, fit, evaluate, keep."""
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,17 +7,19 @@ import keras
 from rich.console import Console
 
 from colorize import run_folder
-from colorize.backend import Device, feed, peak_memory_bytes, versions
-from colorize.callbacks import Curves, Screen, Speed, StopOnSignal, Validation
-from colorize.checkpoint import load_weights, save_weights
+from colorize.backend import Device, peak_memory_bytes, versions
+from colorize.callbacks import Validation
 from colorize.config import Config, PretrainedBackbone
 from colorize.config.sizes import match_of
-from colorize.data.batches import Batches, Loader
+from colorize.data.batches import Batches
 from colorize.data.photos import Dataset
 from colorize.embeddings import Embeddings, keeps_embeddings, note_of_embeddings
 from colorize.evaluation.judge import Subject, judge
 from colorize.evaluation.report import OURS, Evaluation
+from colorize.files import Attempts
+from colorize.fitting import Fitting
 from colorize.inference import predictor
+from colorize.init import take_weights
 from colorize.models.backbone import with_digest
 from colorize.models.bins import bins_for
 from colorize.models.colorizer import Colorizer, Learner, build_network, rgb_of
@@ -27,7 +28,8 @@ from colorize.progress import say
 from colorize.record import flat, git_state
 from colorize.report import write_shapes
 from colorize.result import Result
-from colorize.run_folder import BEST, BINS, CONFIG, LAST
+from colorize.resume import allowed
+from colorize.run_folder import BEST, BINS, CHECKPOINTS, CONFIG, LAST, load_config
 from colorize.signals import Stopped, StopSignals
 from colorize.tracking.tracker import Tracker
 
@@ -41,6 +43,7 @@ def run(
     folder: Path,
     overrides: list[str],
     started: float,
+    resume: bool = False,
 ) -> Result:
     """Trains, evaluates and logs; leaves config, weights, strips and `result.json` in the output folder.
 
@@ -53,23 +56,29 @@ def run(
         folder: the output folder; it exists.
         overrides: of the command line, for the log.
         started: `time.perf_counter()` at the start of the program.
+        resume: whether the run in the folder goes on.
     Raises:
         Stopped: SIGINT or SIGTERM came; the weights so far are kept and the MLflow run is marked KILLED.
     """
     status = "FAILED"
     try:
         tracker.start()
-        run = _Run(config, dataset, device, folder, tracker, signals)
-        run.log_start(overrides)
-        run.fit()
-        result = run.finish(started)
+        run = _Run(config, dataset, device, folder, tracker, signals, started)
+        if resume:
+            run.go_on()
+        elif config.init:
+            say(run.console, take_weights(run.network.model, Path(config.init)))
+        if tracker.is_new or not resume:
+            run.log_start(overrides)
+        run.fitting.run()
+        result = run.finish()
         status = "FINISHED"
         return result
     except Stopped as stopped:
         status = "KILLED"
-        kept = [name for name in (LAST, BEST) if (folder / name).exists()]
+        kept = [name for name in (CHECKPOINTS, LAST, BEST) if (folder / name).exists()]
         if kept:
-            stopped.left = f"the weights so far are kept in {folder}: {', '.join(kept)}"
+            stopped.left = f"kept in {folder}: {', '.join(kept)}. To go on: python train.py resume={folder}"
         raise
     finally:
         tracker.finish(status)
@@ -78,37 +87,39 @@ def run(
 class _Run:
     """The parts of one run and its three acts."""
 
-    def __init__(self, config: Config, dataset: Dataset, device: Device, folder: Path, tracker: Tracker, signals):
+    def __init__(
+        self, config: Config, dataset: Dataset, device: Device, folder: Path, tracker: Tracker,
+        signals: StopSignals, started: float,
+    ):  # fmt: skip
         self.config = config = with_digest(config)  # so that the weights that are loaded are checked to be those
         self.dataset, self.device = dataset, device
-        self.folder, self.tracker, self.signals = folder, tracker, signals
-        self.console = Console()
+        self.folder, self.tracker, self.console = folder, tracker, Console()
         keras.utils.clear_session()  # of an earlier job of the same process
         keras.utils.set_random_seed(config.seed)
         data, trainer = config.data, config.trainer
         size = data.height, data.width
-        self.batches = Batches(dataset.train, *size, data.batch_size, data.augmentation, config.seed)
+        batches = Batches(dataset.train, *size, data.batch_size, data.augmentation, config.seed)
         self.bins = bins_for(config.head, dataset.train)
         self.network = build_network(config, self.bins)
         self.colorizer, self.learner = Colorizer(self.network), Learner(self.network)
-        steps = self.batches.steps_per_epoch
-        embeddings = self._embeddings()
-        self.first_batch = self.batches.batch(0)
-        self.learner.compile(optimizer=build_optimizer(config.optimizer, trainer.epochs, steps))
-        self.loader = Loader(self.batches, steps * trainer.epochs, trainer.loader_threads, trainer.batches_ahead)
-        self.speed = Speed(self.loader)
-        self.validation = Validation(
-            self.colorizer, dataset.val, folder, tracker, trainer.strips, trainer.strip_every, embeddings
-        )
+        embeddings = self._embeddings(batches)
+        self.first_batch = batches.batch(0)
+        self.learner.compile(optimizer=build_optimizer(config.optimizer, trainer.epochs, batches.steps_per_epoch))
+        attempts = Attempts()
+        validation = Validation(self.colorizer, dataset.val, folder, tracker, trainer, attempts, embeddings)
+        self.fitting = Fitting(
+            config, self.learner, batches, self.first_batch, validation, folder, dataset.digest, tracker, signals,
+            attempts, self.console, started,
+        )  # fmt: skip
 
-    def _embeddings(self) -> Embeddings | None:
+    def _embeddings(self, batches: Batches) -> Embeddings | None:
         """Gives the batches the embeddings of their photos, where these can be kept; returns those of val."""
         config, dataset, backbone = self.config, self.dataset, self.network.backbone
         if backbone is None or not keeps_embeddings(config.backbone, config.data.augmentation):
             return None
         cache = getattr(config.data, "cache", None)
         flips = config.data.augmentation.flip > 0
-        self.batches.embeddings = Embeddings(backbone, config.backbone, dataset.train, cache, mirrored=flips)
+        batches.embeddings = Embeddings(backbone, config.backbone, dataset.train, cache, mirrored=flips)
         return Embeddings(backbone, config.backbone, dataset.val, cache, mirrored=False)
 
     def log_start(self, overrides: list[str]) -> None:
@@ -117,7 +128,7 @@ class _Run:
         run_folder.save_config(config, self.folder)
         if self.bins:
             self.bins.save(self.folder / BINS)
-        tracker.parameters(flat(config.model_dump()))
+        tracker.parameters(flat(config.stored()))
         tracker.parameters({"model.parameters": self.network.model.count_params(), "data.digest": dataset.digest})
         tracker.parameters({"model.fusion_parameters": self.network.trace.parameters("fusion")})
         tracker.tags({**git_state(), **flat({"device": asdict(self.device), "version": versions()})})
@@ -153,45 +164,51 @@ class _Run:
         for name in (run_folder.SHAPES, run_folder.DEPENDENCY_MAP):
             self.tracker.file(self.folder / name, "shapes")
 
-    def fit(self) -> None:
-        """Trains to the end or to the first signal, and keeps the last weights either way."""
-        screen = Screen(self.console)
-        callbacks = [StopOnSignal(self.signals), self.speed, self.validation, Curves(self.tracker, self.folder), screen]
-        self.signals.deferred = True
-        try:
-            self.learner.fit(
-                feed(self.config.backend, self.loader, self.first_batch),
-                epochs=self.config.trainer.epochs,
-                steps_per_epoch=self.batches.steps_per_epoch,
-                shuffle=False,  # the loader has its own order; Keras would only warn that it cannot shuffle
-                verbose=0,
-                callbacks=callbacks,
-            )
-        finally:
-            screen.close()
-        save_weights(self.network.model, self.folder / LAST)
-        self.signals.raise_if_received()
+    def go_on(self) -> None:
+        """Takes up the run that is in the folder.
 
-    def finish(self, started: float) -> Result:
-        """Evaluates the best checkpoint beside the baselines and writes the result."""
-        load_weights(self.network.model, self.folder / BEST)
+        Raises:
+            UserError: none of its checkpoints can be used.
+        """
+        before = flat(load_config(self.folder).stored())
+        checkpoint = self.fitting.newest()
+        self.fitting.go_on_from(checkpoint)
+        counters = checkpoint.counters
+        self.fitting.before = counters
+        run_folder.save_config(self.config, self.folder)
+        changes = allowed(before, flat(self.config.stored()))
+        if changes:
+            self.tracker.forget()
+        for line in changes:
+            say(self.console, f"changed: {line}; what follows is not what it would have been")
+        epochs = self.config.trainer.epochs
+        text = f"step {counters.step}, epoch {min(counters.epoch + 1, epochs)} of {epochs}"
+        say(self.console, f"the run in {self.folder} goes on from its checkpoint at {text}")
+        self.tracker.tags({f"resumed.{counters.step}": "; ".join([text, *changes])})
+
+    def finish(self) -> Result:
+        """Evaluates the best weights beside the baselines and writes the result."""
+        fitting, network = self.fitting, self.network.model
+        for variable in network.weights:
+            variable.assign(fitting.validation.best_weights[variable.path])
         chosen_by = f"The checkpoint is the best of {self.config.trainer.epochs} epochs by these same photos."
         predict = predictor(self.colorizer.predict_on_batch, self.config.evaluation.mirror)
-        subject = Subject(predict, str(self.folder), self.network.model, chosen_by)
+        subject = Subject(predict, str(self.folder), network, chosen_by)
         evaluation, place = judge(subject, self.config, self.dataset, "val", self.folder / run_folder.EVALUATION)
         self.tracker.flush()  # so that the share below leaves out no more than the few calls after it
-        seconds = time.perf_counter() - started
+        total = fitting.counters()
         result = Result(
             metrics=evaluation.metrics[OURS],
             baselines=evaluation.baselines,
             truth=evaluation.truth,
-            best_epoch=self.validation.best_epoch,
-            epochs=len(self.learner.history.epoch),
-            images_per_second=self.speed.images / self.speed.seconds,
-            seconds=seconds,
-            input_wait_share=self.loader.waited / self.speed.seconds,
-            tracking_share=self.tracker.seconds / seconds,
-            parameters=self.network.model.count_params(),
+            best_epoch=total.best_epoch,
+            epochs=total.epoch,
+            images_per_second=total.images / total.seconds_training,
+            seconds=total.seconds,
+            input_wait_share=total.seconds_waiting / total.seconds_training,
+            tracking_share=total.seconds_tracking / total.seconds,
+            checkpoint_share=total.seconds_saving / total.seconds,
+            parameters=network.count_params(),
             frozen_parameters=self.network.backbone.network.count_params() if self.network.backbone else 0,
             fusion_parameters=self.network.trace.parameters("fusion"),
             photos={"train": len(self.dataset.train), "val": len(self.dataset.val)},
@@ -208,7 +225,7 @@ class _Run:
         final = {**evaluation.flat_metrics(), "seconds": result.seconds}
         if result.peak_memory_bytes:
             final["peak_memory_bytes"] = result.peak_memory_bytes
-        self.tracker.metrics({f"final/{name}": value for name, value in final.items()})
+        self.tracker.metrics({f"final/{name}": value for name, value in final.items()}, step=result.epochs)
         for path in (result.save(self.folder), self.folder / run_folder.HISTORY):
             self.tracker.file(path)
         self.tracker.folder(place, f"evaluation/{place.name}")

@@ -11,7 +11,6 @@ from skimage import color as reference
 
 from colorize import training
 from colorize.backend import Device
-from colorize.checkpoint import load_colorizer, save_weights
 from colorize.data.sources import read_dataset
 from colorize.embeddings import Embeddings, keeps_embeddings
 from colorize.errors import UserError
@@ -21,6 +20,7 @@ from colorize.models.colorizer import Colorizer, Learner, build_network
 from colorize.run_folder import BEST, read_config, save_config
 from colorize.signals import StopSignals
 from colorize.tracking.tracker import Tracker
+from colorize.weights import load_colorizer, save_weights
 
 NAMES = {"inception_resnet_v2": 75, "mobilenet": 32, "vgg19": 32, "densenet121": 32}
 KEPT = ["data.augmentation.crop=1.0", "data.augmentation.exposure=0.0", "data.augmentation.mix=0.0"]

@@ -8,13 +8,13 @@ from keras import ops
 from skimage import color as reference
 
 from colorize.__main__ import main
-from colorize.checkpoint import load_colorizer, save_weights
 from colorize.composing import composed
 from colorize.errors import UserError
 from colorize.models.bins import Bins, bins_of, read_bins, rebalancing, soft_targets, standard_bins
 from colorize.models.colorizer import Colorizer, Learner, build_network
 from colorize.models.head import Classification
 from colorize.run_folder import BEST, BINS, save_config
+from colorize.weights import load_colorizer, save_weights
 
 HEAD = composed(["head=bins"]).head
 CENTRES = np.array([[0.0, 0.0], [0.0, 10.0], [10.0, 0.0], [-20.0, 30.0], [40.0, -10.0], [50.0, 50.0]])

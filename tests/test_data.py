@@ -2,14 +2,17 @@
 
 import itertools
 import shutil
+import threading
+from collections import Counter
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from colorize.composing import composed
-from colorize.data.batches import MIXING, Batches, Loader, augment, exposure_table, mix
+from colorize.data.batches import MIXING, Batches, augment, exposure_table, mix
 from colorize.data.images import centred_box
+from colorize.data.loader import Loader
 from colorize.data.sources import SAMPLE, read_dataset
 from colorize.errors import UserError
 
@@ -195,11 +198,39 @@ def test_the_loader_yields_the_batches_in_order_and_counts_waiting(photos):
     assert loader.waited > 0
 
 
-def test_an_error_in_a_loader_thread_reaches_training(photos):
-    sampler = batches(photos)
-    sampler.batch = lambda step: 1 / 0
-    with pytest.raises(ZeroDivisionError):
-        list(Loader(sampler, steps=3, threads=1, ahead=1))
+@pytest.mark.parametrize("how", ["fails", "hangs"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_batch_that_fails_or_hangs_is_gathered_once_more_and_then_told(photos, how, times):
+    sampler, gather, seen, forever = batches(photos), Batches.batch, Counter(), threading.Event()
+
+    def batch(step):
+        seen[step] += 1
+        if step == 2 and seen[2] <= times:
+            forever.wait() if how == "hangs" else 1 / 0
+        return gather(sampler, step)
+
+    sampler.batch = batch
+    loader = Loader(sampler, steps=5, threads=1, ahead=2, patience=0.2)
+    if times == 1:
+        for step, (rgb,) in enumerate(loader):
+            np.testing.assert_array_equal(rgb, gather(sampler, step))
+        assert seen == {0: 1, 1: 1, 2: 2, 3: 1, 4: 1}
+    else:
+        with pytest.raises(UserError) as told:
+            list(loader)
+        reason = {"fails": "ZeroDivisionError: division by zero", "hangs": "it was not there after 0.2 s"}[how]
+        assert f"batch 3 could not be gathered, twice: {reason}" in str(told.value) and loader.error is told.value
+        assert all(name in str(told.value) for name in sampler.names(2)[:8])
+    forever.set()
+
+
+def test_another_batch_size_goes_on_with_the_next_sample(photos):
+    before, after = batches(photos), batches(photos)
+    shown = [index for step in range(3) for index in before.indices(step)]
+    after.batch_size = 2
+    after.go_on_at(7, sample=3 * before.batch_size)
+    shown += [index for step in (7, 8, 9) for index in after.indices(step)]
+    assert shown == [before._index(sample) for sample in range(3 * before.batch_size + 6)]
 
 
 def test_the_centred_box_has_the_shape_and_fits():

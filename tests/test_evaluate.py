@@ -10,7 +10,6 @@ from PIL import Image
 from skimage import color as reference
 
 from colorize.__main__ import main
-from colorize.checkpoint import load_colorizer, save_weights
 from colorize.composing import composed, data_and_evaluation
 from colorize.data.sources import read_dataset
 from colorize.errors import UserError
@@ -20,6 +19,7 @@ from colorize.evaluation.measure import measure
 from colorize.inference import paint_photo, predict_ab
 from colorize.models.colorizer import Learner, build_network
 from colorize.run_folder import BEST, save_config
+from colorize.weights import load_colorizer, save_weights
 
 MLFLOW_WARNS = pytest.mark.filterwarnings("ignore")  # of what it imports
 

@@ -6,13 +6,13 @@ import pytest
 from keras import ops
 from small import ENCODERS, FUSIONS, small
 
-from colorize.checkpoint import load_weights, save_weights
 from colorize.config.sizes import match_of
 from colorize.errors import UserError
 from colorize.models.colorizer import Learner, build_network
 from colorize.models.fusion.min_gru import DirectedMinGru, linear_scan
 from colorize.models.fusion.pixel_gru import LineGru
 from colorize.shapes import check_wiring
+from colorize.weights import load_weights, save_weights
 
 RECURRENT = ["row_gru", "column_gru", "pixel_gru", "min_gru"]
 

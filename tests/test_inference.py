@@ -8,12 +8,12 @@ from skimage import color as reference
 from skimage import data
 
 from colorize.__main__ import main
-from colorize.checkpoint import load_colorizer, save_weights
 from colorize.color import rgb_to_lab
 from colorize.data.images import read_photo
 from colorize.inference import paint_photo
 from colorize.models.colorizer import Learner, build_network
 from colorize.run_folder import BEST, save_config
+from colorize.weights import load_colorizer, save_weights
 
 
 @pytest.fixture

@@ -83,6 +83,17 @@ def test_a_signal_within_the_last_import_is_not_lost(slow_module, capsys):
     assert "stopped by SIGTERM" in capsys.readouterr().err
 
 
+def test_a_signal_within_a_clean_up_that_python_calls_is_not_lost():
+    class Cleaned:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGTERM)
+            until(0.1)
+
+    with pytest.raises(Stopped), StopSignals():
+        Cleaned()  # gone at once
+        until_stopped()
+
+
 def test_training_notes_the_first_signal_and_the_second_ends_it():
     with StopSignals() as signals:
         signals.deferred = True

@@ -16,8 +16,8 @@ from PIL import Image
 from colorize.callbacks import Validation
 from colorize.config import PROJECT
 from colorize.data.sources import read_dataset
-from colorize.errors import UserError
 from colorize.evaluation.measure import measure
+from colorize.files import Attempts
 from colorize.metrics.baselines import Baselines
 from colorize.metrics.pooled import METRICS
 from colorize.models.colorizer import Colorizer, Learner, build_network
@@ -189,7 +189,7 @@ def test_an_exception_marks_the_run_failed(tmp_path, config_of, monkeypatch):
     ended = []
     tracker = Tracker()
     tracker.finish = ended.append
-    monkeypatch.setattr(training._Run, "fit", lambda self: 1 / 0)
+    monkeypatch.setattr(training.Fitting, "run", lambda self: 1 / 0)
     config = config_of()
     with pytest.raises(ZeroDivisionError):
         training.run(
@@ -204,7 +204,6 @@ def test_an_exception_marks_the_run_failed(tmp_path, config_of, monkeypatch):
     [
         (["data.root=nowhere"], "there is no folder"),
         (["trainer=gpu", "trainer.epochs=1", "tracking=off"], "no GPU was found"),
-        (["tracking.uri=http://127.0.0.1:9"], "tracking=off"),
         (["tracking.uri=nonsense://x"], "tracking.uri=nonsense://x"),
     ],
 )
@@ -248,19 +247,22 @@ def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tm
     colorizer.compile(optimizer="sgd")
     expected = colorizer.evaluate(rgb, batch_size=3, verbose=0, return_dict=True)
     monkeypatch.setattr("colorize.data.photos.PIXELS_AT_ONCE", 3 * 16 * 32)
-    validation = Validation(Colorizer(network), photos_of(rgb), tmp_path, Tracker(), strips=0, strip_every=1)
+    trainer = config_of("trainer.strips=0").trainer
+    validation = Validation(Colorizer(network), photos_of(rgb), tmp_path, Tracker(), trainer, Attempts())
     validation.set_model(colorizer)
     assert validation._evaluate() == pytest.approx(expected, rel=1e-5)
 
 
-def test_training_that_diverges_says_so(config_of, tmp_path, noise, photos_of):
+def test_validation_that_is_not_finite_is_no_best_and_stops_training(config_of, tmp_path, noise, photos_of):
     network, photos = build_network(config_of()), photos_of(noise(2, 16, 32))
-    validation = Validation(Colorizer(network), photos, tmp_path, Tracker(), strips=0, strip_every=1)
+    trainer = config_of("trainer.strips=0").trainer
+    validation = Validation(Colorizer(network), photos, tmp_path, Tracker(), trainer, Attempts())
     colorizer = Learner(network)
     colorizer.compile(optimizer="sgd")
     colorizer.network.set_weights([np.full_like(w, np.nan) for w in colorizer.network.get_weights()])
-    with pytest.raises(UserError, match="optimizer.learning_rate"):
-        colorizer.fit(noise(2, 16, 32), batch_size=2, verbose=0, callbacks=[validation])
+    history = colorizer.fit(noise(2, 16, 32), batch_size=2, epochs=3, verbose=0, callbacks=[validation])
+    assert history.epoch == [0] and validation.diverged and validation.best_epoch == 0
+    assert not (tmp_path / BEST).exists()
 
 
 def test_help_shows_groups_and_three_examples(tmp_path):

@@ -41,7 +41,7 @@ from colorize.config.network import (
     SeedEncoder,
     SkipDecoder,
 )
-from colorize.config.running import AdamW, Evaluation, MlflowTracking, NoTracking, Trainer
+from colorize.config.running import AdamW, Evaluation, MlflowTracking, NoTracking, OnNan, Trainer
 from colorize.config.section import Section
 from colorize.errors import UserError
 from colorize.refusal import Problem, Refusal, from_pydantic
@@ -49,7 +49,7 @@ from colorize.refusal import Problem, Refusal, from_pydantic
 __all__ = [
     "AdamW", "Attention", "Augmentation", "BinsHead", "CifarData", "ColumnGru", "Config", "ConvFusion", "Data",
     "Evaluation", "FeatureMap", "FolderData", "Fusion", "GlobalPool", "KoalarizationDecoder", "KoalarizationEncoder",
-    "LOWEST_TEMPERATURE", "MinGru", "MlflowTracking", "NoBackbone", "NoFusion", "NoTracking", "PixelGru",
+    "LOWEST_TEMPERATURE", "MinGru", "MlflowTracking", "NoBackbone", "NoFusion", "NoTracking", "OnNan", "PixelGru",
     "PretrainedBackbone", "PyramidEncoder", "RegressionHead", "ResidualEncoder", "RowGru", "SampleData",
     "SeedEncoder", "SkipDecoder", "Trainer",
 ]  # fmt: skip
@@ -75,6 +75,14 @@ class Config(Section):
     tracking: Annotated[MlflowTracking | NoTracking, Field(discriminator="name")]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     backend: Literal["tensorflow", "jax"]
+    init: str | None
+    """Output folder whose weights are taken where they fit; null: at random."""
+    resume: str | None
+    """Output folder of the run that is continued. How a run is started is no part of what it is: it is not stored."""
+
+    def stored(self) -> dict:
+        """What the run is, as plain values."""
+        return self.model_dump(exclude={"resume"})
 
     @property
     def feature_map(self) -> FeatureMap:
@@ -210,11 +218,19 @@ def _as_today(values: dict) -> dict:
     if "backbone" in values:  # it has all of these
         later = {}
     later["evaluation"] = {"mirror": False}
+    later["trainer"] = {
+        "batch_seconds": 120,
+        "checkpoint": {"every_epochs": 5, "every_steps": None, "keep": 2, "misses": 3},
+        "on_nan": {"action": "stop", "times": 3, "rate": 0.5},
+    }
+    tracking = values.get("tracking")
+    if isinstance(tracking, dict) and tracking.get("name") == "mlflow":
+        later["tracking"] = {"patience": 2.0}
     if not all(isinstance(values.get(key, {}), dict) for key in later):
         return values
-    return values | {key: keys | values.get(key, {}) for key, keys in later.items()}
+    return {"init": None, "resume": None} | values | {key: keys | values.get(key, {}) for key, keys in later.items()}
 
 
 def dump(config: Config) -> str:
     """The configuration as YAML, in the order of the schema."""
-    return yaml.safe_dump(config.model_dump(), sort_keys=False)
+    return yaml.safe_dump(config.stored(), sort_keys=False)

@@ -23,6 +23,29 @@ class AdamW(Section):
     """Momentum of the averaged weights, which are the ones evaluated and kept."""
 
 
+class CheckpointPlan(Section):
+    """When the whole state of a run is saved, besides at its start, at its end and where it is stopped."""
+
+    every_epochs: Positive
+    every_steps: Positive | None
+    """Within an epoch too; null for runs whose epochs are short."""
+    keep: Positive
+    """Checkpoints that stay; older ones are removed."""
+    misses: Positive
+    """Failures in a row (a full disk) after which the run ends."""
+
+
+class OnNan(Section):
+    """What follows a loss or a gradient that is not finite; no weight is changed by it."""
+
+    action: Literal["stop", "step_back"]
+    """End the run; or go on from the last checkpoint with a smaller learning rate."""
+    times: Positive
+    """Steps back in one run, after which it ends."""
+    rate: Annotated[float, Field(gt=0, lt=1)]
+    """What the learning rate is multiplied by at each."""
+
+
 class Trainer(Section):
     """How long, on what, and what is shown on the way."""
 
@@ -32,6 +55,10 @@ class Trainer(Section):
     loader_threads: Positive
     batches_ahead: Positive
     """Batches that are gathered before they are asked for."""
+    batch_seconds: Positive
+    """How long a batch may take to be gathered; then it is tried once more, and then the run ends."""
+    checkpoint: CheckpointPlan
+    on_nan: OnNan
     strips: Count
     """Held-out photos painted while training."""
     strip_every: Positive
@@ -62,6 +89,8 @@ class MlflowTracking(Section):
     uri: str | None
     """Address of a tracking server; null is MLFLOW_TRACKING_URI, else `mlflow.db` beside the project."""
     experiment: str
+    patience: Annotated[float, Field(ge=0)]
+    """Seconds that the end of a run waits for a server that does not answer."""
 
 
 class NoTracking(Section):

@@ -1,9 +1,5 @@
 """Batches of training photos: which photo, cropped how, is a pure function of (seed, step); gathered ahead of time."""
 
-import time
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
@@ -24,12 +20,14 @@ class Batches:
 
     Sample number g (counted over the whole run) is entry g mod N of the permutation of epoch g div N; batch k holds
     the samples k * batch_size onwards. So no photo comes twice before each has come once, batches are always full,
-    and a batch can be made again from its number alone.
+    and a batch can be made again from its number alone. (A run that goes on with another batch size than it began with
+    goes on with the next sample: see `go_on_at`.)
     """
 
     def __init__(self, photos: Photos, height: int, width: int, batch_size: int, augmentation: Augmentation, seed: int):
         self.photos, self.shape, self.batch_size = photos, (height, width), batch_size
         self.augmentation, self.seed = augmentation, seed
+        self._start = 0, 0
         self.embeddings = None
         """Where the photos' embeddings are known, `embeddings.Embeddings` of them: batches are pairs then."""
 
@@ -38,9 +36,22 @@ class Batches:
         """Batches in which about every photo comes once."""
         return max(1, round(len(self.photos) / self.batch_size))
 
+    def go_on_at(self, step: int, sample: int) -> None:
+        """Lets batch `step` begin with sample number `sample`."""
+        self._start = step, sample
+
+    def _samples(self, step: int) -> range:
+        first_step, first_sample = self._start
+        start = first_sample + (step - first_step) * self.batch_size
+        return range(start, start + self.batch_size)
+
     def indices(self, step: int) -> list[int]:
         """Which photos are in batch `step`."""
-        return [self._index(step * self.batch_size + i) for i in range(self.batch_size)]
+        return [self._index(sample) for sample in self._samples(step)]
+
+    def names(self, step: int) -> list[str]:
+        """What the photos in batch `step` are called."""
+        return [self.photos.names[index] for index in self.indices(step)]
 
     def _index(self, sample: int) -> int:
         epoch, position = divmod(sample, len(self.photos))
@@ -48,8 +59,7 @@ class Batches:
 
     def batch(self, step: int):
         """Batch number `step`: its pixels; or a pair of them and float32 (B, E), where embeddings are known."""
-        samples = enumerate(self.indices(step), start=step * self.batch_size)
-        pictures, mirrored = zip(*[self._picture(index, sample) for sample, index in samples])
+        pictures, mirrored = zip(*[self._picture(self._index(sample), sample) for sample in self._samples(step)])
         rgb = np.stack([np.asarray(picture) for picture in pictures])
         rgb = mix(rgb, self.augmentation.mix, np.random.default_rng([self.seed, MIXING, step]))
         return rgb if self.embeddings is None else (rgb, self.embeddings.of(self.indices(step), mirrored))
@@ -106,36 +116,3 @@ def exposure_table(stops: float) -> np.ndarray:
     jitter with.
     """
     return np.minimum(255, np.round(np.arange(256) * 2.0 ** (stops / 2.4))).astype("uint8")
-
-
-class Loader:
-    """Gathers batches `first`, `first` + 1, ... in threads, a few ahead, and measures how long it was waited for.
-
-    Iterating yields `(rgb,)` tuples, as `keras.Model.fit` takes them, `steps` of them.
-    """
-
-    def __init__(self, batches: Batches, steps: int, threads: int, ahead: int, first: int = 0):
-        self.batches, self.steps, self.threads, self.ahead, self.first = batches, steps, threads, ahead, first
-        self.waited = 0.0
-        """Seconds in which a batch was asked for and not ready, so far. On TensorFlow, whose own buffer asks early,
-        an upper bound of what training waited."""
-
-    def __iter__(self) -> Iterator[tuple[np.ndarray]]:
-        last = self.first + self.steps
-        pool = ThreadPoolExecutor(self.threads, thread_name_prefix="batches")
-        try:
-            pending = deque(
-                pool.submit(self.batches.batch, k) for k in range(self.first, min(self.first + self.ahead, last))
-            )
-            for step in range(self.first, last):
-                if step + self.ahead < last:
-                    pending.append(pool.submit(self.batches.batch, step + self.ahead))
-                yield (self._wait_for(pending.popleft()),)
-        finally:  # also when training stops early: a waiting thread would keep the process alive
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    def _wait_for(self, future) -> np.ndarray:
-        start = time.perf_counter()
-        batch = future.result()
-        self.waited += time.perf_counter() - start
-        return batch

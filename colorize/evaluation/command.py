@@ -57,9 +57,9 @@ def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str |
     for line in dataset.summary():
         print(line)
     backend.start(os.environ.get("KERAS_BACKEND", own.backend), device)
-    from colorize.checkpoint import load_colorizer
     from colorize.evaluation.judge import Subject, judge
     from colorize.inference import predict_ab, predictor
+    from colorize.weights import load_colorizer
 
     temperature = changed_temperature(own, model.config)
     colorizer = load_colorizer(model.folder, temperature)

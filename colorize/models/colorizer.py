@@ -17,6 +17,7 @@ from colorize.models.encoder import ENCODERS
 from colorize.models.fusion import fuse
 from colorize.models.head import HEADS, Classification, Regression
 from colorize.models.trace import Trace
+from colorize.optimizer import GuardedAdamW
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,43 @@ class Learner(Colorizer):
         """The output of the network."""
         return self.output_of(photos, training)
 
+    def train_step(self, *given):
+        """As in Keras; a step at which the optimizer halts changes no statistic, metric or seed either.
+
+        Returns:
+            what Keras expects, with `halted` among the logs: 1 from the step on whose gradient was not finite.
+        """
+        if not isinstance(self.optimizer, GuardedAdamW):
+            return super().train_step(*given)
+        return self._step_in_place(*given) if len(given) == 1 else self._step_of_state(*given)
+
+    def _step_in_place(self, data):
+        """On TensorFlow the variables themselves are changed."""
+        variables = [*self.non_trainable_variables, *self.metrics_variables]
+        before = [ops.convert_to_tensor(variable) for variable in variables]
+        logs = super().train_step(data)
+
+        def restore():
+            for variable, value in zip(variables, before):
+                variable.assign(value)
+
+        halted = ops.convert_to_tensor(self.optimizer.halted)
+        ops.cond(ops.equal(halted, 1), restore, lambda: None)
+        return {**logs, "halted": halted}
+
+    def _step_of_state(self, state, data):
+        """On JAX their values are given and returned."""
+        logs, after = super().train_step(state, data)
+        place = self.optimizer.place_of_halted
+        halted = after[2][place]
+        kept = [[ops.where(ops.equal(halted, 1), *pair) for pair in zip(*values)] for values in zip(state, after)]
+        kept[2][place] = halted
+        return {**logs, "halted": halted}, tuple(kept)
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The loss of the head against the photo's own ab."""
-        return self.head.loss(rgb_to_lab(rgb_of(x))[..., 1:], y_pred)
+        """The loss of the head against the photo's own ab; if it is not finite, no gradient is."""
+        loss = self.head.loss(rgb_to_lab(rgb_of(x))[..., 1:], y_pred)
+        return loss * ops.where(ops.isfinite(loss), 1.0, float("nan"))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Loss and ab RMSE, in Lab units."""

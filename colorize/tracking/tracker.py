@@ -1,42 +1,52 @@
 """A run of MLflow as training sees it.
 
-No call waits for MLflow, but `start`, `flush` and `finish`; `tracker.seconds` says how long training stood still.
+No call waits for MLflow, but `start` where there is a database, `flush` and `finish`, and these not for long;
+`tracker.seconds` says how long training stood still.
 """
 
 import functools
+import getpass
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from colorize.config import Config, MlflowTracking
 from colorize.errors import UserError
-from colorize.tracking.place import experiment_id, first_line, import_mlflow, is_server, uri_of
+from colorize.run_folder import TRACKING
+from colorize.tracking.delivery import Delivery
+from colorize.tracking.journal import Journal
+from colorize.tracking.place import is_server, uri_of
+from colorize.tracking.sender import Sender
+from colorize.tracking.system import SYSTEM, SystemMetrics
 
-FAILURES_IN_A_ROW = 3
-"""After so many nothing more is sent: each may take half a minute where a server hangs, and the end waits for all."""
+PATIENCE_WITH_A_DATABASE = 60.0
+"""Seconds that one record may take: a database is of this machine, it may be slow, and does not go away."""
 
 
-def open_tracker(config: Config, parent: str | None = None) -> "Tracker":
-    """The tracker that the configuration asks for; the database is opened while the caller does something else.
+def open_tracker(config: Config, output: Path, parent: str | None = None) -> "Tracker":
+    """The tracker that the configuration asks for; a database is opened while the caller does something else.
 
     Args:
+        output: the output folder.
         parent: run of the sweep that this run is a job of.
     """
-    return MlflowTracker(config, parent) if isinstance(config.tracking, MlflowTracking) else Tracker()
+    return MlflowTracker(config, output, parent) if isinstance(config.tracking, MlflowTracking) else Tracker()
 
 
 class Tracker:
     """Takes everything and keeps nothing: `tracking=off`, and the interface of the other."""
 
     run_id: str | None = None
+    is_new: bool = False
+    """Whether it has nothing of the run yet, also where that goes on."""
     seconds: float = 0.0
     """Time that the training has spent in tracking, or waited for it, so far."""
 
     def start(self) -> None:
-        """Starts the run: what is logged from here on belongs to it."""
+        """Makes sure that the run can be logged."""
 
     def parameters(self, values: dict) -> None:
         """Logs what the run was given: flat names to values."""
@@ -57,13 +67,19 @@ class Tracker:
         """Logs a table as an artifact."""
 
     def file(self, path: Path, folder: str | None = None) -> None:
-        """Logs a file as an artifact; it must stay as it is until the next `flush`."""
+        """Logs a file of the output folder as an artifact, as it is when it is delivered."""
 
     def folder(self, path: Path, name: str) -> None:
         """Logs all that is in a folder; as `file`."""
 
+    def secure(self) -> None:
+        """Makes sure that what was logged so far outlives a loss of power."""
+
+    def forget(self) -> None:
+        """Says that what follows repeats nothing that an earlier process logged, even of the same step."""
+
     def flush(self) -> None:
-        """Waits until all that was logged so far is stored."""
+        """Waits until all that was logged so far is stored, unless MLflow does not answer."""
 
     def finish(self, status: str) -> None:
         """Stores what is under way and ends the run as FINISHED, FAILED or KILLED."""
@@ -82,125 +98,123 @@ def _timed(method):
 
 
 class MlflowTracker(Tracker):
-    """One MLflow run, spoken to by a thread of its own, one call after the other.
+    """Writes everything into the journal in the output folder, from which a thread brings it into MLflow.
 
-    Not by MLflow's own threads: their flush waits a second for queues that are empty, and starts another run in a
-    thread that has none. Here the run is the active one of that thread, and the order of calls is kept.
+    Args:
+        output: the output folder.
+        parent: run of the sweep that this run is a job of.
     """
 
     @_timed
-    def __init__(self, config: Config, parent: str | None):
-        # Here and not in the thread: Keras is being imported beside it.
-        self.mlflow, self.config, self.parent = import_mlflow(), config, parent
+    def __init__(self, config: Config, output: Path, parent: str | None):
+        self.config, self.output, self.parent = config, output, parent
         self.uri = uri_of(config)
-        self.calls = self.lost = self.failed_in_a_row = 0
-        self.first_reason = ""
-        self.mlflow.set_tracking_uri(self.uri)
-        self.thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
-        if not is_server(self.uri):  # a database may have to be made, which takes seconds; a server is up or is not
-            self.thread.submit(self._experiment)
+        # MLflow is imported here and not in the thread: Keras is being imported beside it.
+        self.journal = Journal(output / TRACKING)
+        self.sender = Sender(self.journal, Delivery(self.uri, output, self.journal.run_key))
+        self.patience = config.tracking.patience if is_server(self.uri) else PATIENCE_WITH_A_DATABASE
+        self.is_new = self.journal.count == 0
+        self._record_start() if self.is_new else self._record("resume")
+        self.sender.start()
+        self.system = SystemMetrics(self.metrics, first=self.journal.last_step(SYSTEM) + 1)
+
+    @property
+    def run_id(self) -> str | None:
+        """What MLflow calls the run; None as long as it has not answered."""
+        return self.sender.delivery.run_id
+
+    def _record_start(self) -> None:
+        tags = {"mlflow.user": getpass.getuser(), "mlflow.source.name": sys.argv[0], "mlflow.source.type": "LOCAL"}
+        if self.parent:
+            tags["mlflow.parentRunId"] = self.parent
+        name, experiment = run_name(self.config), self.config.tracking.experiment
+        self._record("start", key=self.journal.run_key, experiment=experiment, name=name, tags=tags)
 
     @_timed
     def start(self) -> None:
-        """Starts the run.
+        """Waits for a database, which may have to be made; a server is given what there is when it answers.
 
         Raises:
-            UserError: the database or the server cannot be used.
+            UserError: the database cannot be used.
         """
-        from sqlalchemy.exc import SQLAlchemyError  # MLflow lets some of these through
-
-        try:
-            self.run_id = self.thread.submit(self._start).result().info.run_id
-        except (self.mlflow.MlflowException, SQLAlchemyError, OSError) as error:
+        if is_server(self.uri):
+            return
+        if not self.sender.wait(self.patience, self.journal.count) or self.run_id is None:
+            reason = self.sender.reason or (self.sender.refused or ["it does not answer"])[0]
             raise UserError(
-                f"tracking.uri={self.uri}: no run could be started there: {first_line(error)}. Start the server,"
-                " correct the address, move a damaged database away, or train without it: tracking=off"
-            ) from None
-
-    def _start(self):
-        return self.mlflow.start_run(
-            experiment_id=self._experiment(),
-            run_name=run_name(self.config),
-            parent_run_id=self.parent,
-            log_system_metrics=True,
-        )
-
-    def _experiment(self) -> str:
-        return experiment_id(self.mlflow, self.uri, self.config.tracking.experiment)
+                f"tracking.uri={self.uri}: no run could be started there: {reason}. Correct the address, move a"
+                " damaged database away, or train without it: tracking=off"
+            )
 
     @_timed
     def parameters(self, values: dict) -> None:
-        self._send(self.mlflow.log_params, values, synchronous=True)
+        self._record("parameters", values={key: str(value) for key, value in values.items()})
 
     @_timed
     def tags(self, values: dict[str, str]) -> None:
-        self._send(self.mlflow.set_tags, values, synchronous=True)
+        self._record("tags", values={key: str(value) for key, value in values.items()})
 
     @_timed
     def dataset(self, shape: tuple[int, ...], name: str, source: str, digest: str, part: str) -> None:
-        self._send(self._dataset, shape, name, source, digest, part)
-
-    def _dataset(self, shape: tuple[int, ...], name: str, source: str, digest: str, part: str) -> None:
-        # MLflow looks at the shape and the type alone, so no pixel need be in memory.
-        photos = np.broadcast_to(np.uint8(0), shape)
-        photos = self.mlflow.data.from_numpy(photos, source=source, name=f"{name} {part}", digest=digest)
-        self.mlflow.log_input(photos, context=part)
+        self._record("dataset", shape=list(shape), name=name, source=source, digest=digest, part=part)
 
     @_timed
     def metrics(self, values: dict[str, float], step: int | None = None) -> None:
-        self._send(self.mlflow.log_metrics, {k: float(v) for k, v in values.items()}, step=step, synchronous=True)
+        self._record("metrics", values={key: float(value) for key, value in values.items()}, step=step)
 
     @_timed
     def picture(self, rgb: np.ndarray, key: str, step: int) -> None:
-        self._send(self.mlflow.log_image, rgb, key=key, step=step, synchronous=True)
+        path = Path(TRACKING) / "pictures" / f"{key.replace('/', '~')}+{step}.png"
+        try:
+            (self.output / path).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rgb).save(self.output / path)
+        except OSError:  # the disk is full, as the journal tells
+            return
+        self._record("picture", path=str(path), key=key, step=step)
 
     @_timed
     def table(self, columns: dict[str, list], name: str) -> None:
-        self._send(self.mlflow.log_table, columns, name)
+        self._record("table", columns=columns, name=name)
 
     @_timed
     def file(self, path: Path, folder: str | None = None) -> None:
-        self._send(self.mlflow.log_artifact, str(path), folder)
+        self._record("file", path=str(path.relative_to(self.output)), folder=folder)
 
     @_timed
     def folder(self, path: Path, name: str) -> None:
-        self._send(self.mlflow.log_artifacts, str(path), name)
+        self._record("folder", path=str(path.relative_to(self.output)), name=name)
+
+    def _record(self, kind: str, **values) -> None:
+        added = self.journal.add(kind, **values)
+        if added:
+            self.sender.put(*added)
+
+    @_timed
+    def secure(self) -> None:
+        self.journal.secure()
+
+    def forget(self) -> None:
+        self.journal.forget()
 
     @_timed
     def flush(self) -> None:
-        self.thread.submit(bool).result()  # does nothing, after all others
+        self.sender.wait(self.patience, self.journal.count)
 
     @_timed
     def finish(self, status: str) -> None:
-        self.calls += 1
-        self.thread.submit(self._end, status)
-        self.thread.shutdown(wait=True)
-        if self.lost:
+        self.system.stop()
+        self._record("end", status=status)
+        self.sender.end(self.patience)
+        left, refused = self.journal.count - self.sender.delivered, self.sender.refused
+        if refused:
+            print(f"MLflow at {self.uri} refused {len(refused)} records, the first: {refused[0]}", file=sys.stderr)
+        if left:
             print(
-                f"{self.lost} of {self.calls} records did not reach MLflow at {self.uri}, the first because:"
-                f" {self.first_reason}. The output folder has the results all the same",
+                f"{left} of {self.journal.count} records did not reach MLflow at {self.uri}:"
+                f" {self.sender.first_reason or 'it takes too long to answer'}. They are kept. Deliver them with:"
+                f" python -m colorize sync {self.output}",
                 file=sys.stderr,
             )
-
-    def _end(self, status: str) -> None:
-        self.failed_in_a_row = 0  # worth another try: else the run is shown as running for ever
-        self._call(self.mlflow.end_run, (status,), {})
-
-    def _send(self, call, *args, **kwargs) -> None:
-        self.calls += 1
-        self.thread.submit(self._call, call, args, kwargs)
-
-    def _call(self, call, args, kwargs) -> None:
-        if self.failed_in_a_row == FAILURES_IN_A_ROW:
-            self.lost += 1
-            return
-        try:
-            call(*args, **kwargs)
-            self.failed_in_a_row = 0
-        except Exception as error:  # of whatever kind: a training is worth more than its log
-            self.first_reason = self.first_reason or first_line(error)
-            self.lost += 1
-            self.failed_in_a_row += 1
 
 
 def run_name(config: Config) -> str:

@@ -1,0 +1,74 @@
+"""Writing files that are whole or not there, whatever happens meanwhile."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PARTIAL = ".partial."
+"""Begins the name of a file under way."""
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file under another name, syncs it to the disk, and renames it.
+
+    After a kill or a loss of power at any moment there is the old file or the new one; perhaps a file whose name begins
+    with `PARTIAL` besides.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written; the old file is there.
+    """
+    partial = partial_of(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        partial.write_bytes(data)
+        commit(partial, path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def partial_of(path: Path) -> Path:
+    """The name under which a file is written before it is whole."""
+    return path.with_name(f"{PARTIAL}{path.name}")
+
+
+def commit(partial: Path, path: Path) -> None:
+    """Syncs a file that is whole now, and gives it its name."""
+    with open(partial, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+    if hasattr(os, "O_DIRECTORY"):  # until the folder is synced, a loss of power may undo the renaming
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+class Attempts:
+    """Writes that may fail while a run goes on: a full disk, a folder that became read-only.
+
+    Attributes:
+        in_a_row: failures since the last success, by what was written.
+        last: what the last one was.
+    """
+
+    def __init__(self):
+        self.in_a_row: Counter[str] = Counter()
+        self.last: OSError | None = None
+
+    @contextmanager
+    def at(self, what: str) -> Iterator[None]:
+        """Within the context an `OSError` is told, where it is the first in a row, and counted."""
+        try:
+            yield
+            self.in_a_row[what] = 0
+        except OSError as error:
+            self.in_a_row[what] += 1
+            self.last = error
+            if self.in_a_row[what] == 1:
+                reason = error.strerror or error
+                print(f"{what} could not be written: {reason}. Training goes on; it is tried again", file=sys.stderr)

@@ -1,0 +1,155 @@
+"""Bringing the records of a journal into MLflow, so that bringing one twice changes nothing.
+
+| kind | what becomes of it | twice |
+|---|---|---|
+| start | a run with the tag `colorize.key` | the run with that tag is found |
+| resume, end | the run's status | the same |
+| parameters, tags, dataset | as they are | MLflow keeps one |
+| metrics | points with the record's own time | a point of the same time is the same to MLflow |
+| picture, file, folder, table | artifacts whose names depend on the record alone | overwritten by themselves |
+"""
+
+import io
+import json
+import tempfile
+import uuid
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from colorize.tracking.place import experiment_id, import_mlflow
+
+KEY = "colorize.key"
+AT_ONCE = 100
+"""Parameters that MLflow takes in one call."""
+THUMBNAIL = 256
+"""Longest side of the small picture that MLflow's grid shows first (mlflow/tracking/multimedia.py)."""
+
+PERMANENT = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST")
+"""Answers that will not change however often one asks."""
+
+
+class Delivery:
+    """Delivers records of one run to one MLflow.
+
+    Args:
+        uri: of the database or server.
+        output: the output folder, in which the files lie.
+        run_key: of the journal.
+        run_id: where it is known from before.
+    """
+
+    def __init__(self, uri: str, output: Path, run_key: str, run_id: str | None = None):
+        self.uri, self.output, self.run_key, self.run_id = uri, output, run_key, run_id
+        self.mlflow = import_mlflow()
+        self._client = None
+
+    @property
+    def client(self):
+        """Made when it is needed first: a database is made then, which takes seconds."""
+        if self._client is None:
+            self._client = self.mlflow.MlflowClient(self.uri)
+        return self._client
+
+    def deliver(self, record: dict) -> None:
+        """Brings one record into MLflow.
+
+        Raises:
+            Exception: of whatever kind MLflow likes; see `is_permanent`.
+        """
+        getattr(self, f"_{record['kind']}")(record)
+
+    def _start(self, record: dict) -> None:
+        experiment = experiment_id(self.client, self.uri, record["experiment"])
+        found = self.client.search_runs([experiment], f"tags.`{KEY}` = '{self.run_key}'", max_results=1)
+        if found:
+            self.run_id = found[0].info.run_id
+            return
+        tags = {**record["tags"], KEY: self.run_key}
+        run = self.client.create_run(experiment, record["time"], tags, run_name=record["name"])
+        self.run_id = run.info.run_id
+
+    def _resume(self, record: dict) -> None:
+        self.client.update_run(self.run_id, status="RUNNING")
+
+    def _end(self, record: dict) -> None:
+        self.client.set_terminated(self.run_id, record["status"], record["time"])
+
+    def _parameters(self, record: dict) -> None:
+        from mlflow.entities import Param
+
+        values = [Param(key, str(value)) for key, value in record["values"].items()]
+        for start in range(0, len(values), AT_ONCE):
+            self.client.log_batch(self.run_id, params=values[start : start + AT_ONCE])
+
+    def _tags(self, record: dict) -> None:
+        from mlflow.entities import RunTag
+
+        values = [RunTag(key, str(value)) for key, value in record["values"].items()]
+        self.client.log_batch(self.run_id, tags=values)
+
+    def _metrics(self, record: dict) -> None:
+        from mlflow.entities import Metric
+
+        points = [Metric(key, value, record["time"], record["step"] or 0) for key, value in record["values"].items()]
+        self.client.log_batch(self.run_id, metrics=points)
+
+    def _dataset(self, record: dict) -> None:
+        from mlflow.entities import DatasetInput, InputTag
+        from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+
+        # MLflow looks at the shape and the type alone, so no pixel need be in memory.
+        photos = np.broadcast_to(np.uint8(0), record["shape"])
+        name = f"{record['name']} {record['part']}"
+        photos = self.mlflow.data.from_numpy(photos, source=record["source"], name=name, digest=record["digest"])
+        tags = [InputTag(MLFLOW_DATASET_CONTEXT, record["part"])]
+        self.client.log_inputs(self.run_id, [DatasetInput(photos._to_mlflow_entity(), tags)])
+
+    def _picture(self, record: dict) -> None:
+        """Two files under the names by which MLflow's image grid finds them (mlflow/tracking/client.py, log_image)."""
+        from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
+
+        data = self._file_in_output(record["path"]).read_bytes()
+        name = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.run_key}/{record['key']}/{record['step']}/{record['time']}")
+        stem = f"{record['key'].replace('/', '~')}+step+{record['step']}+timestamp+{record['time']}+{name}"
+        with tempfile.TemporaryDirectory() as place:
+            (Path(place) / f"{stem}.png").write_bytes(data)
+            small = Image.open(io.BytesIO(data), formats=["PNG"])
+            small.thumbnail((THUMBNAIL, THUMBNAIL))
+            small.save(Path(place) / f"{stem}+compressed.webp")
+            self.client.log_artifacts(self.run_id, place, "images")
+        self.client.set_tag(self.run_id, MLFLOW_LOGGED_IMAGES, True)
+
+    def _table(self, record: dict) -> None:
+        """A table that the UI shows as one (`log_table` would add the same lines again)."""
+        from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
+
+        columns = record["columns"]
+        rows = [list(row) for row in zip(*columns.values())]
+        self.client.log_dict(self.run_id, {"columns": list(columns), "data": rows}, record["name"])
+        shown = [{"path": record["name"], "type": "table"}]
+        self.client.set_tag(self.run_id, MLFLOW_LOGGED_ARTIFACTS, json.dumps(shown))
+
+    def _file(self, record: dict) -> None:
+        self.client.log_artifact(self.run_id, str(self._file_in_output(record["path"])), record["folder"])
+
+    def _folder(self, record: dict) -> None:
+        self.client.log_artifacts(self.run_id, str(self._file_in_output(record["path"])), record["name"])
+
+    def _file_in_output(self, path: str) -> Path:
+        """A journal may come from a stranger: it cannot send off what lies elsewhere on this machine."""
+        found = (self.output / path).resolve()
+        if not found.is_relative_to(self.output.resolve()):
+            raise FileNotFoundError(f"{path} does not lie in {self.output}")
+        if not found.exists():
+            raise FileNotFoundError(f"{path} is no longer there")
+        return found
+
+
+def is_permanent(error: Exception) -> bool:
+    """Whether asking again is no use: the record is wrong, not the way to MLflow."""
+    code = getattr(error, "error_code", None)
+    if code is not None:
+        return code in PERMANENT
+    return not isinstance(error, OSError) or isinstance(error, FileNotFoundError)

@@ -1,0 +1,157 @@
+"""The thread that brings a journal into MLflow while the training goes on, and never holds it up."""
+
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from colorize.files import partial_of
+from colorize.tracking.delivery import Delivery, is_permanent
+from colorize.tracking.journal import Journal
+from colorize.tracking.place import first_line
+
+MARKS = "delivered.json"
+"""Says of each MLflow, by its address, how many records it has and in which run. It may lag behind the truth, never
+run ahead of it."""
+
+QUEUED = 1000
+"""Records that wait in memory; others are read from the journal when their turn comes."""
+
+PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds before the next try, the first, second, ... time that MLflow does not answer."""
+
+
+class Marks:
+    """What is known of the deliveries of a journal."""
+
+    def __init__(self, folder: Path, uri: str):
+        self.path, self.uri = folder / MARKS, uri
+        try:
+            self._all = json.loads(self.path.read_text())
+            mark = self._all.get(uri, {})
+            self.records, self.run_id = int(mark.get("records", 0)), mark.get("run_id")
+        except (OSError, ValueError, AttributeError, TypeError):  # none yet, or damaged: all is delivered once more
+            self._all, self.records, self.run_id = {}, 0, None
+
+    def save(self) -> None:
+        """Writes them, whole; without a sync, since it does no harm if they are lost."""
+        self._all[self.uri] = {"records": self.records, "run_id": self.run_id}
+        partial = partial_of(self.path)
+        with suppress(OSError):
+            partial.write_text(json.dumps(self._all) + "\n")
+            os.replace(partial, self.path)
+
+
+class Sender:
+    """Delivers records in their order; `run` does so until it is told to end.
+
+    Attributes:
+        refused: records that MLflow will never take, each with its reason.
+        reason: why MLflow did not answer the last time; empty while it does.
+    """
+
+    def __init__(self, journal: Journal, delivery: Delivery):
+        self.journal, self.delivery = journal, delivery
+        self.marks = Marks(journal.folder, delivery.uri)
+        delivery.run_id = self.marks.run_id
+        self.delivered = min(self.marks.records, journal.count)
+        self.refused: list[str] = []
+        self.reason, self.first_reason = "", ""
+        self._queue: queue.Queue = queue.Queue(QUEUED)
+        self._ending = threading.Event()
+        self._moved = threading.Condition()
+        self._done, self._saved, self._tries = False, 0.0, 0
+        self._thread = threading.Thread(target=self._run, name="mlflow", daemon=True)
+
+    def start(self) -> None:
+        """Begins with what an earlier process has left, if anything."""
+        self._thread.start()
+
+    def put(self, number: int, record: dict) -> None:
+        """Queues a record; one for which there is no room is read from the journal later."""
+        with suppress(queue.Full):
+            self._queue.put_nowait((number, record))
+
+    def wait(self, patience: float, until: int) -> bool:
+        """Waits until so many records are delivered; gives up after `patience` seconds in which none was, or where
+        MLflow is known not to answer."""
+        with self._moved:
+            while self.delivered < until and not self._done:
+                if not self._moved.wait(patience) or self.reason:
+                    break
+        return self.delivered >= until
+
+    def end(self, patience: float) -> None:
+        """Delivers what is left; gives up after `patience` seconds in which nothing was."""
+        self.reason = ""  # worth one more try
+        self._ending.set()
+        self.put(0, {})  # wakes it up
+        self.wait(patience, self.journal.count)
+        self.marks.save()
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            self._step()
+        self.reason = ""
+        while self.delivered < self.journal.count and not self.reason:
+            self._step()
+        with self._moved:
+            self._done = True
+            self._moved.notify_all()
+
+    def _step(self) -> None:
+        """Delivers the next record of the queue; or from the journal, what the queue had no room for, what an earlier
+        process has left, and what could not be delivered before."""
+        if not self.reason:
+            try:
+                number, record = self._queue.get(timeout=0.0 if self.delivered < self.journal.count else 1.0)
+                if number == self.delivered + 1:
+                    self._try(record)
+                return
+            except queue.Empty:
+                pass
+        for record in self.journal.records(self.delivered):
+            if not self._try(record):
+                return
+
+    def _try(self, record: dict) -> bool:
+        """Delivers a record; False where MLflow does not answer, after a pause."""
+        try:
+            self.delivery.deliver(record)
+        except Exception as error:  # of whatever kind: a training is worth more than its log
+            if not is_permanent(error):
+                self._pause(first_line(error))
+                return False
+            self.refused.append(first_line(error))
+        self._tell_of_return()
+        self.delivered += 1
+        self.marks.records, self.marks.run_id = self.delivered, self.delivery.run_id
+        with self._moved:
+            self._moved.notify_all()
+        if time.monotonic() - self._saved > 1.0:
+            self._saved = time.monotonic()
+            self.marks.save()
+        return True
+
+    def _pause(self, reason: str) -> None:
+        self.first_reason = self.first_reason or reason
+        if not self.reason and not self._ending.is_set():
+            print(
+                f"MLflow at {self.delivery.uri} does not answer: {reason}. Training goes on; what is logged is kept in"
+                f" {self.journal.folder} and delivered when it answers again",
+                file=sys.stderr,
+            )
+        self.reason = reason
+        with self._moved:
+            self._moved.notify_all()
+        self._ending.wait(PAUSES[min(self._tries, len(PAUSES) - 1)])
+        self._tries += 1
+
+    def _tell_of_return(self) -> None:
+        if self.reason:
+            print(f"MLflow at {self.delivery.uri} answers again", file=sys.stderr)
+        self.reason, self._tries = "", 0
