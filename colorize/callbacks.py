@@ -117,7 +117,7 @@ class Validation(keras.callbacks.Callback):
                 return
             if values["ab_rmse"] < self.best:
                 self.best, self.best_epoch = values["ab_rmse"], epoch + 1
-                self.best_weights, self._is_written = values_of(self.model.network), False
+                self.best_weights, self._is_written = values_of(self.model.network.weights), False
             if self.painted and ((epoch + 1) % self.trainer.strip_every == 0 or epoch + 1 == self.trainer.epochs):
                 self._paint(epoch + 1)
         self.write_best()

@@ -74,7 +74,8 @@ class Checkpoints:
 
     def paths(self) -> list[Path]:
         """All files that are called like a checkpoint, newest first."""
-        return sorted(self.folder.glob("*-*.safetensors"), key=_age, reverse=True)
+        found = [path for path in self.folder.glob("*-*.safetensors") if path.name.partition("-")[0].isdecimal()]
+        return sorted(found, key=_age, reverse=True)
 
     def newest(self, misfit: Callable[[Checkpoint], str | None]) -> Checkpoint | None:
         """The newest checkpoint that is whole and fits; None where there are none at all.
@@ -99,8 +100,8 @@ class Checkpoints:
         return None
 
 
-def _age(path: Path) -> tuple[str, int]:
-    return path.name.partition("-")[0], path.stat().st_mtime_ns
+def _age(path: Path) -> tuple[int, int]:
+    return int(path.name.partition("-")[0]), path.stat().st_mtime_ns
 
 
 def _digest(data: bytes) -> str:

@@ -21,7 +21,7 @@ class Clock(keras.callbacks.CallbackList):
     Attributes:
         step, sample, epoch, step_in_epoch: as in `state.Counters`.
         halted: whether the optimizer was found halted: the step after `step` was not finite.
-        restored: the state of an epoch that goes on in its middle.
+        metrics: values of the running metrics of an epoch that goes on in its middle.
     """
 
     def __init__(
@@ -32,14 +32,14 @@ class Clock(keras.callbacks.CallbackList):
         self.signals, self.save = signals, save
         self.step = self.sample = self.epoch = self.step_in_epoch = 0
         self.halted = False
-        self.restored: dict[str, np.ndarray] | None = None
+        self.metrics: list[np.ndarray] = []
         self._looked = 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
         """Gives back the running metrics of an epoch that goes on: Keras has just forgotten them."""
-        if self.restored:
-            state.restore(self.learner, self.restored)
-            self.restored = None
+        for variable, value in zip(self.learner.metrics_variables, self.metrics):
+            variable.assign(value)
+        self.metrics = []
         super().on_epoch_begin(epoch, logs)
 
     def on_train_batch_end(self, batch, logs=None):

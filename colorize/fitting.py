@@ -19,7 +19,7 @@ from colorize.data.loader import Loader, listed
 from colorize.errors import UserError
 from colorize.files import Attempts
 from colorize.models.colorizer import Learner
-from colorize.optimizer import averaged_weights
+from colorize.optimizer import averaged_weights, values_of
 from colorize.progress import say
 from colorize.record import flat
 from colorize.resume import refused
@@ -103,10 +103,9 @@ class Fitting:
                 verbose=0,
                 callbacks=clock,
             )
-        except Exception:
+        except Exception:  # no state to save: on TensorFlow half of the step without data may be done
             if loader.error is None:
                 raise
-            self.save()
             raise loader.error from None  # the backend's words for it hide ours
         self.screen.done = 0
 
@@ -172,7 +171,8 @@ class Fitting:
         state.restore(self.learner, checkpoint.arrays)
         clock.epoch, clock.sample = counters.epoch, counters.sample
         clock.step, clock.step_in_epoch = self._steps_of(counters)
-        clock.halted, clock.restored = False, state.take(self.learner) if clock.step_in_epoch else None
+        clock.halted = False
+        clock.metrics = list(values_of(self.learner.metrics_variables).values()) if clock.step_in_epoch else []
         self.batches.go_on_at(clock.step, clock.sample)
         best = {name.removeprefix(BEST): value for name, value in checkpoint.arrays.items() if name.startswith(BEST)}
         self.validation.take_up(counters.best, counters.best_epoch, best)

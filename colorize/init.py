@@ -24,7 +24,7 @@ def take_weights(network: keras.Model, folder: Path) -> str:
         UserError: there is no model in the folder, or none of its weights fits.
     """
     try:
-        given = values_of(load_colorizer(folder).network)
+        given = values_of(load_colorizer(folder).network.weights)
     except UserError as error:
         raise UserError(f"init: {error}") from None
     fitting = [v for v in network.weights if v.path in given and given[v.path].shape == tuple(v.shape)]

@@ -116,9 +116,9 @@ def holding(variables: list, values: list) -> Iterator[None]:
             variable.assign(value)
 
 
-def values_of(network: keras.Model) -> dict[str, np.ndarray]:
-    """A copy of the weights of a network, by name."""
-    return {variable.path: _copy(variable.numpy()) for variable in network.weights}
+def values_of(variables: list) -> dict[str, np.ndarray]:
+    """A copy of the values of some variables, by name."""
+    return {variable.path: _copy(variable.numpy()) for variable in variables}
 
 
 def _copy(value) -> np.ndarray:

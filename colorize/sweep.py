@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from colorize.command_line import fail
 from colorize.errors import UserError
 from colorize.run_folder import RESULT
+from colorize.tracking.place import is_server
 
 SWEEP, FAILURE, COMPARISON = "sweep.json", "error.txt", "comparison"
 
@@ -58,7 +59,9 @@ class SweepCallback(Callback):
             try:
                 self._start_parent(tracking, list(config.hydra.overrides.task))
             except UserError as error:
-                fail(error)
+                if not is_server(self.stored.uri if self.stored else ""):
+                    fail(error)
+                print(f"the sweep has no run of its own: {error}. Its jobs go on", file=sys.stderr)
         (self.folder / SWEEP).write_text(json.dumps({"parent_run_id": self.parent}) + "\n")
 
     def _start_parent(self, tracking: dict, overrides: list[str]) -> None:

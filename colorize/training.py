@@ -1,5 +1,6 @@
 """A run from photos to result: build, fit, evaluate, keep."""
 
+import errno
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from colorize.config.sizes import match_of
 from colorize.data.batches import Batches
 from colorize.data.photos import Dataset
 from colorize.embeddings import Embeddings, keeps_embeddings, note_of_embeddings
+from colorize.errors import UserError
 from colorize.evaluation.judge import Subject, judge
 from colorize.evaluation.report import OURS, Evaluation
 from colorize.files import Attempts
@@ -32,6 +34,9 @@ from colorize.resume import allowed
 from colorize.run_folder import BEST, BINS, CHECKPOINTS, CONFIG, LAST, load_config
 from colorize.signals import Stopped, StopSignals
 from colorize.tracking.tracker import Tracker
+
+CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+"""A full disk, in its several words, and a folder that may not be written."""
 
 
 def run(
@@ -80,6 +85,13 @@ def run(
         if kept:
             stopped.left = f"kept in {folder}: {', '.join(kept)}. To go on: python train.py resume={folder}"
         raise
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE:
+            raise
+        raise UserError(
+            f"{folder} cannot be written: {error.strerror}. Make space, or give leave; what was trained is kept in"
+            f" {CHECKPOINTS}/: python train.py resume={folder}"
+        ) from None
     finally:
         tracker.finish(status)
 

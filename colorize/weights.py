@@ -3,6 +3,7 @@
 What a run needs to go on, optimizer and random state included: `checkpoint`.
 """
 
+import io
 import warnings
 from pathlib import Path
 
@@ -11,10 +12,17 @@ import keras
 
 from colorize.config import BinsHead
 from colorize.errors import UserError
-from colorize.files import commit, partial_of
+from colorize.files import write_whole
 from colorize.models.bins import read_bins
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.run_folder import BEST, BINS, CONFIG, read_config, with_temperature
+
+
+class _Memory(io.BytesIO):
+    """A file in memory: on a disk that is full, HDF5 ends the whole process (HDF5 1.14, segmentation fault)."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"  # Keras looks at how the name ends
 
 
 def save_weights(network: keras.Model, path: Path) -> None:
@@ -23,13 +31,9 @@ def save_weights(network: keras.Model, path: Path) -> None:
     Raises:
         OSError: the disk is full, or the folder cannot be written; the old file is there.
     """
-    partial = partial_of(path)
-    try:
-        network.save_weights(partial)
-        commit(partial, path)
-    except (OSError, RuntimeError) as error:  # HDF5 says either where the disk is full
-        partial.unlink(missing_ok=True)
-        raise error if isinstance(error, OSError) else OSError(str(error)) from None
+    memory = _Memory()
+    network.save_weights(memory)
+    write_whole(path, memory.getvalue())
 
 
 def load_weights(network: keras.Model, path: Path) -> None:

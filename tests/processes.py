@@ -17,9 +17,7 @@ import keras
 from colorize.config import PROJECT
 
 BACKEND = keras.backend.backend()
-TINY = [
-    "debug=smoke", f"backend={BACKEND}", "fusion=none", "encoder.filters=[4,6]", "tracking=off", "trainer.strips=0",
-]  # fmt: skip
+TINY = ["debug=smoke", f"backend={BACKEND}", "fusion=none", "encoder.filters=[4,6]", "trainer.strips=0"]
 """Small, with dropout, augmentation and statistics of batches."""
 
 _context = multiprocessing.get_context("forkserver")
@@ -65,10 +63,10 @@ class Training:
         return self.process.exitcode
 
 
-def start(folder: Path, *overrides: str, tiny=True, sabotage=None) -> Training:
-    """Starts a training into a folder, in the folder above."""
-    arguments = [*(TINY if tiny else []), f"hydra.run.dir={folder}", *overrides]
-    return _start(folder, arguments, sabotage)
+def start(folder: Path, *overrides: str, tracking: str | None = None, sabotage=None) -> Training:
+    """Starts a training into a folder, in the folder above; with the address of an MLflow, or without one."""
+    logged = f"tracking.uri={tracking}" if tracking else "tracking=off"
+    return _start(folder, [*TINY, logged, f"hydra.run.dir={folder}", *overrides], sabotage)
 
 
 def resume(folder: Path, *overrides: str, sabotage=None) -> Training:

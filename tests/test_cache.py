@@ -223,8 +223,15 @@ def test_workers_end_with_a_parent_that_was_killed(files, tmp_path):
     assert workers and not any(psutil.pid_exists(number) for number in workers)
 
 
-def test_a_place_that_cannot_be_written_is_named(files, tmp_path):
+def test_a_place_that_cannot_be_written_is_told_and_a_temporary_one_takes_its_place(
+    files, tmp_path, monkeypatch, capsys
+):
     (tmp_path / "file").write_text("in the way")
+    found = prepared(files, tmp_path / "file")
+    np.testing.assert_array_equal(found.pixels, prepared(files, tmp_path / "cache").pixels)
+    told = capsys.readouterr().err
+    assert f"prepared photos cannot be kept in {tmp_path / 'file'}: " in told and "takes its place for this run" in told
+    monkeypatch.setattr(cache.tempfile, "mkdtemp", lambda prefix: str(tmp_path / "file"))
     with pytest.raises(UserError, match="data.cache=PATH"):
         prepared(files, tmp_path / "file")
 

@@ -8,12 +8,10 @@ import signal
 
 import numpy as np
 import pytest
-from processes import TINY, go_on, resume, start, train
+from processes import go_on, resume, start, train
 
-from colorize import run_folder
 from colorize.checkpoint import Checkpoints
 from colorize.clock import Clock
-from colorize.data.batches import Batches
 
 KILLS = 20
 EPOCHS, STEPS = 3, 29

@@ -4,10 +4,13 @@ An entry is a folder `<key>/` with `pixels.npy` (M, H, W, 3) and `photos.jsonl`,
 is made under another name and renamed when it is whole; a lock lets the second of two runs wait for the first.
 """
 
+import atexit
 import hashlib
 import json
 import os
 import shutil
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -56,28 +59,39 @@ def prepare(
 ) -> Prepared:
     """Opens the entry of these files, making it first where there is none.
 
+    A cache that cannot be written is no reason not to train: a temporary folder takes its place for this run.
+
     Args:
         files: path and SHA-256 of each, no content twice.
         advance: called with the number of files that are done.
     Raises:
-        UserError: the cache cannot be written, or the disk is too small.
+        UserError: neither can be written, or both disks are too small.
     """
+    try:
+        return _prepare_in(cache, files, settings, total_bytes, advance)
+    except OSError as error:
+        temporary = Path(tempfile.mkdtemp(prefix="colorize-"))
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        told = f"data.cache: prepared photos cannot be kept in {cache}: {error.strerror or error}"
+        print(f"{told}; {temporary} takes its place for this run", file=sys.stderr)
+    try:
+        return _prepare_in(temporary, files, settings, total_bytes, advance)
+    except OSError as error:
+        raise UserError(
+            f"{told}; nor in {temporary}: {error.strerror or error}. Name another folder with data.cache=PATH"
+        ) from None
+
+
+def _prepare_in(cache: Path, files: list[tuple[str, str]], settings: Settings, total_bytes: int, advance) -> Prepared:
     jobs = [Job(path, sha256, row) for row, (path, sha256) in enumerate(sorted(files, key=lambda file: file[1]))]
     entry = cache / "photos" / key_of([job.sha256 for job in jobs], settings)
     found = _open(entry, len(jobs), settings)
     if found:
         advance(len(jobs))
         return found
-    try:
-        entry.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(entry):
-            found = _open(entry, len(jobs), settings) or _make(entry, jobs, settings, total_bytes, advance)
-    except OSError as error:
-        raise UserError(
-            f"data.cache: prepared photos cannot be kept in {entry.parent}: {error.strerror or error}; name another"
-            " folder with data.cache=PATH"
-        ) from None
-    return found
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(entry):
+        return _open(entry, len(jobs), settings) or _make(entry, jobs, settings, total_bytes, advance)
 
 
 @contextmanager

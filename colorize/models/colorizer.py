@@ -158,7 +158,7 @@ class Learner(Colorizer):
     def _step_in_place(self, data):
         """On TensorFlow the variables themselves are changed."""
         variables = [*self.non_trainable_variables, *self.metrics_variables]
-        before = [ops.convert_to_tensor(variable) for variable in variables]
+        before = [ops.copy(variable) for variable in variables]
         logs = super().train_step(data)
 
         def restore():

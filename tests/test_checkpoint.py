@@ -1,0 +1,222 @@
+"""Checkpoints on disk: killed at every point of a write, damaged in every way, written to a disk that is full."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save as save_arrays
+
+from colorize.checkpoint import POINTER, Checkpoint, Checkpoints
+from colorize.config import PROJECT
+from colorize.errors import UserError
+from colorize.files import PARTIAL
+from colorize.state import Counters
+
+pytestmark = pytest.mark.once
+
+WRITES = """
+import os, signal, sys
+import numpy as np
+from pathlib import Path
+from colorize import checkpoint, files
+
+fatal, count = int(sys.argv[2]), 0
+
+def point(name):
+    global count
+    count += 1
+    if armed and count == fatal:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+class Watched:
+    '''The os module, with a point to be killed at before and after each call that changes something.'''
+    def __getattr__(self, name):
+        call = getattr(os, name)
+        if name not in ("fsync", "replace", "open", "close"):
+            return call
+        def watched(*args, **kwargs):
+            point(name)
+            result = call(*args, **kwargs)
+            point(name)
+            return result
+        return watched
+
+def write_bytes(path, data):
+    with open(path, "wb", buffering=0) as file:
+        point("opened")
+        for start in range(0, len(data), 1 + len(data) // 3):
+            file.write(data[start : start + 1 + len(data) // 3])
+            point("written in part")
+
+unlink = Path.unlink
+def watched_unlink(path, missing_ok=False):
+    point("unlink")
+    unlink(path, missing_ok)
+
+files.os, Path.write_bytes, Path.unlink, armed = Watched(), write_bytes, watched_unlink, False
+checkpoints = checkpoint.Checkpoints(Path(sys.argv[1]), keep=1)
+for step in (1, 2):
+    armed = step == 2
+    count = 0
+    arrays = {"weights": np.full(1000, step, "float32")}
+    checkpoints.save(checkpoint.Checkpoint(arrays, checkpoint.Counters(step=step)))
+print(count)
+"""
+
+
+def write_two(folder: Path, killed_at: int) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", WRITES, str(folder), str(killed_at)]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+def fits(checkpoint) -> None:
+    return None
+
+
+def test_killed_at_every_point_of_a_write_there_is_the_old_one_or_the_new_one(tmp_path):
+    whole = write_two(tmp_path / "whole", 0)
+    points = int(whole.stdout)
+    assert points > 15, whole.stderr
+    found = []
+    for point in range(1, points + 1):
+        folder = tmp_path / str(point)
+        assert write_two(folder, point).returncode == -9
+        checkpoint = Checkpoints(folder).newest(fits)
+        step = checkpoint.counters.step
+        np.testing.assert_array_equal(checkpoint.arrays["weights"], np.full(1000, step, "float32"))
+        pointer = json.loads((folder / POINTER).read_text())
+        assert pointer["step"] in (1, step), "it may lag behind, never run ahead"
+        found.append(step)
+        Checkpoints(folder).save(saved(3))
+        assert not list(folder.glob(f"{PARTIAL}*")), "what the killed process left is cleared away"
+    assert found == sorted(found) and set(found) == {1, 2}, found
+
+
+def saved(step: int, value: float | None = None) -> Checkpoint:
+    """A small checkpoint."""
+    arrays = {"weights": np.full((3, 5), step if value is None else value, "float32"), "seed": np.array([7], "uint32")}
+    return Checkpoint(arrays, Counters(step=step, history=[{"epoch": 1, "loss": float("nan")}]))
+
+
+@pytest.fixture
+def three(tmp_path, monkeypatch):
+    """A folder of three checkpoints."""
+    monkeypatch.setenv("EVIL", str(tmp_path / "evil"))
+    checkpoints = Checkpoints(tmp_path / "checkpoints", keep=3)
+    for step in (5, 10, 100_000_000):
+        checkpoints.save(saved(step))
+    return checkpoints
+
+
+def test_what_was_saved_is_read_back_and_the_oldest_go(three):
+    found = three.newest(fits)
+    assert found.counters.step == 100_000_000 and found.arrays["seed"].dtype == np.uint32
+    np.testing.assert_array_equal(found.arrays["weights"], np.full((3, 5), 1e8, "float32"))
+    assert np.isnan(found.counters.history[0]["loss"]) and found.counters.history[0]["epoch"] == 1
+    three.keep = 2
+    three.save(saved(100_000_001))
+    assert [path.name.partition("-")[0] for path in three.paths()] == ["100000001", "100000000"]
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def flipped(path):
+    data = bytearray(path.read_bytes())
+    data[-9] ^= 0b100
+    path.write_bytes(data)
+
+
+def emptied(path):
+    path.write_bytes(b"")
+
+
+def foreign(path):
+    """Whole, called as it should be, and of another program."""
+    import hashlib
+
+    data = save_arrays({"weights": np.ones((3, 5), "float32")})
+    path.unlink()
+    digest = hashlib.sha256(data).hexdigest()[:16]
+    (path.parent / f"{path.name.partition('-')[0]}-{digest}.safetensors").write_bytes(data)
+
+
+class Evil:
+    """Makes a file where it is unpickled."""
+
+    def __reduce__(self):
+        return os.mkdir, (os.environ["EVIL"],)
+
+
+def pickled(path):
+    """A stranger's: called as it should be, and runs code where it is unpickled."""
+    import hashlib
+
+    data = pickle.dumps(Evil())
+    path.unlink()
+    digest = hashlib.sha256(data).hexdigest()[:16]
+    (path.parent / f"{path.name.partition('-')[0]}-{digest}.safetensors").write_bytes(data)
+
+
+DAMAGES = [
+    (truncated, "checksum"), (flipped, "checksum"), (emptied, "empty"), (foreign, "no checkpoint of colorize"),
+    (pickled, "no checkpoint of colorize"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("damage", "word"), DAMAGES)
+def test_a_damaged_checkpoint_is_passed_over_and_told(three, damage, word, tmp_path):
+    damage(three.paths()[0])
+    assert three.newest(fits).counters.step == 10
+    (reason,) = three.rejected.values()
+    assert word in reason and not (tmp_path / "evil").exists()
+    three.keep = 1
+    three.save(saved(11))
+    assert three.newest(fits).counters.step == 11, "what is damaged does not count among those that are kept"
+
+
+@pytest.mark.parametrize(("damage", "word"), DAMAGES)
+def test_if_all_are_damaged_it_is_an_error_and_never_a_new_run(three, damage, word):
+    for path in three.paths():
+        damage(path)
+    with pytest.raises(UserError, match=word) as told:
+        three.newest(fits)
+    assert str(told.value).count(word) == 3
+
+
+def test_one_of_another_run_is_passed_over(three):
+    assert three.newest(lambda found: "of another run" if found.counters.step > 10 else None).counters.step == 10
+    assert list(three.rejected.values()) == ["of another run"]
+
+
+def test_where_there_is_none_there_is_none(tmp_path):
+    assert Checkpoints(tmp_path / "nothing").newest(fits) is None
+
+
+def test_a_full_disk_keeps_the_one_before(three):
+    command = [sys.executable, "-c", FULL, str(three.folder)]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.stdout == "File too large\n", done.stderr
+    assert Checkpoints(three.folder).newest(fits).counters.step == 100_000_000
+    assert not list(three.folder.glob(f"{PARTIAL}*"))
+
+
+FULL = """
+import resource, sys
+import numpy as np
+from pathlib import Path
+from colorize.checkpoint import Checkpoint, Checkpoints, Counters
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+try:
+    Checkpoints(Path(sys.argv[1])).save(Checkpoint({"weights": np.zeros(100_000)}, Counters(step=100_000_001)))
+except OSError as error:
+    print(error.strerror)
+"""

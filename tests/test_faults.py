@@ -1,0 +1,209 @@
+"""What befalls long jobs, done for real to real processes: signals, full disks, lost folders, dying workers."""
+
+import functools
+import json
+import os
+import resource
+import signal
+import threading
+
+import pytest
+from PIL import Image
+from processes import go_on, resume, start, train
+from test_resume import PLAN, assert_same, die_at, last_state
+
+from colorize.callbacks import Validation
+from colorize.checkpoint import Checkpoints
+from colorize.clock import Clock
+from colorize.data.batches import Batches
+from colorize.fitting import Fitting
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A run that nothing happened to."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    train(folder, *PLAN)
+    return folder
+
+
+def before(owner, method: str, do, at_call: int = 1) -> None:
+    """In the process of a training: something is done before one of the calls of a method."""
+    original, calls = getattr(owner, method), []
+
+    def wrapped(*args, **kwargs):
+        calls.append(method)
+        if len(calls) == at_call:
+            do()
+        return original(*args, **kwargs)
+
+    setattr(owner, method, wrapped)
+
+
+MOMENTS = {
+    "before the first step": (Fitting, "run", 1),
+    "before the first checkpoint": (Validation, "paint_start", 1),
+    "training": (Clock, "_advance", 40),
+    "the last step of an epoch": (Clock, "_advance", 58),
+    "validation": (Validation, "_evaluate", 2),
+    "saving": (Checkpoints, "save", 8),
+    "writing the best weights": (Validation, "write_best", 1),
+}
+
+
+def send(numbers: tuple[int, ...]) -> None:
+    for number in numbers:
+        os.kill(os.getpid(), number)
+
+
+def signals_at(moment: str, *numbers: int) -> None:
+    owner, method, call = MOMENTS[moment]
+    before(owner, method, functools.partial(send, numbers), call)
+
+
+@pytest.mark.parametrize("moment", list(MOMENTS)[1:])
+def test_a_signal_ends_the_run_after_one_checkpoint_from_which_it_goes_on(moment, undisturbed, tmp_path):
+    number, status = (signal.SIGTERM, 143) if moment != "training" else (signal.SIGINT, 130)
+    folder = tmp_path / "run"
+    training = start(folder, *PLAN, sabotage=functools.partial(signals_at, moment, number))
+    assert training.end() == status, training.written
+    told = training.written
+    assert f"stopped by {signal.Signals(number).name}" in told and f"resume={folder}" in told
+    assert "Traceback" not in told and not (folder / "result.json").exists()
+    counters = last_state(folder)[1]
+    if moment == "training":
+        assert counters.step == 40, "after this very step"
+    if moment == "the last step of an epoch":
+        assert (counters.epoch, counters.step_in_epoch) == (2, 0)
+    go_on(folder)
+    assert_same(folder, undisturbed)
+
+
+def test_a_signal_before_the_first_step_leaves_no_run_behind(tmp_path):
+    folder = tmp_path / "run"
+    sabotage = functools.partial(signals_at, "before the first step", signal.SIGTERM)
+    training = start(folder, *PLAN, sabotage=sabotage)
+    assert training.end() == 143 and "nothing was trained yet" in training.written
+    assert "Traceback" not in training.written
+    train(folder, *PLAN, "trainer.epochs=1")  # the folder is free
+
+
+@pytest.mark.parametrize("moment", ["training", "validation", "saving"])
+def test_a_second_signal_ends_it_at_once(moment, undisturbed, tmp_path):
+    folder = tmp_path / "run"
+    sabotage = functools.partial(signals_at, moment, signal.SIGTERM, signal.SIGTERM)
+    training = start(folder, *PLAN, sabotage=sabotage)
+    assert training.end() == 143 and "Traceback" not in training.written, training.written
+    go_on(folder)  # from an earlier checkpoint
+    assert_same(folder, undisturbed)
+
+
+LARGEST = 20_000
+"""Bytes that a file may have on the full disk: the screen's log is smaller, weights and checkpoints are larger."""
+
+
+def fill_disk(full: bool) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST if full else resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def lose_folder(lost: bool) -> None:
+    """Nobody may not write where root may (and root may everywhere, whatever the mode)."""
+    if os.getuid() == 0:
+        os.seteuid(65534 if lost else 0)
+    else:
+        os.chmod("run/checkpoints", 0o555 if lost else 0o755)
+
+
+TROUBLE = {"full disk": fill_disk, "read-only folder": lose_folder}
+
+
+def trouble(kind: str, first: int, last: int) -> None:
+    before(Clock, "_advance", functools.partial(TROUBLE[kind], True), first)
+    before(Clock, "_advance", functools.partial(TROUBLE[kind], False), last)
+
+
+@pytest.mark.parametrize("kind", TROUBLE)
+def test_training_goes_on_while_nothing_can_be_written(kind, undisturbed, tmp_path):
+    folder = tmp_path / "run"
+    training = train(folder, *PLAN, sabotage=functools.partial(trouble, kind, 27, 34))
+    assert "a checkpoint could not be written: " in training.written and "it is tried again" in training.written
+    assert_same(folder, undisturbed)
+
+
+@pytest.mark.parametrize("kind", TROUBLE)
+def test_after_some_misses_the_run_ends_with_the_checkpoint_before(kind, undisturbed, tmp_path):
+    folder = tmp_path / "run"
+    training = start(folder, *PLAN, sabotage=functools.partial(trouble, kind, 27, 1000))
+    assert training.end() == 2, training.written
+    assert "a checkpoint could not be written 3 times in a row" in training.written
+    assert f"python train.py resume={folder}" in training.written and "Traceback" not in training.written
+    assert last_state(folder)[1].step == 25
+    go_on(folder)
+    assert_same(folder, undisturbed)
+
+
+def test_two_runs_in_one_folder_the_second_refuses(undisturbed, tmp_path):
+    folder = tmp_path / "run"
+    first = start(folder, *PLAN)
+    first.until((folder / "checkpoints" / "latest.json").exists, "a checkpoint")
+    for second in (start(folder, *PLAN), resume(folder)):
+        assert second.end() == 2
+        assert "another" in second.written and "Traceback" not in second.written
+    assert first.end() == 0
+    assert_same(folder, undisturbed)
+
+
+def spoil_photos(folder: str) -> None:
+    photos = sorted(os.listdir(folder))
+    os.remove(os.path.join(folder, photos[0]))
+    Image.new("RGB", (40, 24), "red").save(os.path.join(folder, photos[1]))
+
+
+def test_photos_that_vanish_in_mid_run_change_nothing_but_a_resume(photo_folder, tmp_path):
+    photos = ["data=folder", f"data.root={photo_folder}", "data.batch_size=2", "data.val=0.4", *PLAN]
+    quiet, folder, stopped = tmp_path / "quiet", tmp_path / "run", tmp_path / "stopped"
+    train(quiet, *photos)
+    assert start(stopped, *photos, sabotage=functools.partial(die_at, 9, True)).end() == -signal.SIGKILL
+    spoil = functools.partial(before, Clock, "_advance", functools.partial(spoil_photos, str(photo_folder)), 7)
+    train(folder, *photos, sabotage=spoil)
+    assert_same(folder, quiet)
+    refused = go_on(stopped, status=2).written
+    assert "the photos are not those that the run began with: missing: " in refused and "Traceback" not in refused
+    assert "0.png" in refused and "new: 1.png" in refused
+
+
+def hang_or_die(how: str, at_step: int) -> None:
+    gather = Batches.batch
+
+    def batch(batches, step):
+        if step == at_step:
+            threading.Event().wait() if how == "hangs" else exec("raise SystemError('the disk is gone')")
+        return gather(batches, step)
+
+    Batches.batch = batch
+
+
+@pytest.mark.parametrize("how", ["hangs", "dies"])
+def test_a_data_worker_that_hangs_or_dies_for_good_ends_the_run_and_names_the_photos(how, undisturbed, tmp_path):
+    folder = tmp_path / "run"
+    sabotage = functools.partial(hang_or_die, how, 40)
+    training = start(folder, *PLAN, "trainer.batch_seconds=1", sabotage=sabotage)
+    assert training.end() == 2, training.written
+    reason = {"hangs": "it was not there after 1 s", "dies": "SystemError: the disk is gone"}[how]
+    assert f"batch 41 could not be gathered, twice: {reason}" in training.written
+    assert ".jpg" in training.written and "Traceback" not in training.written
+    assert last_state(folder)[1].step == 40, "nothing before it is lost"
+    go_on(folder)
+    assert_same(folder, undisturbed)
+
+
+def test_a_finished_run_says_so_and_goes_on_where_more_epochs_are_asked_for(undisturbed, tmp_path):
+    refused = go_on(undisturbed, status=2).written
+    assert "is finished, after 3 epochs" in refused
+    folder = tmp_path / "run"
+    train(folder, *PLAN, "trainer.epochs=1")
+    told = go_on(folder, "trainer.epochs=2").written
+    assert "changed: trainer.epochs: 1 in the run, 2 here" in told
+    assert json.loads((folder / "result.json").read_text())["epochs"] == 2

@@ -1,0 +1,196 @@
+"""A configuration or a model folder from a stranger: nothing of it is run, nothing of this machine is read."""
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from colorize.composing import composed
+from colorize.config import PROJECT
+from colorize.errors import UserError
+from colorize.models.colorizer import build_network
+from colorize.run_folder import BEST, CONFIG, save_config
+from colorize.weights import load_colorizer, load_weights, save_weights
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the project into whose `configs/` a stranger's file can be put, and a way to train there."""
+    place = tmp_path / "project"
+    shutil.copytree(PROJECT / "configs", place / "configs")
+    shutil.copytree(PROJECT / "colorize", place / "colorize", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "train.py", place)
+
+    def train(*arguments):
+        environment = {**os.environ, "PYTHONPATH": str(place), "SECRET": "never-to-be-seen"}
+        command = [sys.executable, "train.py", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=place, env=environment)
+
+    train.place = place
+    return train
+
+
+CALLBACK = """# @package _global_
+hydra:
+  callbacks:
+    evil:
+      _target_: subprocess.call
+      args: [touch, evil]
+"""
+LAUNCHER = """# @package _global_
+hydra:
+  launcher:
+    _target_: subprocess.call
+"""
+SETTINGS = """# @package _global_
+hydra:
+  job:
+    env_set:
+      LD_PRELOAD: evil.so
+"""
+TARGET = """# @package _global_
+data:
+  _target_: subprocess.call
+  args: [touch, evil]
+"""
+SECRET = """# @package _global_
+tracking:
+  experiment: ${oc.env:SECRET}
+"""
+HIDDEN = """# @package _global_
+tracking:
+  experiment: a ${oc.decode:${oc.env:SECRET}}
+"""
+OTHER_PACKAGE = """# @package hydra.callbacks.evil
+_target_: subprocess.call
+args: [touch, evil]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (CALLBACK, "hydra.callbacks.evil"), (LAUNCHER, "hydra.launcher._target_"),
+        (SETTINGS, "hydra.job.env_set.LD_PRELOAD"), (TARGET, "data._target_"), (SECRET, "tracking.experiment"),
+        (HIDDEN, "tracking.experiment"), (OTHER_PACKAGE, "hydra.callbacks.evil"),
+    ],
+)  # fmt: skip
+def test_an_experiment_of_a_stranger_runs_nothing_and_reads_no_secret(project, text, key):
+    (project.place / "configs" / "experiment" / "evil.yaml").write_text(text)
+    for more in ([], ["-m", "seed=1,2"]):
+        done = project(*more, "experiment=evil", "debug=smoke")
+        told = done.stdout + done.stderr
+        assert done.returncode == 2 and key in told and "Traceback" not in told, told
+        assert "never-to-be-seen" not in told and not (project.place / "evil").exists()
+        assert not (project.place / "outputs").exists() and not (project.place / "multirun").exists()
+
+
+@pytest.mark.parametrize("flag", ["--config-dir", "--config-path", "-cp", "-cd"])
+def test_configurations_from_elsewhere_are_refused(project, tmp_path, flag):
+    done = project(flag, str(tmp_path))
+    assert done.returncode == 2 and "configs/experiment/" in done.stderr
+
+
+def test_a_value_that_reads_the_environment_is_refused_and_a_reference_is_not(monkeypatch):
+    monkeypatch.setenv("SECRET", "never-to-be-seen")
+    with pytest.raises(UserError) as told:
+        composed(["data.root=${oc.env:SECRET}"])
+    assert "never-to-be-seen" not in str(told.value)
+    assert composed(["data.height=${data.width}"]).data.height == composed([]).data.width
+
+
+@pytest.fixture
+def model(tmp_path, config_of):
+    """The folder of a small model."""
+    config = config_of("encoder.filters=[4,6]", "fusion=none")
+    save_config(config, tmp_path)
+    save_weights(build_network(config).model, tmp_path / BEST)
+    return tmp_path
+
+
+def test_a_configuration_with_a_python_object_is_refused(model):
+    (model / CONFIG).write_text(f"seed: !!python/object/apply:os.mkdir [{model / 'evil'}]\n")
+    with pytest.raises(UserError, match="damaged"):
+        load_colorizer(model)
+    assert not (model / "evil").exists()
+
+
+def test_a_stored_configuration_that_reads_the_environment_reads_nothing(model, monkeypatch):
+    from colorize.composing import changed
+    from colorize.run_folder import load_config
+
+    monkeypatch.setenv("SECRET", "never-to-be-seen")
+    path = model / CONFIG
+    path.write_text(path.read_text().replace("root: null", "root: ${oc.env:SECRET}", 1))
+    assert load_config(model).data.root == "${oc.env:SECRET}", "text, and nothing else"
+    with pytest.raises(UserError) as told:
+        changed(load_config(model), ["trainer.epochs=3"])
+    assert "never-to-be-seen" not in str(told.value)
+
+
+class Evil:
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def pickled(path, place):
+    path.write_bytes(pickle.dumps(Evil(place / "evil")))
+
+
+def archived(path, place):
+    """A whole Keras model with a Lambda in it, as another file."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x)])
+    model.save(place / "evil.keras")
+    os.replace(place / "evil.keras", path)
+
+
+def as_array(path, place):
+    np.save(path, np.array([Evil(place / "evil")], dtype=object), allow_pickle=True)
+    os.replace(f"{path}.npy", path)
+
+
+@pytest.mark.parametrize("make", [pickled, archived, as_array])
+def test_weights_that_are_something_else_are_refused_and_not_run(model, make):
+    make(model / BEST, model)
+    with pytest.raises(UserError, match="does not hold the weights"):
+        load_colorizer(model)
+    assert not (model / "evil").exists()
+
+
+@pytest.mark.parametrize("how", ["link", "external", "virtual"])
+def test_weights_that_lie_in_another_file_are_refused(model, how, config_of):
+    """They would show, as numbers, what some file of this machine holds."""
+    path, secret = model / BEST, model / "secret.h5"
+    with h5py.File(path) as file:
+        names = []
+        file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        shape = file[names[0]].shape
+    with h5py.File(secret, "w") as file:
+        file["mine"] = np.ones(shape, "float32")
+    with h5py.File(path, "a") as file:
+        del file[names[0]]
+        if how == "link":
+            file[names[0]] = h5py.ExternalLink(str(secret), "mine")
+        elif how == "external":
+            size = int(np.prod(shape)) * 4
+            (model / "secret.bin").write_bytes(bytes(size))
+            file.create_dataset(names[0], shape, "float32", external=[(str(model / "secret.bin"), 0, size)])
+        else:
+            layout = h5py.VirtualLayout(shape, "float32")
+            layout[...] = h5py.VirtualSource(str(secret), "mine", shape)
+            file.create_virtual_dataset(names[0], layout)
+    with pytest.raises(UserError, match="elsewhere|another file"):
+        load_weights(build_network(config_of("encoder.filters=[4,6]", "fusion=none")).model, path)

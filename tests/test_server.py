@@ -1,0 +1,227 @@
+"""Trainings that log to a real MLflow server, which goes away; what they learn, and what it has in the end."""
+
+import functools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from processes import go_on, start, train
+from test_faults import before
+from test_resume import PLAN, assert_same, die_at
+
+from colorize.__main__ import main
+from colorize.clock import Clock
+from colorize.training import _Run
+
+pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
+TRACKED = [*PLAN, "trainer.strips=1", "tracking.patience=1.0"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """`mlflow server` on an SQLite store in a folder: it can be killed and started again."""
+
+    def __init__(self, folder):
+        self.folder, self.port, self.process = folder, free_port(), None
+        self.uri = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> "Server":
+        store = ["--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}"]
+        artifacts = ["--artifacts-destination", str(self.folder / "artifacts"), "--serve-artifacts"]
+        place = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
+        command = [sys.executable, "-m", "mlflow", "server", *store, *artifacts, *place]
+        with open(self.folder / "server.log", "a") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, start_new_session=True)
+        for _ in range(1200):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return self
+            except OSError:
+                assert self.process.poll() is None, (self.folder / "server.log").read_text()
+                threading.Event().wait(0.1)
+        raise AssertionError("the server does not start")
+
+    def kill(self) -> None:
+        if self.process:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A server that is not started yet."""
+    server = Server(tmp_path)
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A run without tracking."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "run"
+    train(folder, *PLAN, "trainer.strips=1")
+    return folder
+
+
+def stored(uri: str) -> dict:
+    """All that an MLflow has of its only run."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    (run,) = client.search_runs([client.get_experiment_by_name("colorize").experiment_id])
+    history = {
+        key: [(p.step, p.value, p.timestamp) for p in client.get_metric_history(run.info.run_id, key)]
+        for key in run.data.metrics
+        if not key.startswith("system/")
+    }
+    folders, files = [""], []
+    while folders:
+        for file in client.list_artifacts(run.info.run_id, folders.pop() or None):
+            (folders if file.is_dir else files).append(file.path)
+    inputs = sorted(entry.tags[0].value for entry in run.inputs.dataset_inputs)
+    info = run.info.run_id, run.info.run_name, run.info.status, run.info.start_time, run.info.end_time
+    return {
+        "info": info, "history": history, "files": sorted(files), "inputs": inputs, "params": run.data.params,
+        "tags": run.data.tags,
+    }  # fmt: skip
+
+
+def assert_complete(found: dict) -> None:
+    """The whole run, each point once."""
+    assert found["info"][2] == "FINISHED" and found["inputs"] == ["train", "val"]
+    for name in ("loss", "val_ab_rmse", "learning_rate"):
+        assert [step for step, *_ in found["history"][f"epoch/{name}"]] == [1, 2, 3], name
+    assert all(len(points) == 1 for key, points in found["history"].items() if key.startswith("final/"))
+    assert found["params"]["trainer.epochs"] == "3" and "git.commit" in found["tags"]
+    pictures = [name for name in found["files"] if name.startswith("images/") and name.endswith(".png")]
+    assert len(pictures) == 4, "one photo, before training and after each epoch"
+    assert {"result.json", "model/best.weights.h5", "shapes/shapes.json", "config.yaml"} <= set(found["files"])
+
+
+def sync_until_nothing_changes(folder, server, capsys) -> dict:
+    """Starts the server, delivers; twice more, once without a memory of it: nothing changes."""
+    server.start()
+    capsys.readouterr()
+    main(["sync", str(folder)])
+    assert f"records delivered to {server.uri}, run " in capsys.readouterr().out
+    found = stored(server.uri)
+    main(["sync", str(folder)])
+    assert " 0 records delivered" in capsys.readouterr().out
+    (folder / "tracking" / "delivered.json").unlink()
+    main(["sync", str(folder)])
+    assert stored(server.uri) == found
+    return found
+
+
+def test_a_server_that_is_absent(server, undisturbed, tmp_path, capsys):
+    folder = tmp_path / "run"
+    training = train(folder, *TRACKED, tracking=server.uri)
+    assert_same(folder, undisturbed)
+    *_, last = training.written.strip().splitlines()
+    assert f"records did not reach MLflow at {server.uri}" in last and f"python -m colorize sync {folder}" in last
+    assert f"MLflow at {server.uri} does not answer: " in training.written and "Traceback" not in training.written
+    assert json.loads((folder / "result.json").read_text())["mlflow_run_id"] is None
+    with pytest.raises(SystemExit) as ended:
+        main(["sync", str(folder)])
+    assert ended.value.code == 2 and "Nothing is lost: start it" in capsys.readouterr().err
+    assert_complete(sync_until_nothing_changes(folder, server, capsys))
+
+
+DEATHS = {"in the middle": (Clock, "_advance", 40), "before the end": (_Run, "finish", 1)}
+
+
+@pytest.mark.parametrize("moment", DEATHS)
+def test_a_server_that_is_killed(moment, server, undisturbed, tmp_path, capsys):
+    server.start()
+    owner, method, call = DEATHS[moment]
+    kill = functools.partial(os.killpg, server.process.pid, signal.SIGKILL)
+    folder = tmp_path / "run"
+    sabotage = functools.partial(before, owner, method, kill, call)
+    training = train(folder, *TRACKED, tracking=server.uri, sabotage=sabotage)
+    assert_same(folder, undisturbed)
+    assert f"python -m colorize sync {folder}" in training.written and "Traceback" not in training.written
+    server.kill()
+    assert_complete(sync_until_nothing_changes(folder, server, capsys))
+
+
+def test_a_server_that_comes_back_gets_everything_without_a_word_from_anybody(server, undisturbed, tmp_path):
+    folder = tmp_path / "run"
+    training = start(folder, *TRACKED, "tracking.patience=60", "trainer.loader_threads=1", tracking=server.uri)
+    training.until(lambda: "does not answer" in training.written, "its first try")
+    server.start()
+    assert training.end() == 0
+    assert_same(folder, undisturbed)
+    if "sync" not in training.written:  # it was there in time
+        assert_complete(stored(server.uri))
+        assert "answers again" in training.written
+
+
+@pytest.mark.parametrize("answer", [500, 401, "after half a minute"])
+def test_a_server_that_answers_nothing_useful(answer, undisturbed, tmp_path):
+    asked, answered, over = [], threading.Event(), threading.Event()
+
+    class Useless(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            if answer == "after half a minute":
+                over.wait(30)
+                answered.set()
+            self.send_response(answer if isinstance(answer, int) else 503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_POST = do_PUT = do_PATCH = do_GET
+
+        def log_message(self, *args):
+            """Quiet."""
+
+    useless = ThreadingHTTPServer(("127.0.0.1", 0), Useless)
+    useless.daemon_threads = True
+    threading.Thread(target=useless.serve_forever, daemon=True).start()
+    folder = tmp_path / "run"
+    uri = f"http://127.0.0.1:{useless.server_port}"
+    training = train(folder, *TRACKED, "trainer.batch_seconds=20", tracking=uri)
+    over.set()
+    useless.shutdown()
+    useless.server_close()
+    assert asked and "Traceback" not in training.written
+    *_, last = training.written.strip().splitlines()
+    assert f"python -m colorize sync {folder}" in last
+    assert_same(folder, undisturbed)
+
+
+def test_a_killed_run_that_goes_on_is_one_run_in_mlflow_without_a_gap_or_a_double(undisturbed, tmp_path):
+    folder, uri = tmp_path / "run", f"sqlite:///{tmp_path / 'runs.db'}"
+    for number, step in enumerate((31, 57)):  # soon after a point was logged that the checkpoint does not know
+        sabotage = functools.partial(die_at, step, True)
+        how = {"tracking": uri, "sabotage": sabotage}
+        plan = [*TRACKED, "trainer.checkpoint.every_steps=26", "trainer.checkpoint.every_epochs=9"]
+        killed = go_on(folder, status=-9, sabotage=sabotage) if number else start(folder, *plan, **how)
+        assert killed.end() == -signal.SIGKILL, killed.written
+    go_on(folder)
+    assert_same(folder, undisturbed)
+    found = stored(uri)
+    assert_complete(found)
+    assert [tag for tag in found["tags"] if tag.startswith("resumed.")] == ["resumed.26", "resumed.52"]
+    assert json.loads((folder / "result.json").read_text())["mlflow_run_id"] == found["info"][0]
+
+
+def test_another_place_gets_the_whole_run(tmp_path, capsys):
+    folder = tmp_path / "run"
+    train(folder, *TRACKED, tracking=f"sqlite:///{tmp_path / 'one.db'}")
+    main(["sync", str(folder), "--tracking", f"sqlite:///{tmp_path / 'another.db'}"])
+    one, another = [stored(f"sqlite:///{tmp_path / name}") for name in ("one.db", "another.db")]
+    assert_complete(another)
+    assert one["history"] == another["history"] and one["params"] == another["params"]
