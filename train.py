@@ -39,7 +39,7 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
     from colorize.data.sources import read_dataset
     from colorize.evaluation import check_perceptual
     from colorize.resume import check_photos, resumed
-    from colorize.signals import StopSignals
+    from colorize.signals import Stopped, StopSignals
     from colorize.tracking.tracker import open_tracker
 
     started = STARTS.pop() if STARTS else time.perf_counter()
@@ -47,6 +47,7 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
     check_perceptual(config.evaluation)
     if not composed.resume:
         run_folder.check_unused(folder)
+        run_folder.check_init(config.init)
     with StopSignals() as signals, run_folder.locked(folder):
         if composed.resume:
             dataset = read_dataset(config.data)
@@ -54,12 +55,18 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
         else:
             dataset = read_dataset(config.data, manifest=folder / run_folder.PHOTOS)
         tracker = open_tracker(config, folder, parent)
-        device = backend.start(config.backend, config.trainer.device)
-        from colorize.screen import print_result
-        from colorize.training import run
+        try:
+            device = backend.start(config.backend, config.trainer.device)
+            from colorize.screen import print_result
+            from colorize.training import run
 
-        result = run(config, dataset, device, tracker, signals, folder, overrides, started, bool(composed.resume))
-    print_result(result, config, folder)
+            result = run(config, dataset, device, tracker, signals, folder, overrides, started, bool(composed.resume))
+            print_result(result, config, folder)
+        except BaseException as error:  # before `run` could end the tracker itself
+            tracker.finish("KILLED" if isinstance(error, Stopped) else "FAILED")
+            raise
+        finally:
+            tracker.tell()
     return result.metrics["ab_rmse"]
 
 

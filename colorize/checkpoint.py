@@ -1,6 +1,7 @@
 """Checkpoints on disk: written whole, checked when they are read, never with pickle; the last few are kept.
 
-A file is called STEP-DIGEST.safetensors. DIGEST begins the SHA-256 of its content, so that one renaming makes a
+A file is called PHOTOS-DIGEST.safetensors. PHOTOS is how many have been shown, which never falls (the number of a step
+does, where a run goes on with larger batches). DIGEST begins the SHA-256 of its content, so that one renaming makes a
 checkpoint with its checksum, and what was cut off or changed does not match its own name.
 """
 
@@ -63,37 +64,46 @@ class Checkpoints:
         """
         counters = checkpoint.counters
         data = save_arrays(checkpoint.arrays, {"counters": counters.model_dump_json()})
-        path = self.folder / f"{counters.step:08d}-{_digest(data)}.safetensors"
+        path = self.folder / f"{counters.sample:010d}-{_digest(data)}.safetensors"
+        for left_over in self.folder.glob(f"{PARTIAL}*"):  # of a process that was killed: it takes space
+            left_over.unlink(missing_ok=True)
         write_whole(path, data)
         pointer = {"file": path.name, "step": counters.step, "epoch": counters.epoch, "best_epoch": counters.best_epoch}
         write_whole(self.folder / POINTER, (json.dumps(pointer) + "\n").encode())
         for old in [path for path in self.paths() if path not in self.rejected][self.keep :]:
             old.unlink(missing_ok=True)
-        for left_over in self.folder.glob(f"{PARTIAL}*"):  # of a process that was killed
-            left_over.unlink(missing_ok=True)
 
     def paths(self) -> list[Path]:
         """All files that are called like a checkpoint, newest first."""
-        found = [path for path in self.folder.glob("*-*.safetensors") if path.name.partition("-")[0].isdecimal()]
+        found = [path for path in self.folder.glob("[0-9]*-*.safetensors") if path.name.partition("-")[0].isdecimal()]
         return sorted(found, key=_age, reverse=True)
 
-    def newest(self, misfit: Callable[[Checkpoint], str | None]) -> Checkpoint | None:
+    def newest(self, misfit: Callable[[Checkpoint], str | None], before_step: int | None = None) -> Checkpoint | None:
         """The newest checkpoint that is whole and fits; None where there are none at all.
 
         Args:
             misfit: says why a checkpoint is not of this run, or None.
+            before_step: passes over those of this step and later ones, which are removed: another course is taken.
         Raises:
             UserError: there are some, and none can be used.
         """
+        later: list[tuple[Path, Checkpoint]] = []
         for path in self.paths():
             try:
                 checkpoint = _read(path)
                 reason = misfit(checkpoint)
             except (OSError, ValueError) as error:
                 reason = str(error).strip().splitlines()[0]
-            if reason is None:
+            if reason is None and before_step is not None and checkpoint.counters.step >= before_step:
+                later.append((path, checkpoint))
+            elif reason is None:
+                for path, _ in later:
+                    path.unlink(missing_ok=True)
                 return checkpoint
-            self.rejected[path] = reason
+            else:
+                self.rejected[path] = reason
+        if later:  # there is nothing earlier
+            return later[-1][1]
         if self.rejected:
             listed = "\n".join(f"  {path.name}: {reason}" for path, reason in self.rejected.items())
             raise UserError(f"no checkpoint in {self.folder} can be used:\n{listed}")

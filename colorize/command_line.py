@@ -41,7 +41,10 @@ def check_command_line(arguments: list[str]) -> list[str]:
         if any(override.key_or_group == "resume" for override in parse(known.overrides)):
             return _resuming(arguments, known)
         jobs = _jobs([*_swept_in(name, known.overrides), *known.overrides]) if known.multirun else [known.overrides]
-        backends = {composed(overrides, name).backend for overrides in jobs}
+        configs = [composed(overrides, name) for overrides in jobs]
+        if any(config.resume for config in configs):
+            raise UserError("resume: a configuration file sets it; it is for the command line alone")
+        backends = {config.backend for config in configs}
         if len(backends) > 1:
             raise UserError(f"backend: a sweep has one, expected {sorted(backends)[0]} alone; start one for each")
     except UserError as error:
@@ -75,6 +78,11 @@ def _swept_in(name: str, overrides: list[str]) -> list[str]:
     known = groups()["experiment"]  # another one is refused, in our words, with the first job
     chosen = [o.input_line for o in parsed if o.key_or_group == "experiment" and str(o.value()) in known]
     swept = compose_by_hydra(name, chosen).hydra.sweeper.get("params") or {}
+    for key in swept:
+        if key.lstrip("+~").partition("=")[0].partition("@")[0].startswith("hydra"):
+            raise UserError(
+                f"hydra.sweeper.params of a configuration file sweeps {key}: it may sweep no key of Hydra's"
+            )
     given = {override.get_key_element().lstrip("+") for override in parsed}
     return [f"{key}={value}" for key, value in swept.items() if key not in given]
 

@@ -30,7 +30,7 @@ HYDRAS_IN_FILES = ("run.dir", "sweep.dir", "sweep.subdir", "sweeper.params")
 `configs/train.yaml` and the command line, so that an experiment of a stranger is as harmless as it looks."""
 HYDRAS_OWN = ("runtime", "overrides", "job.name", "job.config_name", "job.override_dirname", "job.id", "job.num")
 """What Hydra writes there itself."""
-RESOLVER = re.compile(r"\$\{[^{}]*:")
+REFERENCE = re.compile(r"\$\{[\w.]+\}")
 OPTIONAL = ("experiment", "debug")
 """Groups of which a run may have none."""
 PLUGINS = ("hydra/launcher", "hydra/sweeper")
@@ -122,7 +122,9 @@ def _check_references(config: DictConfig, locate) -> None:
     """Refuses what would be computed when it is read, such as `${oc.env:TOKEN}`, which would end up in the log."""
     values = flat(OmegaConf.to_container(config, resolve=False))
     expected = "a value, or a reference to another one as in ${data.height}; the shell knows the environment: $NAME"
-    found = [key for key, value in values.items() if isinstance(value, str | list) and RESOLVER.search(str(value))]
+    found = [
+        key for key, value in values.items() if isinstance(value, str | list) and "${" in REFERENCE.sub("", str(value))
+    ]
     if found:
         raise Refusal([Problem(key, expected, str(values[key])) for key in found], locate)
 

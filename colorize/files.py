@@ -53,12 +53,12 @@ class Attempts:
 
     Attributes:
         in_a_row: failures since the last success, by what was written.
-        last: what the last one was.
+        last: what the last one was, by what was written.
     """
 
     def __init__(self):
         self.in_a_row: Counter[str] = Counter()
-        self.last: OSError | None = None
+        self.last: dict[str, OSError] = {}
 
     @contextmanager
     def at(self, what: str) -> Iterator[None]:
@@ -68,7 +68,7 @@ class Attempts:
             self.in_a_row[what] = 0
         except OSError as error:
             self.in_a_row[what] += 1
-            self.last = error
+            self.last[what] = error
             if self.in_a_row[what] == 1:
                 reason = error.strerror or error
                 print(f"{what} could not be written: {reason}. Training goes on; it is tried again", file=sys.stderr)

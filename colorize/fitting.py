@@ -23,6 +23,7 @@ from colorize.optimizer import averaged_weights, values_of
 from colorize.progress import say
 from colorize.record import flat
 from colorize.resume import refused
+from colorize.run_folder import BEST as BEST_FILE
 from colorize.run_folder import CHECKPOINTS, LAST
 from colorize.signals import StopSignals
 from colorize.state import BEST, Counters
@@ -79,9 +80,18 @@ class Fitting:
         if self._saved_step != self.clock.step:
             self.save()
         self.validation.write_best()
+        self._write_last()
+        self.signals.raise_if_received()
+        unwritten = [what for what in (CHECKPOINT, BEST_FILE) if self.attempts.in_a_row[what]]
+        if unwritten:
+            raise UserError(
+                f"{' and '.join(unwritten)} could not be written at the end ({self.attempts.last[unwritten[0]]}); make"
+                f" space in {self.folder}, then: python train.py resume={self.folder}"
+            )
+
+    def _write_last(self) -> None:
         with self.attempts.at(LAST), averaged_weights(self.learner):
             save_weights(self.learner.network, self.folder / LAST)
-        self.signals.raise_if_received()
 
     def _part(self) -> None:
         clock, trainer = self.clock, self.config.trainer
@@ -89,7 +99,7 @@ class Fitting:
         steps = self.batches.steps_per_epoch - clock.step_in_epoch
         loader = Loader(
             self.batches, steps * (until - clock.epoch), trainer.loader_threads, trainer.batches_ahead,
-            clock.step, trainer.batch_seconds,
+            clock.step, trainer.batch_seconds, lambda: self.signals.received is not None,
         )  # fmt: skip
         self.speed.loader, self.screen.done = loader, clock.step_in_epoch
         self.screen.progress.start()
@@ -106,6 +116,7 @@ class Fitting:
         except Exception:  # no state to save: on TensorFlow half of the step without data may be done
             if loader.error is None:
                 raise
+            self.signals.raise_if_received()
             raise loader.error from None  # the backend's words for it hide ours
         self.screen.done = 0
 
@@ -148,10 +159,16 @@ class Fitting:
             data_digest=self.data_digest,
         )
 
-    def newest(self) -> Checkpoint | None:
-        """The newest checkpoint that can be used; says which ones cannot."""
+    def newest(self, before_step: int | None = None) -> Checkpoint:
+        """The newest checkpoint that can be used, where possible of an earlier step; says which ones cannot.
+
+        Raises:
+            UserError: there is none.
+        """
         expected = state.take(self.learner)
-        checkpoint = self.checkpoints.newest(lambda found: self._misfit(found, expected))
+        checkpoint = self.checkpoints.newest(lambda found: self._misfit(found, expected), before_step)
+        if checkpoint is None:
+            raise UserError(f"{self.checkpoints.folder} has no checkpoint to go on from")
         for path, reason in self.checkpoints.rejected.items():
             say(self.console, f"checkpoint {path.name} is passed over: {reason}")
         return checkpoint
@@ -171,7 +188,9 @@ class Fitting:
         state.restore(self.learner, checkpoint.arrays)
         clock.epoch, clock.sample = counters.epoch, counters.sample
         clock.step, clock.step_in_epoch = self._steps_of(counters)
-        clock.halted = False
+        clock.halted = self.validation.diverged = False
+        self.learner.optimizer.halted.assign(0)
+        self.step_backs = max(self.step_backs, counters.step_backs)
         clock.metrics = list(values_of(self.learner.metrics_variables).values()) if clock.step_in_epoch else []
         self.batches.go_on_at(clock.step, clock.sample)
         best = {name.removeprefix(BEST): value for name, value in checkpoint.arrays.items() if name.startswith(BEST)}
@@ -200,28 +219,26 @@ class Fitting:
             self._step_back()
         elif self._misses >= plan.misses:
             raise UserError(
-                f"{CHECKPOINT} could not be written {self._misses} times in a row ({self.attempts.last}); training"
-                f" ends, since all would be lost with this process. Make space in {self.folder}, then go on from the"
-                f" last one: python train.py resume={self.folder}"
+                f"{CHECKPOINT} could not be written {self._misses} times in a row"
+                f" ({self.attempts.last[CHECKPOINT]}); training ends, since all would be lost with this process. Make"
+                f" space in {self.folder}, then go on from the last one: python train.py resume={self.folder}"
             )
 
     def _step_back(self) -> None:
         plan, reason = self.config.trainer.on_nan, self._not_finite()
-        if plan.action == "stop" or self.step_backs == plan.times:
-            if self.clock.halted:  # the state is that before the step
-                self.learner.optimizer.halted.assign(0)
-                self.save()
+        if plan.action == "stop" or self.step_backs >= plan.times:
+            if self.clock.halted:  # they are those before the step
+                self._write_last()
             times = f" after {self.step_backs} steps back" if self.step_backs else ""
             raise UserError(
-                f"{reason} Training ends{times}; the weights are those before it, and the best so far stay in"
+                f"{reason} Training ends{times}; the weights before it are in {LAST}, and the best so far stay, in"
                 f" {self.folder}. Look at these photos, lower optimizer.learning_rate or optimizer.clip_norm in a new"
                 f" run, or step back and go on: python train.py resume={self.folder} trainer.on_nan.action=step_back"
             )
         self.step_backs += 1
         self.tracker.forget()
-        checkpoint = self.newest()
-        self.go_on_from(checkpoint)
-        self.validation.diverged = False
+        failed = self.clock.step
+        self.go_on_from(self.newest(before_step=failed))  # the same weights and photos would fail again
         self.learner.optimizer.rate_scale.assign(plan.rate**self.step_backs)
         text = (
             f"{reason} Step back {self.step_backs} of {plan.times}: on from step {self.clock.step}, epoch"
@@ -229,6 +246,7 @@ class Fitting:
         )
         say(self.console, text)
         self.tracker.tags({f"step_back.{self.step_backs}": text})
+        self.save()  # so that it is not taken again by who goes on from here
 
     def _not_finite(self) -> str:
         if self.validation.diverged:

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from colorize.evaluation.report import finite
+from colorize.files import write_whole
 from colorize.metrics.pooled import BASELINES, METRICS, shown
 from colorize.run_folder import RESULT
 
@@ -58,7 +59,7 @@ class Result:
     def save(self, folder: Path) -> Path:
         """Writes `result.json`; what is not finite becomes null, since JSON has no infinity."""
         path = folder / RESULT
-        path.write_text(json.dumps(finite(asdict(self)), indent=2, allow_nan=False) + "\n")
+        write_whole(path, (json.dumps(finite(asdict(self)), indent=2, allow_nan=False) + "\n").encode())
         return path
 
     def gain(self) -> float:

@@ -15,13 +15,14 @@ import csv
 from pathlib import Path
 
 from colorize import run_folder
+from colorize.checkpoint import Checkpoints
 from colorize.composing import changed, compose_by_hydra, composed, is_hydras, parse
 from colorize.config import Config
 from colorize.data.loader import listed
 from colorize.data.photos import Dataset
 from colorize.errors import UserError
 from colorize.record import flat
-from colorize.run_folder import CHECKPOINTS, CONFIG, PHOTOS, RESULT
+from colorize.run_folder import CHECKPOINTS, CONFIG, PHOTOS
 
 AUTO = "auto"
 
@@ -34,6 +35,9 @@ WITHOUT_EFFECT = (
     "data.max_rejected", "data.fetch",
 )  # fmt: skip
 """Changes nothing of what is learned. (Photos are known by their content, wherever they lie.)"""
+
+DIGEST = "backbone.sha256"
+"""Noted when a run begins; who does not name one means that one."""
 
 GLOBAL_GROUPS = ("experiment", "debug", "trainer")
 """Their options say something of other groups too, so that they can only be composed whole."""
@@ -49,12 +53,10 @@ def allowed(before: dict, now: dict) -> list[str]:
     return _differences(before, now, WITHOUT_EFFECT, MAY_CHANGE)
 
 
-def _differences(before: dict, now: dict, without: tuple[str, ...], among: tuple[str, ...] = ("",)) -> list[str]:
-    return [
-        f"{key}: {before[key]} in the run, {now[key]} here"
-        for key in before
-        if key in now and before[key] != now[key] and not _is_of(key, without) and ("" in among or _is_of(key, among))
-    ]
+def _differences(before: dict, now: dict, without: tuple[str, ...], among: tuple[str, ...] | None = None) -> list[str]:
+    keys = [key for key in before if key in now and not _is_of(key, without) and (among is None or _is_of(key, among))]
+    differing = [key for key in keys if before[key] != now[key] and not (key == DIGEST and now[key] is None)]
+    return [f"{key}: {before[key]} in the run, {now[key]} here" for key in differing]
 
 
 def _is_of(key: str, keys: tuple[str, ...]) -> bool:
@@ -82,7 +84,7 @@ def resumed(folder: Path, overrides: list[str]) -> Config:
             f" {' and '.join(MAY_CHANGE)} may change, and what has no effect on the training. For a new run with the"
             f" weights of this one: init={folder}"
         )
-    if (folder / RESULT).exists() and now.trainer.epochs <= stored.trainer.epochs:
+    if run_folder.is_finished(folder, now.trainer.epochs):
         raise UserError(
             f"resume={folder}: this run is finished, after {stored.trainer.epochs} epochs; to train on, ask for more:"
             f" trainer.epochs={2 * stored.trainer.epochs}"
@@ -100,7 +102,7 @@ def _check_resumable(folder: Path) -> None:
 
 
 def _saved(folder: Path) -> list[Path]:
-    return list((folder / CHECKPOINTS).glob("*.safetensors"))
+    return Checkpoints(folder / CHECKPOINTS).paths()
 
 
 def check_photos(folder: Path, dataset: Dataset) -> None:
@@ -135,10 +137,12 @@ def _seen_in_training(photos: dict, others: dict) -> list[str]:
 
 def newest_unfinished(overrides: list[str], name: str) -> Path | None:
     """The output folder, beside or at the one that a new run would get, whose run is the same and unfinished."""
-    now = flat(composed(overrides, name).stored())
+    config = composed(overrides, name)
+    now = flat(config.stored())
     place = Path(compose_by_hydra(name, overrides).hydra.run.dir).resolve()
     folders = [folder for folder in [place, *place.parent.glob("*")] if folder.is_dir() and _saved(folder)]
-    unfinished = [folder for folder in folders if not (folder / RESULT).exists() and _is_same(folder, now)]
+    same = [folder for folder in folders if _is_same(folder, now)]
+    unfinished = [folder for folder in same if not run_folder.is_finished(folder, config.trainer.epochs)]
     idle = [folder for folder in unfinished if not run_folder.is_in_use(folder)]
     return max(idle, key=lambda folder: max(path.stat().st_mtime for path in _saved(folder)), default=None)
 
@@ -148,7 +152,7 @@ def _is_same(folder: Path, now: dict) -> bool:
         before = flat(run_folder.load_config(folder).stored())
     except (UserError, OSError):
         return False
-    return not _differences(before, now, WITHOUT_EFFECT)
+    return before["data.root"] == now["data.root"] and not _differences(before, now, WITHOUT_EFFECT)
 
 
 def arguments_for(overrides: list[str], name: str) -> list[str]:
@@ -160,6 +164,8 @@ def arguments_for(overrides: list[str], name: str) -> list[str]:
     given = [override for override in parse(overrides) if override.key_or_group == "resume"]
     others = [o.input_line for o in parse(overrides) if o.key_or_group != "resume"]
     elsewhere = [line for line in others if not line.lstrip("+").startswith("hydra.run.dir=")]
+    if given[-1].value() is None:
+        return others
     wanted = str(given[-1].value())
     if wanted == AUTO:
         found = newest_unfinished(others, name)

@@ -1,5 +1,8 @@
 """The output folder of a run: the names of what is in it, and its configuration. Keras is not needed to look."""
 
+import json
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from colorize.config import LOWEST_TEMPERATURE, BinsHead, Config, dump, load
 from colorize.errors import UserError
+from colorize.files import write_whole
 
 CONFIG = "config.yaml"
 BEST = "best.weights.h5"
@@ -27,7 +31,9 @@ LOCK = ".lock"
 
 def save_config(config: Config, folder: Path) -> None:
     """Writes the resolved configuration, from which the network can be built again."""
-    (folder / CONFIG).write_text(dump(config))
+    text = dump(config).encode()
+    if not (folder / CONFIG).exists() or (folder / CONFIG).read_bytes() != text:
+        write_whole(folder / CONFIG, text)
 
 
 @contextmanager
@@ -40,6 +46,8 @@ def locked(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
     except Timeout:
         raise UserError(
             f"hydra.run.dir: another process is training into {folder}; wait for it, or choose another folder"
@@ -52,11 +60,23 @@ def locked(folder: Path) -> Iterator[None]:
 
 def is_in_use(folder: Path) -> bool:
     """Whether another process trains into the folder now."""
+    lock = FileLock(folder / LOCK)
     try:
-        with locked(folder):
-            return False
-    except UserError:
+        lock.acquire(timeout=0)
+    except Timeout:
         return True
+    except OSError:  # nobody can train there
+        return False
+    lock.release()
+    return False
+
+
+def is_finished(folder: Path, epochs: int) -> bool:
+    """Whether the run in a folder has its result, after so many epochs."""
+    try:
+        return json.loads((folder / RESULT).read_text())["epochs"] >= epochs
+    except (OSError, ValueError, KeyError, TypeError):  # none, or cut off: a run that goes on writes it anew
+        return False
 
 
 def check_unused(folder: Path) -> None:
@@ -71,6 +91,22 @@ def check_unused(folder: Path) -> None:
             f"hydra.run.dir: {folder} holds {found[0]} of another run, which is kept; choose another folder, or go on"
             f" with that run: resume={folder}"
         )
+    if (folder / TRACKING).exists():  # of a run that ended before its first step: its journal is not ours
+        os.replace(folder / TRACKING, folder / f"{TRACKING}.{time.time_ns()}")
+
+
+def check_init(init: str | None) -> None:
+    """Refuses to begin with the weights of a run that is not there.
+
+    Raises:
+        UserError: `init` names no trained model.
+    """
+    if init is None:
+        return
+    try:
+        read_config(Path(init))
+    except UserError as error:
+        raise UserError(f"init: {error}") from None
 
 
 def read_config(folder: Path) -> Config:

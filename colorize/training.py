@@ -238,8 +238,8 @@ class _Run:
         if result.peak_memory_bytes:
             final["peak_memory_bytes"] = result.peak_memory_bytes
         self.tracker.metrics({f"final/{name}": value for name, value in final.items()}, step=result.epochs)
-        for path in (result.save(self.folder), self.folder / run_folder.HISTORY):
-            self.tracker.file(path)
+        self.tracker.file(self.folder / run_folder.HISTORY)
         self.tracker.folder(place, f"evaluation/{place.name}")
         for name in (CONFIG, BEST, *([BINS] if self.bins else [])):
             self.tracker.file(self.folder / name, "model")
+        self.tracker.file(result.save(self.folder))  # last: with it, the run counts as finished

@@ -64,7 +64,7 @@ for step in (1, 2):
     armed = step == 2
     count = 0
     arrays = {"weights": np.full(1000, step, "float32")}
-    checkpoints.save(checkpoint.Checkpoint(arrays, checkpoint.Counters(step=step)))
+    checkpoints.save(checkpoint.Checkpoint(arrays, checkpoint.Counters(step=step, sample=step)))
 print(count)
 """
 
@@ -101,7 +101,7 @@ def test_killed_at_every_point_of_a_write_there_is_the_old_one_or_the_new_one(tm
 def saved(step: int, value: float | None = None) -> Checkpoint:
     """A small checkpoint."""
     arrays = {"weights": np.full((3, 5), step if value is None else value, "float32"), "seed": np.array([7], "uint32")}
-    return Checkpoint(arrays, Counters(step=step, history=[{"epoch": 1, "loss": float("nan")}]))
+    return Checkpoint(arrays, Counters(step=step, sample=step, history=[{"epoch": 1, "loss": float("nan")}]))
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_what_was_saved_is_read_back_and_the_oldest_go(three):
     assert np.isnan(found.counters.history[0]["loss"]) and found.counters.history[0]["epoch"] == 1
     three.keep = 2
     three.save(saved(100_000_001))
-    assert [path.name.partition("-")[0] for path in three.paths()] == ["100000001", "100000000"]
+    assert [path.name.partition("-")[0] for path in three.paths()] == ["0100000001", "0100000000"]
 
 
 def truncated(path):
@@ -196,6 +196,19 @@ def test_one_of_another_run_is_passed_over(three):
     assert list(three.rejected.values()) == ["of another run"]
 
 
+def test_another_course_begins_before_the_step_that_failed_and_removes_what_came_after(three):
+    assert three.newest(fits, before_step=10).counters.step == 5
+    assert [path.name[:10] for path in three.paths()] == ["0000000005"]
+    assert three.newest(fits, before_step=5).counters.step == 5, "there is nothing earlier"
+
+
+def test_the_newest_is_that_which_has_shown_most_photos_also_with_larger_batches(three):
+    three.keep = 2
+    for step, sample in ((50, 100_000_100), (51, 100_000_200)):
+        three.save(Checkpoint(saved(1).arrays, Counters(step=step, sample=sample)))
+    assert three.newest(fits).counters.step == 51 and len(three.paths()) == 2
+
+
 def test_where_there_is_none_there_is_none(tmp_path):
     assert Checkpoints(tmp_path / "nothing").newest(fits) is None
 
@@ -216,7 +229,8 @@ from pathlib import Path
 from colorize.checkpoint import Checkpoint, Checkpoints, Counters
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 try:
-    Checkpoints(Path(sys.argv[1])).save(Checkpoint({"weights": np.zeros(100_000)}, Counters(step=100_000_001)))
+    counters = Counters(step=100_000_001, sample=100_000_001)
+    Checkpoints(Path(sys.argv[1])).save(Checkpoint({"weights": np.zeros(100_000)}, counters))
 except OSError as error:
     print(error.strerror)
 """

@@ -65,6 +65,18 @@ SECRET = """# @package _global_
 tracking:
   experiment: ${oc.env:SECRET}
 """
+NESTED = """# @package _global_
+evaluation:
+  lpips_weights: env
+tracking:
+  experiment: ${oc.${evaluation.lpips_weights}:SECRET}
+"""
+SWEPT = """# @package _global_
+hydra:
+  sweeper:
+    params:
+      ++hydra.job.env_set.LD_PRELOAD: evil.so
+"""
 HIDDEN = """# @package _global_
 tracking:
   experiment: a ${oc.decode:${oc.env:SECRET}}
@@ -80,12 +92,13 @@ args: [touch, evil]
     [
         (CALLBACK, "hydra.callbacks.evil"), (LAUNCHER, "hydra.launcher._target_"),
         (SETTINGS, "hydra.job.env_set.LD_PRELOAD"), (TARGET, "data._target_"), (SECRET, "tracking.experiment"),
-        (HIDDEN, "tracking.experiment"), (OTHER_PACKAGE, "hydra.callbacks.evil"),
+        (HIDDEN, "tracking.experiment"), (NESTED, "tracking.experiment"),
+        (SWEPT, "hydra.sweeper.params"), (OTHER_PACKAGE, "hydra.callbacks.evil"),
     ],
 )  # fmt: skip
 def test_an_experiment_of_a_stranger_runs_nothing_and_reads_no_secret(project, text, key):
     (project.place / "configs" / "experiment" / "evil.yaml").write_text(text)
-    for more in ([], ["-m", "seed=1,2"]):
+    for more in [["-m", "seed=1,2"]] if text is SWEPT else [[], ["-m", "seed=1,2"]]:  # without -m nothing is swept
         done = project(*more, "experiment=evil", "debug=smoke")
         told = done.stdout + done.stderr
         assert done.returncode == 2 and key in told and "Traceback" not in told, told

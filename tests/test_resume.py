@@ -4,15 +4,28 @@ import csv
 import functools
 import json
 import os
+import re
+import shutil
 import signal
+import time
+from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
-from processes import go_on, resume, start, train
+from processes import BACKEND, TINY, go_on, resume, start, train
 
+from colorize import run_folder
 from colorize.checkpoint import Checkpoints
 from colorize.clock import Clock
+from colorize.command_line import check_command_line
+from colorize.errors import UserError
+from colorize.init import take_weights
+from colorize.models.colorizer import build_network
+from colorize.optimizer import values_of
+from colorize.weights import load_colorizer
 
+OTHER_BACKEND = "jax" if BACKEND == "tensorflow" else "tensorflow"
 KILLS = 20
 EPOCHS, STEPS = 3, 29
 """Of the runs here; 235 photos are 29 batches of 8."""
@@ -37,7 +50,7 @@ def last_state(folder):
     """The arrays of the last checkpoint, and its counters."""
     (path, *_) = Checkpoints(folder / "checkpoints").paths()
     checkpoint = Checkpoints(folder / "checkpoints").newest(lambda found: None)
-    assert path.name.startswith(f"{checkpoint.counters.step:08d}")
+    assert path.name.startswith(f"{checkpoint.counters.sample:010d}")
     return checkpoint.arrays, checkpoint.counters
 
 
@@ -83,3 +96,109 @@ def test_a_run_killed_at_random_steps_ends_as_if_it_had_not_been(undisturbed, tm
         assert not (folder / "result.json").exists()
     go_on(folder)
     assert_same(folder, undisturbed)
+
+
+@pytest.mark.once
+def test_another_batch_size_goes_on_with_the_next_photo_at_the_same_place_of_the_schedule(tmp_path):
+    folder = tmp_path / "run"
+    assert start(folder, *PLAN, sabotage=functools.partial(die_at, 40, True)).end() == -signal.SIGKILL
+    told = go_on(folder, "data.batch_size=16").written
+    assert "changed: data.batch_size: 8 in the run, 16 here" in told
+    counters = last_state(folder)[1]
+    assert counters.sample == 40 * 8 + (2 * 15 - 6 + 15) * 16, "step 11 of 29 in epoch 2 is step 6 of 15"
+    assert counters.step == 3 * 15 and float(rows(folder)[-1]["learning_rate"]) == 0
+
+
+def told_by(capsys, *arguments) -> str:
+    """What `train.py` refuses these arguments with."""
+    with pytest.raises(SystemExit) as ended:
+        check_command_line(list(arguments))
+    assert ended.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.once
+def test_another_configuration_is_refused_with_what_differs(undisturbed, capsys):
+    told = told_by(capsys, f"resume={undisturbed}", "seed=7", "fusion=row_gru", "trainer.epochs=9", "tracking=mlflow")
+    assert "  seed: 1 in the run, 7 here\n" in told and "  fusion.name: none in the run, row_gru here\n" in told
+    assert "epochs: " not in told and "tracking" not in told and f"init={undisturbed}" in told
+    assert "backend: " in told_by(capsys, f"resume={undisturbed}", f"backend={OTHER_BACKEND}")
+    assert "finished, after 3 epochs" in told_by(capsys, f"resume={undisturbed}")
+    assert "without -m" in told_by(capsys, "-m", f"resume={undisturbed}", "seed=1,2")
+    assert "no folder" in told_by(capsys, "resume=nowhere")
+
+
+@pytest.mark.once
+def test_what_has_no_effect_and_more_epochs_may_change(undisturbed):
+    changes = ["trainer.epochs=9", "trainer.loader_threads=7", "trainer.on_nan.action=step_back", "tracking=mlflow"]
+    arguments = check_command_line([f"resume={undisturbed}", *changes, "hydra.run.dir=elsewhere"])
+    assert arguments[:4] == changes and "hydra.run.dir=elsewhere" not in arguments
+    assert arguments[4:] == [f"resume='{undisturbed}'", f"hydra.run.dir='{undisturbed}'", "hydra.output_subdir=null"]
+
+
+@pytest.fixture
+def outputs(undisturbed, tmp_path):
+    """A folder of runs, copies of one, made to order."""
+
+    def make(name: str, age: float, unfinished=True, **changed) -> Path:
+        folder = tmp_path / name
+        shutil.copytree(undisturbed, folder)
+        if unfinished:
+            (folder / "result.json").unlink()
+        for key, value in changed.items():
+            text = (folder / "config.yaml").read_text()
+            (folder / "config.yaml").write_text(re.sub(rf"(?m)^{key}: .*", f"{key}: {value}", text))
+        for path in (folder / "checkpoints").iterdir():
+            os.utime(path, (time.time() - age,) * 2)
+        return folder
+
+    return make
+
+
+@pytest.mark.once
+def test_auto_takes_the_newest_unfinished_run_of_the_same_configuration(outputs, tmp_path, capsys):
+    command = [*TINY, "tracking=off", *PLAN, f"hydra.run.dir={tmp_path / 'new'}"]
+    assert check_command_line([*command, "resume=auto"]) == command
+    assert "no unfinished run of this configuration was found; a new one begins" in capsys.readouterr().out
+    outputs("finished", 10, unfinished=False)
+    outputs("another", 20, seed=2)
+    outputs("older", 40)
+    newest = outputs("newest", 30)
+    busy = outputs("busy", 5)
+    with run_folder.locked(busy):
+        arguments = check_command_line([*command, "resume=auto"])
+    assert f"resume='{newest}'" in arguments and f"hydra.run.dir={tmp_path / 'new'}" not in arguments
+    assert f"resume=auto: {newest} goes on" in capsys.readouterr().out
+
+
+@pytest.mark.once
+def test_weights_of_another_run_are_taken_where_they_fit(undisturbed, config_of, capsys):
+    same = config_of("encoder.filters=[4,6]", "fusion=none")
+    theirs = values_of(load_colorizer(undisturbed).network.weights)
+    keras.utils.set_random_seed(5)
+    network = build_network(same).model
+    assert "weights come from" in take_weights(network, undisturbed)
+    for name, value in values_of(network.weights).items():
+        np.testing.assert_array_equal(value, theirs[name])
+    network = build_network(config_of("encoder.filters=[4,7]", "fusion=none")).model
+    before = values_of(network.weights)
+    report = take_weights(network, undisturbed)
+    taken = [n for n, value in values_of(network.weights).items() if n in theirs and np.array_equal(value, theirs[n])]
+    fitting = [n for n in before if n in theirs and theirs[n].shape == before[n].shape]
+    assert set(fitting) <= set(taken) and f"{len(fitting)} of {len(before)} weights come from" in report
+    left = [n for n in before if n not in fitting]
+    assert left and f"{left[0]} (" in report and "there, " in report
+    with pytest.raises(UserError, match="none of its"):
+        take_weights(build_network(config_of("encoder=seed", "encoder.filters=3", "fusion=none")).model, undisturbed)
+    with pytest.raises(UserError, match="init: "):
+        take_weights(network, undisturbed.parent)
+
+
+@pytest.mark.once
+def test_init_begins_a_new_run_with_those_weights(undisturbed, tmp_path):
+    folder = tmp_path / "run"
+    told = train(folder, "trainer.epochs=1", "optimizer.learning_rate=1e-12", f"init={undisturbed}").written
+    assert f"weights come from {undisturbed} (100.0% of the parameters)" in told
+    first, theirs = rows(folder)[0], json.loads((undisturbed / "result.json").read_text())
+    assert float(first["val_ab_rmse"]) == pytest.approx(theirs["metrics"]["ab_rmse"], rel=1e-3)
+    assert run_folder.load_config(folder).init == str(undisturbed)

@@ -84,7 +84,44 @@ def test_a_record_that_mlflow_refuses_stops_nothing_and_is_told(open_at, stored,
     tracker.finish("FINISHED")
     run = client().get_run(tracker.run_id)
     assert run.data.params == {"seed": "1"} and run.data.tags["after"] == "it" and run.info.status == "FINISHED"
+    tracker.tell()
     assert f"MLflow at {uri} refused 1 records, the first: " in capsys.readouterr().err
+
+
+def test_a_run_that_mlflow_does_not_know_is_delivered_anew_from_its_beginning(open_at, stored):
+    uri, client = stored
+    first = open_at(uri)
+    first.start()
+    first.metrics({"epoch/loss": 1.0}, 1)
+    first.finish("KILLED")
+    first.sender._thread.join()
+    marks = first.output / "tracking" / "delivered.json"
+    marks.write_text(marks.read_text().replace(first.run_id, "0" * 32))
+    client().delete_run(first.run_id)  # and the one that it had is no longer found
+    second = open_at(uri)
+    second.start()
+    second.metrics({"epoch/loss": 2.0}, 2)
+    second.finish("FINISHED")
+    assert second.run_id not in (first.run_id, "0" * 32)
+    assert steps_of(client(), second.run_id) == [(1, 1.0), (2, 2.0)]
+
+
+def test_damaged_lines_and_pictures_stop_neither_a_run_nor_a_delivery(open_at, stored):
+    uri, client = stored
+    first = open_at(uri)
+    first.start()
+    first.picture(np.zeros((4, 6, 3), "uint8"), "strip", 1)
+    first.finish("KILLED")
+    first.sender._thread.join()
+    (first.output / "tracking" / "delivered.json").unlink()
+    (first.output / "tracking" / "pictures" / "strip+1.png").write_bytes(b"")
+    with open(first.journal.path, "ab") as file:
+        file.write(b'\0\0\n[]\n{"kind": "_eq__", "time": 1}\n')
+    second = open_at(uri)
+    second.start()
+    second.metrics({"epoch/loss": 2.0}, 2)
+    second.finish("FINISHED")
+    assert steps_of(client(), first.run_id) == [(2, 2.0)] and len(second.sender.refusals) == 4
 
 
 def test_mlflow_that_does_not_answer_for_a_while_gets_everything_in_the_end(open_at, stored, monkeypatch, capsys):
@@ -218,7 +255,10 @@ def test_a_strangers_journal_sends_off_no_file_of_this_machine(tmp_path, stored,
     (output / "link").symlink_to(secret)
     for path in ("../secret.txt", str(secret), "link"):
         journal.add("file", path=path, folder=None)
+    (output / "folder").mkdir()
+    (output / "folder" / "link").symlink_to(secret)
+    journal.add("folder", path="folder", name="folder")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", stored[0])
     done = sync(output, stored[0])
-    assert len(done.refused) == 3 and all("does not lie in" in reason for reason in done.refused)
+    assert len(done.refused) == 4 and all("does not lie in" in reason for reason in done.refused)
     assert stored[1]().list_artifacts(done.run_id) == []

@@ -3,12 +3,15 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from queue import SimpleQueue
 
 from colorize.data.batches import Batches
 from colorize.errors import UserError
+
+STOPPED = 2.0
+"""Seconds that a batch is waited for by a run that was told to stop."""
 
 LISTED = 8
 """Photos that are named where a batch is in question."""
@@ -19,15 +22,17 @@ class Loader:
 
     Iterating yields `(batch,)` tuples, as `keras.Model.fit` takes them, `steps` of them. A batch is a function of its
     number: one whose gathering fails, or hangs for `patience` seconds, is gathered once more in a thread of its own.
+    Where `is_stopped` says so, it is waited for no more than `STOPPED` seconds.
 
     The threads are daemons: one that hangs for good does not keep the program from its end.
     """
 
     def __init__(
-        self, batches: Batches, steps: int, threads: int, ahead: int, first: int = 0, patience: float | None = None
-    ):
+        self, batches: Batches, steps: int, threads: int, ahead: int, first: int = 0, patience: float = 120,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ):  # fmt: skip
         self.batches, self.steps, self.threads, self.ahead = batches, steps, threads, ahead
-        self.first, self.patience = first, patience
+        self.first, self.patience, self.is_stopped = first, patience, is_stopped
         self.waited = 0.0
         """Seconds in which a batch was asked for and not ready, so far. On TensorFlow, whose own buffer asks early,
         an upper bound of what training waited."""
@@ -89,10 +94,14 @@ class Loader:
 
     def _reason(self, future: Future) -> str | None:
         """Waits; why there is no batch, or None."""
-        try:
-            error = future.exception(self.patience)
-        except TimeoutError:
-            return f"it was not there after {self.patience:g} s"
+        start = time.perf_counter()
+        while True:
+            try:
+                error = future.exception(min(self.patience, STOPPED))
+                break
+            except TimeoutError:
+                if time.perf_counter() - start >= self.patience or self.is_stopped():
+                    return f"it was not there after {self.patience:g} s"
         return f"{type(error).__name__}: {error}" if error else None
 
     def _once_more(self, step: int) -> Future:

@@ -26,8 +26,11 @@ AT_ONCE = 100
 THUMBNAIL = 256
 """Longest side of the small picture that MLflow's grid shows first (mlflow/tracking/multimedia.py)."""
 
-PERMANENT = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST")
-"""Answers that will not change however often one asks."""
+REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST")
+"""Answers to what was asked, not of a server in trouble."""
+
+KINDS = ("start", "resume", "end", "forget", "parameters", "tags", "metrics", "dataset", "picture", "table")
+KINDS += ("file", "folder")
 
 
 class Delivery:
@@ -56,9 +59,27 @@ class Delivery:
         """Brings one record into MLflow.
 
         Raises:
-            Exception: of whatever kind MLflow likes; see `is_permanent`.
+            Exception: of whatever kind MLflow likes; see `is_refusal`.
         """
+        if record["kind"] not in KINDS:
+            raise ValueError(f"a record of the journal is damaged: {record['kind']}")
         getattr(self, f"_{record['kind']}")(record)
+
+    def is_gone(self) -> bool:
+        """Whether MLflow no longer has the run that it had: somebody deleted it, or the database is another."""
+        if self.run_id is None:
+            return False
+        try:
+            self.client.get_run(self.run_id)
+        except self.mlflow.MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            self.run_id = None
+            return True
+        return False
+
+    def _forget(self, record: dict) -> None:
+        """For the journal alone."""
 
     def _start(self, record: dict) -> None:
         experiment = experiment_id(self.client, self.uri, record["experiment"])
@@ -111,12 +132,15 @@ class Delivery:
         from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
 
         data = self._file_in_output(record["path"]).read_bytes()
+        try:
+            small = Image.open(io.BytesIO(data), formats=["PNG"])
+            small.thumbnail((THUMBNAIL, THUMBNAIL))
+        except OSError:
+            raise ValueError(f"{record['path']} is damaged") from None
         name = uuid.uuid5(uuid.NAMESPACE_URL, f"{self.run_key}/{record['key']}/{record['step']}/{record['time']}")
         stem = f"{record['key'].replace('/', '~')}+step+{record['step']}+timestamp+{record['time']}+{name}"
         with tempfile.TemporaryDirectory() as place:
             (Path(place) / f"{stem}.png").write_bytes(data)
-            small = Image.open(io.BytesIO(data), formats=["PNG"])
-            small.thumbnail((THUMBNAIL, THUMBNAIL))
             small.save(Path(place) / f"{stem}+compressed.webp")
             self.client.log_artifacts(self.run_id, place, "images")
         self.client.set_tag(self.run_id, MLFLOW_LOGGED_IMAGES, True)
@@ -135,7 +159,10 @@ class Delivery:
         self.client.log_artifact(self.run_id, str(self._file_in_output(record["path"])), record["folder"])
 
     def _folder(self, record: dict) -> None:
-        self.client.log_artifacts(self.run_id, str(self._file_in_output(record["path"])), record["name"])
+        folder = self._file_in_output(record["path"])
+        for path in folder.rglob("*"):
+            self._file_in_output(str(path.relative_to(self.output.resolve())))
+        self.client.log_artifacts(self.run_id, str(folder), record["name"])
 
     def _file_in_output(self, path: str) -> Path:
         """A journal may come from a stranger: it cannot send off what lies elsewhere on this machine."""
@@ -147,9 +174,11 @@ class Delivery:
         return found
 
 
-def is_permanent(error: Exception) -> bool:
-    """Whether asking again is no use: the record is wrong, not the way to MLflow."""
+def is_refusal(error: Exception) -> bool:
+    """Whether the record is to blame, and not the way to MLflow: the next one may fare better."""
     code = getattr(error, "error_code", None)
     if code is not None:
-        return code in PERMANENT
+        return code in REFUSALS
+    if type(error).__module__.startswith("sqlalchemy"):
+        return False
     return not isinstance(error, OSError) or isinstance(error, FileNotFoundError)

@@ -33,8 +33,10 @@ class Journal:
         self.folder, self.path = folder, folder / JOURNAL
         records = self.records()
         self.count = len(records)
-        self.run_key = next((r["key"] for r in records if r["kind"] == "start"), None) or uuid.uuid4().hex
-        self._known = {known for record in records for known in _points(record)}
+        self.run_key = next((str(r.get("key")) for r in records if r["kind"] == "start"), uuid.uuid4().hex)
+        self._known: set[tuple] = set()
+        for record in records:
+            self._known = set() if record["kind"] == "forget" else self._known | _points(record)
         self._attempts, self._lock = Attempts(), threading.Lock()
         self._unwritten: list[bytes] = []
         self._end: int | None = None
@@ -49,7 +51,7 @@ class Journal:
         if not self.path.exists():
             return []
         lines = self.path.read_bytes().split(b"\n")[:-1]
-        return [json.loads(line) for line in lines[after:]]
+        return [_record(line) for line in lines[after:]]
 
     def add(self, kind: str, **values) -> tuple[int, dict] | None:
         """Writes a record down: its number and itself.
@@ -99,13 +101,27 @@ class Journal:
                     os.fsync(file.fileno())
 
     def forget(self) -> None:
-        """What follows repeats nothing: another course is taken than before."""
+        """What follows repeats nothing: another course is taken than before. Noted, for who goes on after us."""
         with self._lock:
             self._known = set()
+        self.add("forget")
+
+
+def _record(line: bytes) -> dict:
+    """A line, or what stands for one that a loss of power, or somebody, has damaged."""
+    try:
+        record = json.loads(line)
+        return record if isinstance(record["kind"], str) and isinstance(record["time"], int) else DAMAGED
+    except (ValueError, TypeError, KeyError):
+        return DAMAGED
+
+
+DAMAGED = {"kind": "damaged", "time": 0}
 
 
 def _points(record: dict) -> set[tuple]:
     """What a record says of which step."""
+    step = record.get("step")
     if record["kind"] == "metrics":
-        return {("metrics", key, record["step"]) for key in record["values"]}
-    return {("picture", record["key"], record["step"])} if record["kind"] == "picture" else set()
+        return {("metrics", key, step) for key in record.get("values", ())}
+    return {("picture", record.get("key"), step)} if record["kind"] == "picture" else set()

@@ -10,23 +10,32 @@ from contextlib import suppress
 from pathlib import Path
 
 from colorize.files import partial_of
-from colorize.tracking.delivery import Delivery, is_permanent
+from colorize.tracking.delivery import Delivery, is_refusal
 from colorize.tracking.journal import Journal
 from colorize.tracking.place import first_line
 
 MARKS = "delivered.json"
-"""Says of each MLflow, by its address, how many records it has and in which run. It may lag behind the truth, never
-run ahead of it."""
+"""Says of each MLflow, by its address, how many records it has got and in which run. It may lag behind the truth, which
+does no harm, and never runs ahead of it."""
 
 QUEUED = 1000
 """Records that wait in memory; others are read from the journal when their turn comes."""
+
+AT_MOST = 5
+"""Times the patience that is waited in all, where MLflow answers slowly."""
 
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before the next try, the first, second, ... time that MLflow does not answer."""
 
 
 class Marks:
-    """What is known of the deliveries of a journal."""
+    """What is known of the deliveries of a journal to one MLflow.
+
+    Attributes:
+        records: how many were delivered, or refused.
+        refused: the numbers of those that were refused, for another try.
+        run_id: of the run there.
+    """
 
     def __init__(self, folder: Path, uri: str):
         self.path, self.uri = folder / MARKS, uri
@@ -34,12 +43,18 @@ class Marks:
             self._all = json.loads(self.path.read_text())
             mark = self._all.get(uri, {})
             self.records, self.run_id = int(mark.get("records", 0)), mark.get("run_id")
+            self.refused = [int(number) for number in mark.get("refused", [])]
         except (OSError, ValueError, AttributeError, TypeError):  # none yet, or damaged: all is delivered once more
-            self._all, self.records, self.run_id = {}, 0, None
+            self._all = {}
+            self.reset()
+
+    def reset(self) -> None:
+        """Nothing was delivered."""
+        self.records, self.run_id, self.refused = 0, None, []
 
     def save(self) -> None:
         """Writes them, whole; without a sync, since it does no harm if they are lost."""
-        self._all[self.uri] = {"records": self.records, "run_id": self.run_id}
+        self._all[self.uri] = {"records": self.records, "refused": self.refused, "run_id": self.run_id}
         partial = partial_of(self.path)
         with suppress(OSError):
             partial.write_text(json.dumps(self._all) + "\n")
@@ -47,10 +62,11 @@ class Marks:
 
 
 class Sender:
-    """Delivers records in their order; `run` does so until it is told to end.
+    """Delivers the records of a journal in their order, in a thread of its own.
 
     Attributes:
-        refused: records that MLflow will never take, each with its reason.
+        delivered: number of records that were delivered, or refused.
+        refusals: why MLflow refused some.
         reason: why MLflow did not answer the last time; empty while it does.
     """
 
@@ -58,13 +74,14 @@ class Sender:
         self.journal, self.delivery = journal, delivery
         self.marks = Marks(journal.folder, delivery.uri)
         delivery.run_id = self.marks.run_id
-        self.delivered = min(self.marks.records, journal.count)
-        self.refused: list[str] = []
+        self.delivered = self.marks.records = min(self.marks.records, journal.count)
+        self.refusals: list[str] = []
         self.reason, self.first_reason = "", ""
         self._queue: queue.Queue = queue.Queue(QUEUED)
+        self._held: dict | None = None
+        self._is_checked, self._done, self._saved, self._tries = False, False, 0.0, 0
         self._ending = threading.Event()
         self._moved = threading.Condition()
-        self._done, self._saved, self._tries = False, 0.0, 0
         self._thread = threading.Thread(target=self._run, name="mlflow", daemon=True)
 
     def start(self) -> None:
@@ -77,56 +94,70 @@ class Sender:
             self._queue.put_nowait((number, record))
 
     def wait(self, patience: float, until: int) -> bool:
-        """Waits until so many records are delivered; gives up after `patience` seconds in which none was, or where
-        MLflow is known not to answer."""
+        """Waits until so many records are delivered; gives up after `patience` seconds in which none was, after
+        `AT_MOST` times as many in all, and at once where MLflow is known not to answer."""
+        deadline = time.monotonic() + AT_MOST * patience
         with self._moved:
             while self.delivered < until and not self._done:
-                if not self._moved.wait(patience) or self.reason:
+                if not self._moved.wait(patience) or self.reason or time.monotonic() > deadline:
                     break
         return self.delivered >= until
 
     def end(self, patience: float) -> None:
-        """Delivers what is left; gives up after `patience` seconds in which nothing was."""
+        """Delivers what is left, as far as `wait` has patience."""
         self.reason = ""  # worth one more try
         self._ending.set()
         self.put(0, {})  # wakes it up
         self.wait(patience, self.journal.count)
-        self.marks.save()
 
     def _run(self) -> None:
-        while not self._ending.is_set():
-            self._step()
-        self.reason = ""
-        while self.delivered < self.journal.count and not self.reason:
-            self._step()
-        with self._moved:
-            self._done = True
-            self._moved.notify_all()
-
-    def _step(self) -> None:
-        """Delivers the next record of the queue; or from the journal, what the queue had no room for, what an earlier
-        process has left, and what could not be delivered before."""
-        if not self.reason:
-            try:
-                number, record = self._queue.get(timeout=0.0 if self.delivered < self.journal.count else 1.0)
-                if number == self.delivered + 1:
-                    self._try(record)
-                return
-            except queue.Empty:
+        try:
+            while not self._ending.is_set():
+                self._step()
+            self.reason = ""
+            while self.delivered < self.journal.count and not self.reason and self._step():
                 pass
-        for record in self.journal.records(self.delivered):
-            if not self._try(record):
-                return
+        finally:
+            self.marks.save()
+            with self._moved:
+                self._done = True
+                self._moved.notify_all()
+
+    def _step(self) -> bool:
+        """Delivers the next record: one that could not be delivered before; the next of the queue; or, from the
+        journal, what the queue had no room for and what an earlier process has left. False where there is none."""
+        if self._held is not None:
+            return self._try(self._held)
+        is_behind = self.delivered < self.journal.count
+        with suppress(queue.Empty):
+            number, record = self._queue.get(timeout=0.0 if is_behind else 1.0)
+            return self._try(record) if number == self.delivered + 1 else True
+        records = self.journal.records(self.delivered) if self.delivered < self.journal.count else []
+        for record in records:
+            self._try(record)
+            if self.reason or not self._is_checked:
+                break
+        if is_behind and not records:  # they are on no disk, since it is full
+            self._ending.wait(1.0)
+        return bool(records)
 
     def _try(self, record: dict) -> bool:
-        """Delivers a record; False where MLflow does not answer, after a pause."""
+        """Delivers a record; where MLflow does not answer, holds it, and pauses."""
         try:
+            if not self._is_checked and self.delivery.is_gone():
+                self.marks.reset()
+                self.delivered = 0
+                return True
+            self._is_checked = True
             self.delivery.deliver(record)
         except Exception as error:  # of whatever kind: a training is worth more than its log
-            if not is_permanent(error):
+            if not is_refusal(error):
+                self._held = record
                 self._pause(first_line(error))
-                return False
-            self.refused.append(first_line(error))
+                return True
+            self.refusals.append(first_line(error))
+            self.marks.refused.append(self.delivered + 1)
+        self._held = None
         self._tell_of_return()
         self.delivered += 1
         self.marks.records, self.marks.run_id = self.delivered, self.delivery.run_id

@@ -7,7 +7,7 @@ from colorize import run_folder
 from colorize.errors import UserError
 from colorize.progress import progress
 from colorize.run_folder import TRACKING
-from colorize.tracking.delivery import Delivery, is_permanent
+from colorize.tracking.delivery import Delivery, is_refusal
 from colorize.tracking.journal import JOURNAL, Journal
 from colorize.tracking.place import default_uri, first_line
 from colorize.tracking.sender import Marks
@@ -20,7 +20,7 @@ class Synced:
     Attributes:
         uri, run_id: where the run is now.
         delivered: records that were brought there this time.
-        refused: those that MLflow will never take, each with its reason.
+        refused: why MLflow refused some.
     """
 
     uri: str
@@ -30,46 +30,64 @@ class Synced:
 
 
 def sync(output: Path, uri: str | None = None) -> Synced:
-    """Delivers what is left of the journal of a run.
+    """Delivers what is left of the journal of a run, and what was refused before.
 
     Args:
         output: its output folder.
-        uri: of the MLflow; None: the one that the run was to be logged to.
+        uri: of the MLflow; None: that of the run's configuration, else the one by default.
     Raises:
         UserError: nothing was logged there, the run still goes on, or MLflow does not answer; what was delivered until
             then is remembered.
     """
     if not (output / TRACKING / JOURNAL).is_file():
-        raise UserError(
-            f"{output} has no {TRACKING}/{JOURNAL}: it is no output folder, or was trained with tracking=off"
-        )
+        raise UserError(f"{output} has no {TRACKING}/{JOURNAL}: no output folder, or trained with tracking=off")
     if run_folder.is_in_use(output):
         raise UserError(f"the run in {output} still goes on, and delivers by itself")
-    journal = Journal(output / TRACKING)
-    uri = uri or _uri_of(output)
-    marks = Marks(journal.folder, uri)
-    records = journal.records(marks.records)
-    delivery = Delivery(uri, output, journal.run_key, marks.run_id)
-    refused: list[str] = []
-    with progress(f"delivering to {uri}", len(records)) as advance:
-        for record in records:
-            _deliver(delivery, record, refused, f"{len(records)} records of {output}")
-            marks.records, marks.run_id = marks.records + 1, delivery.run_id
-            marks.save()
-            advance()
-    return Synced(uri, marks.run_id, len(records) - len(refused), refused)
+    with run_folder.locked(output):
+        return _Sync(output, uri or _uri_of(output)).run()
 
 
-def _deliver(delivery: Delivery, record: dict, refused: list[str], what: str) -> None:
-    try:
-        delivery.deliver(record)
-    except Exception as error:  # of whatever kind MLflow likes
-        if not is_permanent(error):
-            raise UserError(
-                f"{what} are not all delivered: MLflow at {delivery.uri} does not answer: {first_line(error)}."
-                " Nothing is lost: start it, or name another with --tracking URI, and run this command again"
-            ) from None
-        refused.append(first_line(error))
+class _Sync:
+    def __init__(self, output: Path, uri: str):
+        self.output, self.journal = output, Journal(output / TRACKING)
+        self.marks = Marks(self.journal.folder, uri)
+        self.delivery = Delivery(uri, output, self.journal.run_key, self.marks.run_id)
+        self.refusals: list[str] = []
+
+    def run(self) -> Synced:
+        if self._ask(self.delivery.is_gone):
+            self.marks.reset()
+        records = list(enumerate(self.journal.records(), start=1))
+        left = [pair for pair in records if pair[0] in self.marks.refused or pair[0] > self.marks.records]
+        with progress(f"delivering to {self.delivery.uri}", len(left)) as advance:
+            for number, record in left:
+                self._deliver(number, record)
+                advance()
+        done = len(left) - len(self.refusals)
+        return Synced(self.delivery.uri, self.marks.run_id, done, self.refusals)
+
+    def _deliver(self, number: int, record: dict) -> None:
+        is_taken = self._ask(lambda: self.delivery.deliver(record) is None)
+        self.marks.refused = [other for other in self.marks.refused if other != number]
+        if not is_taken:
+            self.marks.refused.append(number)
+        self.marks.records = max(self.marks.records, number)
+        self.marks.run_id = self.delivery.run_id
+        self.marks.save()
+
+    def _ask(self, call) -> bool:
+        """What MLflow answers; False where it refuses."""
+        try:
+            return call()
+        except Exception as error:  # of whatever kind MLflow likes
+            if not is_refusal(error):
+                raise UserError(
+                    f"{self.output} is not wholly delivered: MLflow at {self.delivery.uri} does not answer:"
+                    f" {first_line(error)}. Nothing is lost: start it, or name another with --tracking URI, and run"
+                    " this command again"
+                ) from None
+            self.refusals.append(first_line(error))
+            return False
 
 
 def _uri_of(output: Path) -> str:

@@ -19,11 +19,13 @@ class SystemMetrics:
     def __init__(self, log: Callable[[dict, int], None], first: int):
         self._log, self._number = log, first
         self._stop = threading.Event()
-        threading.Thread(target=self._run, name="system metrics", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="system metrics", daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
         """Nothing is logged any more."""
         self._stop.set()
+        self._thread.join(timeout=1.0)
 
     def _run(self) -> None:
         monitors = _monitors()

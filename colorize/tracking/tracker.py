@@ -15,10 +15,11 @@ from PIL import Image
 
 from colorize.config import Config, MlflowTracking
 from colorize.errors import UserError
+from colorize.files import Attempts
 from colorize.run_folder import TRACKING
 from colorize.tracking.delivery import Delivery
 from colorize.tracking.journal import Journal
-from colorize.tracking.place import is_server, uri_of
+from colorize.tracking.place import default_uri, is_server, uri_of
 from colorize.tracking.sender import Sender
 from colorize.tracking.system import SYSTEM, SystemMetrics
 
@@ -82,7 +83,10 @@ class Tracker:
         """Waits until all that was logged so far is stored, unless MLflow does not answer."""
 
     def finish(self, status: str) -> None:
-        """Stores what is under way and ends the run as FINISHED, FAILED or KILLED."""
+        """Stores what is under way and ends the run as FINISHED, FAILED or KILLED; once."""
+
+    def tell(self) -> None:
+        """Says what did not reach its place, and how it gets there."""
 
 
 def _timed(method):
@@ -108,7 +112,7 @@ class MlflowTracker(Tracker):
     @_timed
     def __init__(self, config: Config, output: Path, parent: str | None):
         self.config, self.output, self.parent = config, output, parent
-        self.uri = uri_of(config)
+        self.uri, self._attempts, self._is_finished = uri_of(config), Attempts(), False
         # MLflow is imported here and not in the thread: Keras is being imported beside it.
         self.journal = Journal(output / TRACKING)
         self.sender = Sender(self.journal, Delivery(self.uri, output, self.journal.run_key))
@@ -116,7 +120,10 @@ class MlflowTracker(Tracker):
         self.is_new = self.journal.count == 0
         self._record_start() if self.is_new else self._record("resume")
         self.sender.start()
-        self.system = SystemMetrics(self.metrics, first=self.journal.last_step(SYSTEM) + 1)
+        self.system = SystemMetrics(
+            lambda values, step: self._record("metrics", values=values, step=step),
+            first=self.journal.last_step(SYSTEM) + 1,
+        )
 
     @property
     def run_id(self) -> str | None:
@@ -140,7 +147,7 @@ class MlflowTracker(Tracker):
         if is_server(self.uri):
             return
         if not self.sender.wait(self.patience, self.journal.count) or self.run_id is None:
-            reason = self.sender.reason or (self.sender.refused or ["it does not answer"])[0]
+            reason = self.sender.reason or (self.sender.refusals or ["it does not answer"])[0]
             raise UserError(
                 f"tracking.uri={self.uri}: no run could be started there: {reason}. Correct the address, move a"
                 " damaged database away, or train without it: tracking=off"
@@ -165,12 +172,10 @@ class MlflowTracker(Tracker):
     @_timed
     def picture(self, rgb: np.ndarray, key: str, step: int) -> None:
         path = Path(TRACKING) / "pictures" / f"{key.replace('/', '~')}+{step}.png"
-        try:
+        with self._attempts.at("a picture that is to be logged"):
             (self.output / path).parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(rgb).save(self.output / path)
-        except OSError:  # the disk is full, as the journal tells
-            return
-        self._record("picture", path=str(path), key=key, step=step)
+            self._record("picture", path=str(path), key=key, step=step)
 
     @_timed
     def table(self, columns: dict[str, list], name: str) -> None:
@@ -202,17 +207,24 @@ class MlflowTracker(Tracker):
 
     @_timed
     def finish(self, status: str) -> None:
+        if self._is_finished:
+            return
+        self._is_finished = True
         self.system.stop()
         self._record("end", status=status)
         self.sender.end(self.patience)
-        left, refused = self.journal.count - self.sender.delivered, self.sender.refused
-        if refused:
-            print(f"MLflow at {self.uri} refused {len(refused)} records, the first: {refused[0]}", file=sys.stderr)
+
+    def tell(self) -> None:
+        left, refusals = self.journal.count - self.sender.delivered, self.sender.refusals
+        if refusals:
+            print(f"MLflow at {self.uri} refused {len(refusals)} records, the first: {refusals[0]}", file=sys.stderr)
         if left:
+            known = self.config.tracking.uri or "@" in self.uri or self.uri == default_uri()
+            elsewhere = "" if known else f" --tracking {self.uri}"
             print(
                 f"{left} of {self.journal.count} records did not reach MLflow at {self.uri}:"
                 f" {self.sender.first_reason or 'it takes too long to answer'}. They are kept. Deliver them with:"
-                f" python -m colorize sync {self.output}",
+                f" python -m colorize sync {self.output}{elsewhere}",
                 file=sys.stderr,
             )
 
