@@ -46,12 +46,12 @@ def locked(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
-    except Timeout:
+    except Timeout:  # which is an OSError too
         raise UserError(
             f"hydra.run.dir: another process is training into {folder}; wait for it, or choose another folder"
         ) from None
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
     try:
         yield
     finally:

@@ -18,6 +18,7 @@ from colorize.config import PROJECT
 
 BACKEND = keras.backend.backend()
 TINY = ["debug=smoke", f"backend={BACKEND}", "fusion=none", "encoder.filters=[4,6]", "trainer.strips=0"]
+TINY += ["evaluation.strips=0", "evaluation.painted=1"]
 """Small, with dropout, augmentation and statistics of batches."""
 
 _context = multiprocessing.get_context("forkserver")

@@ -45,12 +45,13 @@ def before(owner, method: str, do, at_call: int = 1) -> None:
 MOMENTS = {
     "before the first step": (Fitting, "run", 1),
     "before the first checkpoint": (Validation, "paint_start", 1),
-    "training": (Clock, "_advance", 40),
-    "the last step of an epoch": (Clock, "_advance", 58),
-    "validation": (Validation, "_evaluate", 2),
-    "saving": (Checkpoints, "save", 8),
+    "training": (Clock, "_advance", 11),
+    "the last step of an epoch": (Clock, "_advance", 18),
+    "validation": (Validation, "_evaluate", 1),
+    "saving": (Checkpoints, "save", 1),
     "writing the best weights": (Validation, "write_best", 1),
 }
+"""Where in the life of a process; the processes of a test follow one another."""
 
 
 def send(numbers: tuple[int, ...]) -> None:
@@ -63,22 +64,25 @@ def signals_at(moment: str, *numbers: int) -> None:
     before(owner, method, functools.partial(send, numbers), call)
 
 
-@pytest.mark.parametrize("moment", list(MOMENTS)[1:])
-def test_a_signal_ends_the_run_after_one_checkpoint_from_which_it_goes_on(moment, undisturbed, tmp_path):
-    number, status = (signal.SIGTERM, 143) if moment != "training" else (signal.SIGINT, 130)
-    folder = tmp_path / "run"
-    training = start(folder, *PLAN, sabotage=functools.partial(signals_at, moment, number))
-    assert training.end() == status, training.written
-    told = training.written
-    assert f"stopped by {signal.Signals(number).name}" in told and f"resume={folder}" in told
-    assert "Traceback" not in told and not (folder / "result.json").exists()
-    counters = last_state(folder)[1]
-    if moment == "training":
-        assert counters.step == 40, "after this very step"
-    if moment == "the last step of an epoch":
-        assert (counters.epoch, counters.step_in_epoch) == (2, 0)
+def stopped_at(folder, moment: str, is_first: bool, *numbers: int):
+    """A process of a run that gets signals at a moment: what it wrote, and the counters of the last checkpoint."""
+    sabotage = functools.partial(signals_at, moment, *numbers)
+    training = start(folder, *PLAN, sabotage=sabotage) if is_first else resume(folder, sabotage=sabotage)
+    assert training.end() == 128 + numbers[0], training.written
+    assert f"stopped by {signal.Signals(numbers[0]).name}" in training.written
+    assert "Traceback" not in training.written and not (folder / "result.json").exists()
+    return training.written, last_state(folder)[1]
+
+
+def test_a_signal_ends_the_run_after_one_checkpoint_from_which_it_goes_on(undisturbed, tmp_path):
+    folder, steps = tmp_path / "run", []
+    for number, moment in enumerate(list(MOMENTS)[1:]):
+        told, counters = stopped_at(folder, moment, number == 0, (signal.SIGTERM, signal.SIGINT)[number % 2])
+        assert f"resume={folder}" in told
+        steps.append((counters.epoch, counters.step_in_epoch))
     go_on(folder)
     assert_same(folder, undisturbed)
+    assert steps == [(0, 0), (0, 11), (1, 0), (2, 0), (2, 1), (2, 1)], "each after the step, or the epoch, it came in"
 
 
 def test_a_signal_before_the_first_step_leaves_no_run_behind(tmp_path):
@@ -90,14 +94,14 @@ def test_a_signal_before_the_first_step_leaves_no_run_behind(tmp_path):
     train(folder, *PLAN, "trainer.epochs=1")  # the folder is free
 
 
-@pytest.mark.parametrize("moment", ["training", "validation", "saving"])
-def test_a_second_signal_ends_it_at_once(moment, undisturbed, tmp_path):
-    folder = tmp_path / "run"
-    sabotage = functools.partial(signals_at, moment, signal.SIGTERM, signal.SIGTERM)
-    training = start(folder, *PLAN, sabotage=sabotage)
-    assert training.end() == 143 and "Traceback" not in training.written, training.written
+def test_a_second_signal_ends_it_at_once(undisturbed, tmp_path):
+    folder, steps = tmp_path / "run", []
+    for number, moment in enumerate(["training", "validation", "saving"]):
+        _, counters = stopped_at(folder, moment, number == 0, signal.SIGTERM, signal.SIGTERM)
+        steps.append(counters.step)
     go_on(folder)  # from an earlier checkpoint
     assert_same(folder, undisturbed)
+    assert steps == [10, 25, 25], "those of the plan"
 
 
 LARGEST = 20_000

@@ -31,6 +31,9 @@ def import_mlflow():
     return mlflow
 
 
+LONGEST = 300
+
+
 def default_uri() -> str:
     """What MLFLOW_TRACKING_URI of the environment says; else the database beside the project, wherever the job runs."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{PROJECT / 'mlflow.db'}"
@@ -70,5 +73,6 @@ def artifact_location(uri: str) -> str | None:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """What an error says, in one line that is not too long."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
