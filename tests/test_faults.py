@@ -82,7 +82,7 @@ def test_a_signal_ends_the_run_after_one_checkpoint_from_which_it_goes_on(undist
         steps.append((counters.epoch, counters.step_in_epoch))
     go_on(folder)
     assert_same(folder, undisturbed)
-    assert steps == [(0, 0), (0, 11), (1, 0), (2, 0), (2, 1), (2, 1)], "each after the step, or the epoch, it came in"
+    assert steps == [(0, 0), (0, 11), (1, 0), (2, 0), (2, 2), (3, 0)], "each after the step, or the epoch, it came in"
 
 
 def test_a_signal_before_the_first_step_leaves_no_run_behind(tmp_path):
