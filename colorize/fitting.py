@@ -227,13 +227,15 @@ class Fitting:
     def _step_back(self) -> None:
         plan, reason = self.config.trainer.on_nan, self._not_finite()
         if plan.action == "stop" or self.step_backs >= plan.times:
-            if self.clock.halted:  # they are those before the step
+            kept = ""
+            if self.clock.halted:
                 self._write_last()
+                kept = f"the weights before it are in {LAST}, and "
             times = f" after {self.step_backs} steps back" if self.step_backs else ""
             raise UserError(
-                f"{reason} Training ends{times}; the weights before it are in {LAST}, and the best so far stay, in"
-                f" {self.folder}. Look at these photos, lower optimizer.learning_rate or optimizer.clip_norm in a new"
-                f" run, or step back and go on: python train.py resume={self.folder} trainer.on_nan.action=step_back"
+                f"{reason} Training ends{times}; {kept}the best so far stay, in {self.folder}. Look at these photos,"
+                " lower optimizer.learning_rate or optimizer.clip_norm in a new run, or step back and go on: python"
+                f" train.py resume={self.folder} trainer.on_nan.action=step_back"
             )
         self.step_backs += 1
         self.tracker.forget()

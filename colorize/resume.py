@@ -32,7 +32,7 @@ MAY_CHANGE = ("trainer.epochs", "data.batch_size")
 WITHOUT_EFFECT = (
     "tracking", "evaluation", "trainer.loader_threads", "trainer.batches_ahead", "trainer.batch_seconds",
     "trainer.strips", "trainer.strip_every", "trainer.checkpoint", "trainer.on_nan", "data.root", "data.cache",
-    "data.max_rejected", "data.fetch",
+    "data.max_rejected",
 )  # fmt: skip
 """Changes nothing of what is learned. (Photos are known by their content, wherever they lie.)"""
 
@@ -78,9 +78,9 @@ def resumed(folder: Path, overrides: list[str]) -> Config:
     now = composed(given) if is_whole else changed(stored, given)
     faults = refused(flat(stored.stored()), flat(now.stored()))
     if faults:
-        listed = "\n".join(f"  {line}" for line in faults)
+        lines = "\n".join(f"  {line}" for line in faults)
         raise UserError(
-            f"resume={folder}: a run goes on as what it was, and here something else is asked for:\n{listed}\nOnly"
+            f"resume={folder}: a run goes on as what it was, and here something else is asked for:\n{lines}\nOnly"
             f" {' and '.join(MAY_CHANGE)} may change, and what has no effect on the training. For a new run with the"
             f" weights of this one: init={folder}"
         )
