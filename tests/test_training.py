@@ -119,6 +119,7 @@ def test_mlflow_has_the_whole_run(tracked):
     assert len(pictures) == 2 * 3, "two photos, before training and after each of two epochs"
 
 
+@pytest.mark.once
 def test_the_same_seed_gives_the_same_result(tracked, tmp_path):
     folder, _, _ = tracked
     train("tracking=off", folder=tmp_path / "again")
@@ -213,6 +214,7 @@ def test_a_mistake_found_late_is_still_told_without_a_trace(overrides, sentence,
     assert sentence in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.once
 def test_the_folder_of_another_run_is_refused(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / BEST).write_bytes(b"of another run")
@@ -265,6 +267,7 @@ def test_validation_that_is_not_finite_is_no_best_and_stops_training(config_of, 
     assert not (tmp_path / BEST).exists()
 
 
+@pytest.mark.once
 def test_help_shows_groups_and_three_examples(tmp_path):
     command = [sys.executable, str(PROJECT / "train.py"), "--help"]
     text = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
