@@ -105,7 +105,7 @@ def test_another_batch_size_goes_on_with_the_next_photo_at_the_same_place_of_the
     told = go_on(folder, "data.batch_size=16").written
     assert "changed: data.batch_size: 8 in the run, 16 here" in told
     counters = last_state(folder)[1]
-    assert counters.sample == 40 * 8 + (2 * 15 - 6 + 15) * 16, "step 11 of 29 in epoch 2 is step 6 of 15"
+    assert counters.sample == 35 * 8 + (15 - 3 + 15) * 16, "step 6 of 29 in epoch 2 is step 3 of 15"
     assert counters.step == 3 * 15 and float(rows(folder)[-1]["learning_rate"]) == 0
 
 
@@ -189,7 +189,7 @@ def test_weights_of_another_run_are_taken_where_they_fit(undisturbed, config_of,
     left = [n for n in before if n not in fitting]
     assert left and f"{left[0]} (" in report and "there, " in report
     with pytest.raises(UserError, match="none of its"):
-        take_weights(build_network(config_of("encoder=seed", "encoder.filters=3", "fusion=none")).model, undisturbed)
+        take_weights(keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, name="another")]), undisturbed)
     with pytest.raises(UserError, match="init: "):
         take_weights(network, undisturbed.parent)
 
@@ -199,6 +199,7 @@ def test_init_begins_a_new_run_with_those_weights(undisturbed, tmp_path):
     folder = tmp_path / "run"
     told = train(folder, "trainer.epochs=1", "optimizer.learning_rate=1e-12", f"init={undisturbed}").written
     assert f"weights come from {undisturbed} (100.0% of the parameters)" in told
-    first, theirs = rows(folder)[0], json.loads((undisturbed / "result.json").read_text())
-    assert float(first["val_ab_rmse"]) == pytest.approx(theirs["metrics"]["ab_rmse"], rel=1e-3)
+    ours, theirs = [load_colorizer(f).network.trainable_variables for f in (folder, undisturbed)]
+    for our, their in zip(ours, theirs):
+        np.testing.assert_allclose(our.numpy(), their.numpy(), atol=1e-6)
     assert run_folder.load_config(folder).init == str(undisturbed)

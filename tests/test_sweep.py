@@ -47,9 +47,9 @@ def runs_of(place):
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
-    """Three seeds; what is in the way in the folder of the second makes that job fail after its first epoch."""
+    """Three seeds; what is in the way in the folder of the second makes that job fail."""
     place = tmp_path_factory.mktemp("sweep")
-    (place / "sweep" / "1" / "history.csv").mkdir(parents=True)
+    (place / "sweep" / "1" / "shapes.txt").mkdir(parents=True)
     return place, swept(place, "seed=1,2,3", f"tracking.uri=sqlite:///{place / 'runs.db'}")
 
 
