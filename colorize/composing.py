@@ -7,6 +7,7 @@ composed here first, with every override forced (`++`), and judged by the schema
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -131,7 +132,7 @@ def _check_references(config: DictConfig, locate) -> None:
 
 def _check_hydra_of_files(hydra: DictConfig, overrides: list[str]) -> None:
     """Refuses a file of a group that says of Hydra what is not its to say."""
-    plain = flat(OmegaConf.to_container(compose_by_hydra("train", overrides).hydra, resolve=False))
+    plain = _plain_hydra(tuple(overrides), CONFIGS)
     for key, value in flat(OmegaConf.to_container(hydra, resolve=False)).items():
         known = any(key == name or key.startswith(f"{name}.") for name in HYDRAS_IN_FILES + HYDRAS_OWN)
         if not known and plain.get(key) != value:
@@ -140,6 +141,12 @@ def _check_hydra_of_files(hydra: DictConfig, overrides: list[str]) -> None:
                 f"a configuration file sets hydra.{key} to {value!r}: files may set {allowed} alone, since the rest can"
                 " run code. If you trust it, give it on the command line"
             )
+
+
+@lru_cache(maxsize=8)  # the jobs of a sweep ask for the same
+def _plain_hydra(overrides: tuple[str, ...], configs: Path) -> dict:
+    """What `train.yaml` in the folder of configurations and the command line say of Hydra, flat."""
+    return flat(OmegaConf.to_container(compose_by_hydra("train", list(overrides)).hydra, resolve=False))
 
 
 def parse(overrides: list[str]) -> list[Override]:

@@ -5,3 +5,13 @@ class UserError(Exception):
     """Something the user can put right: the message says what, why, and what to do next."""
 
     exit_status = 2
+
+
+LISTED = 8
+"""Names that a message lists before it counts the rest."""
+
+
+def listed(names: list[str]) -> str:
+    """The first few of some names, and how many more there are."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more

@@ -15,8 +15,8 @@ from colorize.checkpoint import Checkpoint, Checkpoints
 from colorize.clock import Clock
 from colorize.config import Config
 from colorize.data.batches import Batches
-from colorize.data.loader import Loader, listed
-from colorize.errors import UserError
+from colorize.data.loader import Loader
+from colorize.errors import UserError, listed
 from colorize.files import Attempts
 from colorize.models.colorizer import Learner
 from colorize.optimizer import averaged_weights, values_of

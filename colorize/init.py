@@ -4,12 +4,9 @@ from pathlib import Path
 
 import keras
 
-from colorize.errors import UserError
+from colorize.errors import UserError, listed
 from colorize.optimizer import values_of
 from colorize.weights import load_colorizer
-
-LISTED = 8
-"""Weights that do not fit and are named."""
 
 
 def take_weights(network: keras.Model, folder: Path) -> str:
@@ -35,8 +32,7 @@ def take_weights(network: keras.Model, folder: Path) -> str:
     taken, total = [sum(v.numpy().size for v in variables) for variables in (fitting, network.weights)]
     names = {variable.path for variable in fitting}
     left = [_why(variable, given) for variable in network.weights if variable.path not in names]
-    more = f" and {len(left) - LISTED} more" if len(left) > LISTED else ""
-    rest = f"; at random stay {', '.join(left[:LISTED])}{more}" if left else ""
+    rest = f"; at random stay {listed(left)}" if left else ""
     return (
         f"init: {len(fitting)} of {len(network.weights)} weights come from {folder} ({taken / total:.1%} of the"
         f" parameters){rest}"

@@ -18,9 +18,8 @@ from colorize import run_folder
 from colorize.checkpoint import Checkpoints
 from colorize.composing import changed, compose_by_hydra, composed, is_hydras, parse
 from colorize.config import Config
-from colorize.data.loader import listed
 from colorize.data.photos import Dataset
-from colorize.errors import UserError
+from colorize.errors import UserError, listed
 from colorize.record import flat
 from colorize.run_folder import CHECKPOINTS, CONFIG, PHOTOS
 

@@ -36,18 +36,23 @@ def save_config(config: Config, folder: Path) -> None:
         write_whole(folder / CONFIG, text)
 
 
+class InUse(UserError):
+    """Another process trains into the folder."""
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Within the context no other process trains into the folder; a process that dies gives it free.
 
     Raises:
-        UserError: another one does.
+        InUse: another one does.
+        UserError: the folder cannot be written.
     """
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:  # which is an OSError too
-        raise UserError(
+        raise InUse(
             f"hydra.run.dir: another process is training into {folder}; wait for it, or choose another folder"
         ) from None
     except OSError as error:
@@ -60,15 +65,13 @@ def locked(folder: Path) -> Iterator[None]:
 
 def is_in_use(folder: Path) -> bool:
     """Whether another process trains into the folder now."""
-    lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
+        with locked(folder):
+            return False
+    except InUse:
         return True
-    except OSError:  # nobody can train there
+    except UserError:  # nobody can train there
         return False
-    lock.release()
-    return False
 
 
 def is_finished(folder: Path, epochs: int) -> bool:

@@ -8,9 +8,9 @@ import socket
 import subprocess
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from benchmarks.useless import UselessServer
 from processes import go_on, start, train
 from test_faults import before
 from test_resume import PLAN, assert_same, die_at
@@ -177,33 +177,11 @@ def test_a_server_that_comes_back_gets_everything_without_a_word_from_anybody(se
 
 @pytest.mark.parametrize("answer", ["500 and 401", "after half a minute"])
 def test_a_server_that_answers_nothing_useful(answer, undisturbed, tmp_path):
-    asked, answered, over = [], threading.Event(), threading.Event()
-
-    class Useless(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            if answer == "after half a minute":
-                over.wait(30)
-                answered.set()
-            self.send_response((500, 401)[len(asked) % 2])
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        do_POST = do_PUT = do_PATCH = do_GET
-
-        def log_message(self, *args):
-            """Quiet."""
-
-    useless = ThreadingHTTPServer(("127.0.0.1", 0), Useless)
-    useless.daemon_threads = True
-    threading.Thread(target=useless.serve_forever, daemon=True).start()
+    useless = UselessServer(500, 401, seconds=30 if answer == "after half a minute" else 0)
     folder = tmp_path / "run"
-    uri = f"http://127.0.0.1:{useless.server_port}"
-    training = train(folder, *TRACKED, "trainer.batch_seconds=20", tracking=uri)
-    over.set()
-    useless.shutdown()
-    useless.server_close()
-    assert asked and "Traceback" not in training.written
+    training = train(folder, *TRACKED, "trainer.batch_seconds=20", tracking=useless.uri)
+    useless.close()
+    assert useless.asked and "Traceback" not in training.written
     *_, last = training.written.strip().splitlines()
     assert f"python -m colorize sync {folder}" in last
     assert_same(folder, undisturbed)

@@ -8,13 +8,10 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 
 from colorize.data.batches import Batches
-from colorize.errors import UserError
+from colorize.errors import UserError, listed
 
 STOPPED = 2.0
 """Seconds that a batch is waited for by a run that was told to stop."""
-
-LISTED = 8
-"""Photos that are named where a batch is in question."""
 
 
 class Loader:
@@ -109,12 +106,6 @@ class Loader:
         future: Future = Future()
         threading.Thread(target=self._gather, args=(step, future), name="batches again", daemon=True).start()
         return future
-
-
-def listed(names: list[str]) -> str:
-    """The photos of a batch, for a message."""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
 
 
 def _lost(step: int, reason: str, names: list[str]) -> str:

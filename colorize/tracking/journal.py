@@ -36,7 +36,9 @@ class Journal:
         self.run_key = next((str(r.get("key")) for r in records if r["kind"] == "start"), uuid.uuid4().hex)
         self._known: set[tuple] = set()
         for record in records:
-            self._known = set() if record["kind"] == "forget" else self._known | _points(record)
+            if record["kind"] == "forget":
+                self._known.clear()
+            self._known |= _points(record)
         self._attempts, self._lock = Attempts(), threading.Lock()
         self._unwritten: list[bytes] = []
         self._end: int | None = None

@@ -65,7 +65,6 @@ class Sender:
     """Delivers the records of a journal in their order, in a thread of its own.
 
     Attributes:
-        delivered: number of records that were delivered, or refused.
         refusals: why MLflow refused some.
         reason: why MLflow did not answer the last time; empty while it does.
     """
@@ -74,7 +73,7 @@ class Sender:
         self.journal, self.delivery = journal, delivery
         self.marks = Marks(journal.folder, delivery.uri)
         delivery.run_id = self.marks.run_id
-        self.delivered = self.marks.records = min(self.marks.records, journal.count)
+        self.marks.records = min(self.marks.records, journal.count)
         self.refusals: list[str] = []
         self.reason, self.first_reason = "", ""
         self._queue: queue.Queue = queue.Queue(QUEUED)
@@ -83,6 +82,11 @@ class Sender:
         self._ending = threading.Event()
         self._moved = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="mlflow", daemon=True)
+
+    @property
+    def delivered(self) -> int:
+        """Records that were delivered, or refused."""
+        return self.marks.records
 
     def start(self) -> None:
         """Begins with what an earlier process has left, if anything."""
@@ -127,46 +131,48 @@ class Sender:
         """Delivers the next record: one that could not be delivered before; the next of the queue; or, from the
         journal, what the queue had no room for and what an earlier process has left. False where there is none."""
         if self._held is not None:
-            return self._try(self._held)
+            self._try(self._held)
+            return True
         is_behind = self.delivered < self.journal.count
         with suppress(queue.Empty):
             number, record = self._queue.get(timeout=0.0 if is_behind else 1.0)
-            return self._try(record) if number == self.delivered + 1 else True
-        records = self.journal.records(self.delivered) if self.delivered < self.journal.count else []
+            if number == self.delivered + 1:
+                self._try(record)
+            return True
+        if not is_behind:
+            return False
+        records = self.journal.records(self.delivered)
         for record in records:
             self._try(record)
             if self.reason or not self._is_checked:
                 break
-        if is_behind and not records:  # they are on no disk, since it is full
+        if not records:  # they are on no disk, since it is full
             self._ending.wait(1.0)
         return bool(records)
 
-    def _try(self, record: dict) -> bool:
+    def _try(self, record: dict) -> None:
         """Delivers a record; where MLflow does not answer, holds it, and pauses."""
         try:
             if not self._is_checked and self.delivery.is_gone():
                 self.marks.reset()
-                self.delivered = 0
-                return True
+                return
             self._is_checked = True
             self.delivery.deliver(record)
         except Exception as error:  # of whatever kind: a training is worth more than its log
             if not is_refusal(error):
                 self._held = record
                 self._pause(first_line(error))
-                return True
+                return
             self.refusals.append(first_line(error))
             self.marks.refused.append(self.delivered + 1)
         self._held = None
         self._tell_of_return()
-        self.delivered += 1
-        self.marks.records, self.marks.run_id = self.delivered, self.delivery.run_id
+        self.marks.records, self.marks.run_id = self.delivered + 1, self.delivery.run_id
         with self._moved:
             self._moved.notify_all()
         if time.monotonic() - self._saved > 1.0:
             self._saved = time.monotonic()
             self.marks.save()
-        return True
 
     def _pause(self, reason: str) -> None:
         self.first_reason = self.first_reason or reason

@@ -9,7 +9,7 @@ from colorize.progress import progress
 from colorize.run_folder import TRACKING
 from colorize.tracking.delivery import Delivery, is_refusal
 from colorize.tracking.journal import JOURNAL, Journal
-from colorize.tracking.place import default_uri, first_line
+from colorize.tracking.place import default_uri, first_line, uri_of
 from colorize.tracking.sender import Marks
 
 
@@ -41,10 +41,11 @@ def sync(output: Path, uri: str | None = None) -> Synced:
     """
     if not (output / TRACKING / JOURNAL).is_file():
         raise UserError(f"{output} has no {TRACKING}/{JOURNAL}: no output folder, or trained with tracking=off")
-    if run_folder.is_in_use(output):
-        raise UserError(f"the run in {output} still goes on, and delivers by itself")
-    with run_folder.locked(output):
-        return _Sync(output, uri or _uri_of(output)).run()
+    try:
+        with run_folder.locked(output):
+            return _Sync(output, uri or uri_of(run_folder.load_config(output)) or default_uri()).run()
+    except run_folder.InUse:
+        raise UserError(f"the run in {output} still goes on, and delivers by itself") from None
 
 
 class _Sync:
@@ -88,9 +89,3 @@ class _Sync:
                 ) from None
             self.refusals.append(first_line(error))
             return False
-
-
-def _uri_of(output: Path) -> str:
-    """The address in the configuration of the run; where it has none, the one by default."""
-    config = run_folder.load_config(output)
-    return getattr(config.tracking, "uri", None) or default_uri()

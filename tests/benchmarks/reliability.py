@@ -8,37 +8,16 @@ the end included. And the time of a step with the guard against NaN, over that o
 import argparse
 import statistics
 import tempfile
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from useless import UselessServer
 
 from colorize import backend
 from colorize.composing import composed
 from colorize.data.sources import read_dataset
 from colorize.signals import StopSignals
 from colorize.tracking.tracker import open_tracker
-
-
-def serve(status: int, seconds: float) -> str:
-    """The address of a server that answers everything with a status, after some seconds."""
-
-    class Useless(BaseHTTPRequestHandler):
-        def do_GET(self):
-            time.sleep(seconds)
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        do_POST = do_PUT = do_PATCH = do_GET
-
-        def log_message(self, *args):
-            """Quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Useless)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.server_port}"
 
 
 def shares(overrides: list[str]) -> tuple[float, float, float]:
@@ -105,8 +84,8 @@ def main() -> None:
     places = {
         "no tracking": "tracking=off",
         "absent server": "tracking.uri=http://127.0.0.1:9",
-        "server that answers 500": f"tracking.uri={serve(500, 0)}",
-        "server that answers after 30 s": f"tracking.uri={serve(503, 30)}",
+        "server that answers 500": f"tracking.uri={UselessServer(500).uri}",
+        "server that answers after 30 s": f"tracking.uri={UselessServer(503, seconds=30).uri}",
     }
     backend.start(composed(options.overrides).backend, "cpu")
 
