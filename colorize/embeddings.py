@@ -1,6 +1,7 @@
 """Embeddings of photos by a frozen backbone, computed once and kept on disk where augmentation allows it."""
 
 import hashlib
+import math
 import os
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from keras import ops
 
 from colorize.color import rgb_to_lab
 from colorize.config import Augmentation, PretrainedBackbone
-from colorize.data.cache import folder_of_cache
+from colorize.data.cache import check_space, folder_of_cache, kept_in
+from colorize.data.decoding import Rows
 from colorize.data.photos import Photos
-from colorize.errors import UserError
+from colorize.files import commit
 from colorize.models.backbone import CLASSES, Backbone, digest
 from colorize.progress import progress
 
@@ -49,16 +51,21 @@ class Embeddings:
     Attributes:
         values: float32 (N, 1 or 2, E), a memory map: of each photo, and of its mirror image.
     Raises:
-        UserError: they cannot be written.
+        UserError: as `colorize.data.cache.kept_in`.
     """
 
     def __init__(
         self, backbone: Backbone, config: PretrainedBackbone, photos: Photos, cache: str | None, mirrored: bool
     ):
-        path = folder_of_cache(cache) / "embeddings" / f"{_key(config, photos, mirrored)}.npy"
-        if not path.exists():
-            _compute(backbone, photos, path, mirrored)
-        self.values = np.load(path, mmap_mode="r")
+        name = f"{_key(config, photos, mirrored)}.npy"
+
+        def opened(folder: Path) -> np.ndarray:
+            path = folder / "embeddings" / name
+            if not path.exists():
+                _compute(backbone, photos, path, mirrored)
+            return np.load(path, mmap_mode="r")
+
+        self.values = kept_in(folder_of_cache(cache), "embeddings", opened)
 
     def of(self, indices, mirrored=None) -> np.ndarray:
         """Of the photos of some indices, and of those mirrored that say so: float32 (B, E)."""
@@ -74,22 +81,21 @@ def _key(config: PretrainedBackbone, photos: Photos, mirrored: bool) -> str:
 
 def _compute(backbone: Backbone, photos: Photos, path: Path, mirrored: bool) -> None:
     partial = path.with_suffix(f".{os.getpid()}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        shape = len(photos), 1 + mirrored, CLASSES
+        check_space(path.parent, 4 * math.prod(shape))
+        rows = Rows(str(partial), np.lib.format.open_memmap(partial, "w+", "float32", shape).offset)
         with progress(f"embedding photos with {backbone.name}", len(photos)) as advance:
-            values = np.lib.format.open_memmap(partial, "w+", "float32", (len(photos), 1 + mirrored, CLASSES))
             for part, rgb in photos.batches(AT_ONCE):
-                for turned, pictures in enumerate((rgb, rgb[:, :, ::-1])[: 1 + mirrored]):
-                    lightness = ops.convert_to_numpy(rgb_to_lab(np.ascontiguousarray(pictures)))[..., :1]
-                    values[part, turned] = backbone.predict_on_batch(lightness)
+                pictures = (rgb, rgb[:, :, ::-1])[: 1 + mirrored]
+                rows.write(part.start, np.stack([_embedded(backbone, turned) for turned in pictures], axis=1))
                 advance(len(rgb))
-            values.flush()
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(
-            f"embeddings cannot be kept in {path.parent}: {error.strerror or error}; name another folder with"
-            " XDG_CACHE_HOME=PATH in the environment (or data.cache, where the data has it), or compute them in every"
-            " step: backbone.cache=false"
-        ) from None
+        commit(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _embedded(backbone: Backbone, rgb: np.ndarray) -> np.ndarray:
+    lightness = ops.convert_to_numpy(rgb_to_lab(np.ascontiguousarray(rgb)))[..., :1]
+    return np.asarray(backbone.predict_on_batch(lightness), "float32")

@@ -64,15 +64,23 @@ class Training:
         return self.process.exitcode
 
 
+def launch(folder: Path, arguments: list[str], sabotage=None) -> Training:
+    """Starts `python train.py ARGUMENTS` in the folder above the one that it trains into."""
+    log = folder.parent / f"{folder.name}-{time.monotonic_ns()}.log"
+    process = _context.Process(target=_train, args=(arguments, str(folder.parent), str(log), sabotage))
+    process.start()
+    return Training(process, log)
+
+
 def start(folder: Path, *overrides: str, tracking: str | None = None, sabotage=None) -> Training:
     """Starts a training into a folder, in the folder above; with the address of an MLflow, or without one."""
     logged = f"tracking.uri={tracking}" if tracking else "tracking=off"
-    return _start(folder, [*TINY, logged, f"hydra.run.dir={folder}", *overrides], sabotage)
+    return launch(folder, [*TINY, logged, f"hydra.run.dir={folder}", *overrides], sabotage)
 
 
 def resume(folder: Path, *overrides: str, sabotage=None) -> Training:
     """Lets the run in a folder go on."""
-    return _start(folder, [f"resume={folder}", *overrides], sabotage)
+    return launch(folder, [f"resume={folder}", *overrides], sabotage)
 
 
 def train(folder: Path, *overrides: str, status: int = 0, **how) -> Training:
@@ -87,13 +95,6 @@ def go_on(folder: Path, *overrides: str, status: int = 0, **how) -> Training:
     training = resume(folder, *overrides, **how)
     assert training.end() == status, training.written
     return training
-
-
-def _start(folder: Path, arguments: list[str], sabotage) -> Training:
-    log = folder.parent / f"{folder.name}-{time.monotonic_ns()}.log"
-    process = _context.Process(target=_train, args=(arguments, str(folder.parent), str(log), sabotage))
-    process.start()
-    return Training(process, log)
 
 
 def _train(arguments: list[str], place: str, log: str, sabotage) -> None:

@@ -122,6 +122,19 @@ def test_kept_embeddings_are_those_of_the_pictures_mirrored_or_not(tiny, config_
     np.testing.assert_array_equal(again.values, kept.values)
 
 
+def test_embeddings_that_cannot_be_kept_in_the_cache_are_kept_elsewhere(
+    tiny, config_of, noise, photos_of, tmp_path, capsys
+):
+    config = with_backbone(config_of, "mobilenet", *KEPT)
+    backbone, photos = build_network(config).backbone, photos_of(noise(5, 16, 32))
+    kept = Embeddings(backbone, config.backbone, photos, str(tmp_path / "cache"), mirrored=True)
+    (tmp_path / "file").write_text("in the way")
+    elsewhere = Embeddings(backbone, config.backbone, photos, str(tmp_path / "file"), mirrored=True)
+    np.testing.assert_array_equal(elsewhere.values, kept.values)
+    told = capsys.readouterr().err
+    assert f"embeddings cannot be kept in {tmp_path / 'file'}: " in told and "takes its place for this run" in told
+
+
 def test_a_step_with_kept_embeddings_is_the_step_without(tiny, config_of, noise, photos_of, tmp_path):
     config = with_backbone(config_of, "mobilenet", "decoder.dropout=0")
     network = build_network(config)

@@ -161,6 +161,22 @@ def test_a_photo_that_takes_its_process_down_is_the_only_one_rejected(files, tmp
     assert multiprocessing.active_children() == []
 
 
+def test_a_photo_that_hangs_its_process_is_the_only_one_rejected(files, tmp_path, monkeypatch):
+    """A pipe that nobody writes into, read where a drive that no longer answers would be."""
+    monkeypatch.setattr(decoding, "cores", lambda: 2)
+    monkeypatch.setattr(decoding, "PHOTO_SECONDS", 3.0)
+    os.mkfifo(tmp_path / "pipe.png")
+    good = [file for file in files if file[0].endswith("png")]
+    all_files = [*good[:2], (str(tmp_path / "pipe.png"), "0" * 64), *good[2:]]
+    jobs = [Job(path, sha256, row) for row, (path, sha256) in enumerate(all_files)]
+    pixels = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", "uint8", (len(jobs), 12, 20, 3))
+    rows = Rows(str(tmp_path / "rows.npy"), pixels.offset)
+    results = {result.sha256: result for result in decode_all(jobs, SETTINGS, rows, 10**9)}
+    hung = results.pop("0" * 64)
+    assert hung.reason == "its decoder crashed, or was not done in 3 s" and hung.passing
+    assert len(results) == len(good) and not any(result.reason for result in results.values())
+
+
 def test_a_file_that_changes_while_it_is_read_is_not_taken_for_what_it_was(files):
     path, _ = files[0]
     decoded, pixels = decode_file(Job(path, "0" * 64, 0), SETTINGS)

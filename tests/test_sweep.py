@@ -2,18 +2,14 @@
 
 import json
 import signal
-import subprocess
-import sys
-import time
+from pathlib import Path
 
-import keras
 import pytest
+from processes import BACKEND, Training, launch
 
 from colorize.command_line import check_command_line
-from colorize.config import PROJECT
 from colorize.sweep import note_failure, parent_of
 
-BACKEND = keras.backend.backend()
 TINY = [
     "debug=smoke", f"backend={BACKEND}", "encoder.filters=[4,6]", "fusion.units=4", "fusion.channels=1",
     "trainer.strips=0", "evaluation.painted=2", "evaluation.strips=1",
@@ -21,15 +17,9 @@ TINY = [
 pytestmark = pytest.mark.filterwarnings("ignore")  # of what MLflow imports
 
 
-def command(*overrides):
-    flags = [override for override in overrides if override == "-m"]  # Hydra wants flags before all values
-    values = [override for override in overrides if override != "-m"]
-    return [sys.executable, str(PROJECT / "train.py"), *flags, *TINY, *values]
-
-
-def swept(place, *overrides):
-    arguments = ["-m", f"hydra.sweep.dir={place / 'sweep'}", *overrides]
-    return subprocess.run(command(*arguments), capture_output=True, text=True, cwd=place)
+def swept(place: Path, *overrides: str) -> Training:
+    """A sweep into a folder of this place."""
+    return launch(place / "sweep", ["-m", *TINY, f"hydra.sweep.dir={place / 'sweep'}", *overrides])
 
 
 def client_of(place):
@@ -50,20 +40,21 @@ def sweep(tmp_path_factory):
     """Three seeds; what is in the way in the folder of the second makes that job fail."""
     place = tmp_path_factory.mktemp("sweep")
     (place / "sweep" / "1" / "shapes.txt").mkdir(parents=True)
-    return place, swept(place, "seed=1,2,3", f"tracking.uri=sqlite:///{place / 'runs.db'}")
+    training = swept(place, "seed=1,2,3", f"tracking.uri=sqlite:///{place / 'runs.db'}")
+    return place, training.end(), training.written
 
 
 def test_a_failing_job_does_not_stop_the_rest_and_is_visible(sweep):
-    place, done = sweep
-    assert done.returncode == 1, done.stdout + done.stderr
+    place, status, told = sweep
+    assert status == 1, told
     assert sorted(path.parent.name for path in (place / "sweep").glob("*/result.json")) == ["0", "2"]
     assert sorted(path.parent.name for path in (place / "sweep").glob("*/error.txt")) == ["1"]
-    assert "this job failed, the sweep goes on" in done.stderr and "1 of 3 jobs failed" in done.stderr
+    assert "this job failed, the sweep goes on" in told and "1 of 3 jobs failed" in told
     assert "IsADirectoryError" in (place / "sweep" / "1" / "error.txt").read_text()
 
 
 def test_the_jobs_are_beneath_one_parent(sweep):
-    place, _ = sweep
+    place, _, _ = sweep
     client, (parent,), children = runs_of(place)
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
     assert sorted(run.info.status for run in children) == ["FAILED", "FINISHED", "FINISHED"]
@@ -72,21 +63,21 @@ def test_the_jobs_are_beneath_one_parent(sweep):
 
 
 def test_the_comparison_is_on_the_parent_and_in_the_folder(sweep):
-    place, done = sweep
+    place, _, told = sweep
     client, (parent,), _ = runs_of(place)
     files = {file.path for file in client.list_artifacts(parent.info.run_id, "comparison")}
     assert files == {f"comparison/comparison.{ending}" for ending in ("html", "json", "md")}
     values = json.loads((place / "sweep" / "comparison" / "comparison.json").read_text())
     assert [group["seeds"] for group in values["groups"]] == [[1, 3]]
-    assert "comparison.html in a browser" in done.stdout.replace("\n", "")
+    assert "comparison.html in a browser" in told.replace("\n", "")
 
 
 def test_a_job_is_what_it_would_be_alone(sweep):
     """The last job ran after two others in its process: its weights must not know."""
-    place, _ = sweep
-    arguments = command("seed=3", "tracking=off", f"hydra.run.dir={place / 'alone'}")
-    subprocess.run(arguments, capture_output=True, text=True, cwd=place, check=True)
+    place, _, _ = sweep
     alone, last = place / "alone", place / "sweep" / "2"
+    training = launch(alone, [*TINY, "seed=3", "tracking=off", f"hydra.run.dir={alone}"])
+    assert training.end() == 0, training.written
     for name in ("epoch", "loss", "ab_rmse", "val_loss", "val_ab_rmse"):
         assert len(column_of(alone, name)) == 2 and column_of(alone, name) == column_of(last, name)
     ours, theirs = (json.loads((folder / "result.json").read_text()) for folder in (alone, last))
@@ -99,17 +90,10 @@ def column_of(folder, name):
 
 
 def test_a_sweep_that_is_stopped_marks_its_parent_killed(tmp_path):
-    database = f"tracking.uri=sqlite:///{tmp_path / 'runs.db'}"
-    process = subprocess.Popen(
-        command("-m", "seed=1,2", "trainer.epochs=5000", database, f"hydra.sweep.dir={tmp_path / 'sweep'}"),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
-    )  # fmt: skip
-    deadline = time.monotonic() + 300
-    while not list((tmp_path / "sweep").glob("0/best*")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 143, out + err
+    training = swept(tmp_path, "seed=1,2", "trainer.epochs=5000", f"tracking.uri=sqlite:///{tmp_path / 'runs.db'}")
+    training.until(lambda: list((tmp_path / "sweep").glob("0/best*")), "its first job's best weights")
+    training.kill(signal.SIGTERM)
+    assert training.end() == 143, training.written
     _, (parent,), (child,) = runs_of(tmp_path)
     assert parent.info.status == child.info.status == "KILLED"
     assert not (tmp_path / "sweep" / "1").exists(), "the second job was not started"
@@ -125,8 +109,8 @@ def test_a_job_finds_its_parent_in_a_folder_above(tmp_path):
 def test_the_folder_of_another_sweep_is_refused(tmp_path):
     (tmp_path / "sweep").mkdir()
     (tmp_path / "sweep" / "sweep.json").write_text('{"parent_run_id": null}')
-    done = swept(tmp_path, "seed=1,2", "tracking=off")
-    assert done.returncode == 2 and "holds another sweep" in done.stderr
+    training = swept(tmp_path, "seed=1,2", "tracking=off")
+    assert training.end() == 2 and "holds another sweep" in training.written
 
 
 def test_a_failed_job_is_never_the_best_of_a_search(tmp_path, capsys):

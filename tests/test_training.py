@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from processes import BACKEND, Training, launch
 
 from colorize.callbacks import Validation
 from colorize.config import PROJECT
@@ -26,27 +27,29 @@ from colorize.run_folder import BEST, read_config
 from colorize.signals import StopSignals
 from colorize.tracking.tracker import Tracker
 
-BACKEND = keras.backend.backend()
 SMALL = ["debug=smoke", f"backend={BACKEND}", "encoder.filters=[4,6]", "fusion.units=4", "fusion.channels=1"]
 
 MLFLOW_WARNS = pytest.mark.filterwarnings("ignore")  # of what it imports, when a test reads its database
 
 
-def train(*overrides, folder: Path, cwd: Path | None = None, check=True):
-    """Runs train.py as a user would, in a process of its own."""
-    command = [sys.executable, str(PROJECT / "train.py"), *SMALL, f"hydra.run.dir={folder}", *overrides]
-    environment = {**os.environ, "MLFLOW_RUN_ID": "left over from another run"}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd or folder.parent, env=environment)
-    assert not check or done.returncode == 0, done.stdout + done.stderr
-    return done
+def train(folder: Path, *overrides: str, status: int = 0) -> Training:
+    """Trains to the end, in a process of its own."""
+    training = launch(folder, [*SMALL, f"hydra.run.dir={folder}", *overrides])
+    assert training.end() == status, training.written
+    return training
 
 
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory):
-    """One run with MLflow, from a folder that is not the project's: its folder, its screen, its database."""
+    """One run with MLflow as a user would start it, from a folder that is not the project's: its folder, its screen,
+    its database."""
     place = tmp_path_factory.mktemp("tracked")
     database = f"sqlite:///{place / 'runs.db'}"
-    done = train(f"tracking.uri={database}", "tracking.experiment=tests", folder=place / "run", cwd=place)
+    command = [sys.executable, str(PROJECT / "train.py"), *SMALL, f"hydra.run.dir={place / 'run'}"]
+    command += [f"tracking.uri={database}", "tracking.experiment=tests"]
+    environment = {**os.environ, "MLFLOW_RUN_ID": "left over from another run"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=place, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
     return place / "run", done, database
 
 
@@ -122,60 +125,46 @@ def test_mlflow_has_the_whole_run(tracked):
 @pytest.mark.once
 def test_the_same_seed_gives_the_same_result(tracked, tmp_path):
     folder, _, _ = tracked
-    train("tracking=off", folder=tmp_path / "again")
+    train(tmp_path / "again", "tracking=off")
     before, after = [json.loads((f / "result.json").read_text()) for f in (folder, tmp_path / "again")]
     assert after["metrics"] == before["metrics"]
     assert after["mlflow_run_id"] is None
-
-
-def start(place, *overrides):
-    """Starts train.py in a process that will say where its threads are if it has to be ended."""
-    command = [sys.executable, "-X", "faulthandler", str(PROJECT / "train.py"), *SMALL, *overrides]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=place)
-
-
-def ended(process):
-    """What it wrote; fails where it does not end."""
-    try:
-        return process.communicate(timeout=120)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGABRT)
-        pytest.fail("it does not end:\n" + "".join(process.communicate()))
 
 
 @pytest.mark.once
 @MLFLOW_WARNS
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_keeps_the_weights_and_marks_the_run_killed(number, status, tmp_path):
-    database = f"sqlite:///{tmp_path / 'runs.db'}"
-    process = start(tmp_path, f"hydra.run.dir={tmp_path / 'run'}", f"tracking.uri={database}", "trainer.epochs=1000")
-    best = tmp_path / "run" / BEST
-    deadline = time.monotonic() + 300
-    while not best.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(number)
-    out, err = ended(process)
-    assert process.returncode == status, out + err
-    assert "Traceback" not in out + err
+    folder, database = tmp_path / "run", f"sqlite:///{tmp_path / 'runs.db'}"
+    training = launch(folder, [*SMALL, f"hydra.run.dir={folder}", f"tracking.uri={database}", "trainer.epochs=1000"])
+    training.until((folder / BEST).exists, "its best weights")
+    training.kill(number)
+    assert training.end() == status and "Traceback" not in training.written, training.written
     from mlflow import MlflowClient
 
     client = MlflowClient(database)
     (run,) = client.search_runs([client.get_experiment_by_name("colorize").experiment_id])
     assert run.info.status == "KILLED"
-    build_network(read_config(tmp_path / "run")).model.load_weights(tmp_path / "run" / "last.weights.h5")
-    assert "kept" in err
+    build_network(read_config(folder)).model.load_weights(folder / "last.weights.h5")
+    assert "kept" in training.written
 
 
 @pytest.mark.once
 @MLFLOW_WARNS
 def test_a_signal_while_keras_starts_leaves_a_database_that_works(tmp_path):
     database = tmp_path / "runs.db"
-    process = start(tmp_path, f"hydra.run.dir={tmp_path / 'run'}", f"tracking.uri=sqlite:///{database}")
+    command = [sys.executable, "-X", "faulthandler", str(PROJECT / "train.py"), *SMALL]
+    command += [f"hydra.run.dir={tmp_path / 'run'}", f"tracking.uri=sqlite:///{database}"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     deadline = time.monotonic() + 300
     while not database.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)  # its tables are being made now
-    _, err = ended(process)
+    try:
+        _, err = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)  # says where its threads are
+        pytest.fail("it does not end:\n" + "".join(process.communicate()))
     assert process.returncode == 143, err
     assert "stopped by SIGTERM; nothing was trained yet" in err and "Traceback" not in err
     from mlflow import MlflowClient
@@ -209,17 +198,15 @@ def test_an_exception_marks_the_run_failed(tmp_path, config_of, monkeypatch):
     ],
 )
 def test_a_mistake_found_late_is_still_told_without_a_trace(overrides, sentence, tmp_path):
-    done = train(*overrides, folder=tmp_path / "run", check=False)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert sentence in done.stderr and "Traceback" not in done.stderr
+    told = train(tmp_path / "run", *overrides, status=2).written
+    assert sentence in told and "Traceback" not in told
 
 
 @pytest.mark.once
 def test_the_folder_of_another_run_is_refused(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / BEST).write_bytes(b"of another run")
-    done = train("tracking=off", folder=tmp_path / "run", check=False)
-    assert done.returncode == 2 and "of another run" in done.stderr
+    assert "of another run" in train(tmp_path / "run", "tracking=off", status=2).written
     assert (tmp_path / "run" / BEST).read_bytes() == b"of another run"
 
 
@@ -232,12 +219,9 @@ def test_any_file_name_has_a_strip_of_its_own(tmp_path):
         for i in range(6):
             name = f"Foto_\u00e4 ({i})+it's.png"
             Image.fromarray(rng.integers(0, 256, (24, 40, 3)).astype("uint8")).save(tmp_path / "photos" / folder / name)
-    overrides = [
-        f"data.root={tmp_path / 'photos'}",
-        f"tracking.uri=sqlite:///{tmp_path / 'runs.db'}",
-        "trainer.strips=99",
-    ]
-    train(*overrides, "data.batch_size=2", "trainer.epochs=1", folder=tmp_path / "run")
+    data = [f"data.root={tmp_path / 'photos'}", "data.batch_size=2"]
+    logged = f"tracking.uri=sqlite:///{tmp_path / 'runs.db'}"
+    train(tmp_path / "run", *data, logged, "trainer.strips=99", "trainer.epochs=1")
     photos = json.loads((tmp_path / "run" / "result.json").read_text())["photos"]
     assert sum(photos.values()) == 12
     assert len(list((tmp_path / "run" / "strips").iterdir())) == photos["val"]

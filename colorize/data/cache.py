@@ -15,12 +15,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from filelock import FileLock, Timeout
 
 from colorize.data.decoding import Decoded, Job, Rows, Settings, decode_all
 from colorize.errors import UserError
+
+T = TypeVar("T")
 
 VERSION = 1
 """Of the pixels: to be raised when the same file and settings give other ones."""
@@ -54,32 +57,56 @@ def key_of(hashes: list[str], settings: Settings) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+def kept_in(cache: Path, what: str, make: Callable[[Path], T]) -> T:
+    """What `make` returns, given the cache, or, where that fails, a temporary folder that takes its place for this run.
+
+    A cache that cannot be written is no reason not to train.
+
+    Args:
+        what: is to be kept, in words.
+        make: writes it into a folder.
+    Raises:
+        UserError: neither can be written, or both disks are too small.
+    """
+    try:
+        return make(cache)
+    except OSError as error:
+        temporary = Path(tempfile.mkdtemp(prefix="colorize-"))
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        told = f"{what} cannot be kept in {cache}: {error.strerror or error}"
+        print(f"{told}; {temporary} takes its place for this run", file=sys.stderr)
+    try:
+        return make(temporary)
+    except OSError as error:
+        raise UserError(
+            f"{told}; nor in {temporary}: {error.strerror or error}. Make space, or name another folder:"
+            " data.cache=PATH where the data has it, else XDG_CACHE_HOME=PATH in the environment"
+        ) from None
+
+
+def check_space(folder: Path, needed: int) -> None:
+    """Looks whether so many bytes are free.
+
+    Raises:
+        OSError: they are not.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OSError(f"they need {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free")
+
+
 def prepare(
     files: list[tuple[str, str]], settings: Settings, cache: Path, total_bytes: int, advance: Callable[[int], None]
 ) -> Prepared:
     """Opens the entry of these files, making it first where there is none.
 
-    A cache that cannot be written is no reason not to train: a temporary folder takes its place for this run.
-
     Args:
         files: path and SHA-256 of each, no content twice.
         advance: called with the number of files that are done.
     Raises:
-        UserError: neither can be written, or both disks are too small.
+        UserError: as `kept_in`.
     """
-    try:
-        return _prepare_in(cache, files, settings, total_bytes, advance)
-    except OSError as error:
-        temporary = Path(tempfile.mkdtemp(prefix="colorize-"))
-        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-        told = f"data.cache: prepared photos cannot be kept in {cache}: {error.strerror or error}"
-        print(f"{told}; {temporary} takes its place for this run", file=sys.stderr)
-    try:
-        return _prepare_in(temporary, files, settings, total_bytes, advance)
-    except OSError as error:
-        raise UserError(
-            f"{told}; nor in {temporary}: {error.strerror or error}. Name another folder with data.cache=PATH"
-        ) from None
+    return kept_in(cache, "prepared photos", lambda folder: _prepare_in(folder, files, settings, total_bytes, advance))
 
 
 def _prepare_in(cache: Path, files: list[tuple[str, str]], settings: Settings, total_bytes: int, advance) -> Prepared:
@@ -114,7 +141,7 @@ def _make(entry: Path, jobs: list[Job], settings: Settings, total_bytes: int, ad
     partial = entry.with_name(f"{entry.name}.partial{os.getpid()}")
     partial.mkdir()
     try:
-        _check_space(partial, len(jobs) * settings.height * settings.width * 3)
+        check_space(partial, len(jobs) * settings.height * settings.width * 3)
         is_final = _fill(partial, jobs, settings, total_bytes, advance)
         prepared = _open(partial, len(jobs), settings)  # the map stays good, whatever becomes of the name
         if is_final:
@@ -124,12 +151,6 @@ def _make(entry: Path, jobs: list[Job], settings: Settings, total_bytes: int, ad
         return prepared
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def _check_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise OSError(f"they need {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free")
 
 
 def _fill(folder: Path, jobs: list[Job], settings: Settings, total_bytes: int, advance) -> bool:

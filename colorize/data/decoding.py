@@ -1,11 +1,13 @@
 """From a file to the uint8 row of the cache, in processes of their own: Pillow holds Python's lock on small photos."""
 
+import faulthandler
 import hashlib
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -29,6 +31,9 @@ LARGEST_FILE = 256_000_000
 IN_PROCESS_BYTES = 16_000_000
 """Below so many bytes in all, starting processes would take longer than decoding."""
 
+PHOTO_SECONDS = 300.0
+"""A process that has one photo for so long ends: a network drive that no longer answers, a decoder that never ends."""
+
 
 class Job(NamedTuple):
     """A file to decode: its path, the SHA-256 that it had when it was looked at, and the row that it is kept in."""
@@ -45,7 +50,7 @@ class Rows(NamedTuple):
     first_byte: int
 
     def write(self, first_row: int, pixels: np.ndarray) -> None:
-        """Writes uint8 (N, H, W, 3). As to a file: pages of a map would count as this process's memory."""
+        """Writes (N, ...). As to a file: pages of a map would count as this process's memory."""
         with open(self.path, "r+b") as file:
             file.seek(self.first_byte + first_row * pixels[0].nbytes)
             file.write(pixels.data)
@@ -147,7 +152,8 @@ def decode_all(jobs: list[Job], settings: Settings, rows: Rows, total_bytes: int
         alone = [[job] for chunk in unfinished for job in chunk]
         unfinished = yield from _in_pool(alone, settings, rows, 1)
         if unfinished:
-            yield Decoded(unfinished.pop(0)[0].sha256, reason="its decoder crashed", passing=True)
+            reason = f"its decoder crashed, or was not done in {PHOTO_SECONDS:g} s"
+            yield Decoded(unfinished.pop(0)[0].sha256, reason=reason, passing=True)
 
 
 def cores() -> int:
@@ -158,7 +164,7 @@ def cores() -> int:
 def _in_pool(chunks: list[list[Job]], settings: Settings, rows: Rows, processes: int):
     """Yields what became of the files; returns the chunks that were not finished because a process died."""
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of whatever runs here
-    pool = ProcessPoolExecutor(processes, context, _start_process, (context.Lock(),))
+    pool = ProcessPoolExecutor(processes, context, _start_process, (context.Lock(), PHOTO_SECONDS))
     pending: dict[Future, int] = {}
     done: set[int] = set()
     waiting = iter(range(len(chunks)))
@@ -191,11 +197,31 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 _lock_for_large = None
+_watch: "Watch | None" = None
 
 
-def _start_process(lock) -> None:
-    global _lock_for_large
-    _lock_for_large = lock
+class Watch:
+    """Ends this process where it has one photo for too long. (By a thread in C: Python's may not get to run.)"""
+
+    def __init__(self, seconds: float):
+        self.seconds, self._begun = seconds, -1.0
+        self._nowhere = os.open(os.devnull, os.O_WRONLY)
+
+    def begin(self) -> None:
+        """A photo is begun. A second more or less does not matter, and it costs less not to count it."""
+        if time.monotonic() - self._begun > min(1.0, self.seconds / 2):
+            self._begun = time.monotonic()
+            faulthandler.dump_traceback_later(self.seconds, exit=True, file=self._nowhere)
+
+    def end(self) -> None:
+        """No photo is under way."""
+        self._begun = -1.0
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _start_process(lock, photo_seconds: float) -> None:
+    global _lock_for_large, _watch
+    _lock_for_large, _watch = lock, Watch(photo_seconds)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -211,9 +237,13 @@ def _decode_chunk(jobs: list[Job], settings: Settings, rows: Rows) -> list[Decod
     pixels = np.zeros((len(jobs), settings.height, settings.width, 3), "uint8")
     results = []
     for place, job in enumerate(jobs):
+        if _watch:
+            _watch.begin()
         result, photo = decode_file(job, settings, _lock_for_large)
         results.append(result)
         if photo is not None:
             pixels[place] = photo
+    if _watch:
+        _watch.end()
     rows.write(jobs[0].row, pixels)
     return results

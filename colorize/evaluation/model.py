@@ -7,7 +7,8 @@ from pathlib import Path
 
 from colorize.config import Config
 from colorize.errors import UserError
-from colorize.run_folder import BEST, CONFIG, EVALUATION, PHOTOS, RESULT, read_config
+from colorize.run_folder import BEST, CONFIG, EVALUATION, PHOTOS, RESULT, TRACKING, read_config
+from colorize.tracking.marks import Marks
 from colorize.tracking.place import uri_of
 
 RUN_ID = re.compile("[0-9a-f]{32}")
@@ -87,8 +88,10 @@ def _in_folder(name: str, out: Path | None) -> FoundModel:
     folder = Path(name)
     config, result = read_config(folder), read_result(folder / RESULT)
     manifest = folder / PHOTOS if (folder / PHOTOS).is_file() else None
-    run_id, digest = result.get("mlflow_run_id"), result.get("data_digest")
-    return FoundModel(name, folder, out or folder / EVALUATION, run_id, uri_of(config), digest, manifest)
+    digest, uri = result.get("data_digest"), uri_of(config)
+    # A server that was away while it trained gave it no id, and does when it is synced.
+    run_id = result.get("mlflow_run_id") or (Marks(folder / TRACKING, uri).run_id if uri else None)
+    return FoundModel(name, folder, out or folder / EVALUATION, run_id, uri, digest, manifest)
 
 
 def read_result(path: Path | None) -> dict:

@@ -1,22 +1,15 @@
 """The thread that brings a journal into MLflow while the training goes on, and never holds it up."""
 
-import json
-import os
 import queue
 import sys
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
-from colorize.files import partial_of
 from colorize.tracking.delivery import Delivery, is_refusal
 from colorize.tracking.journal import Journal
+from colorize.tracking.marks import Marks
 from colorize.tracking.place import first_line
-
-MARKS = "delivered.json"
-"""Says of each MLflow, by its address, how many records it has got and in which run. It may lag behind the truth, which
-does no harm, and never runs ahead of it."""
 
 QUEUED = 1000
 """Records that wait in memory; others are read from the journal when their turn comes."""
@@ -26,39 +19,6 @@ AT_MOST = 5
 
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before the next try, the first, second, ... time that MLflow does not answer."""
-
-
-class Marks:
-    """What is known of the deliveries of a journal to one MLflow.
-
-    Attributes:
-        records: how many were delivered, or refused.
-        refused: the numbers of those that were refused, for another try.
-        run_id: of the run there.
-    """
-
-    def __init__(self, folder: Path, uri: str):
-        self.path, self.uri = folder / MARKS, uri
-        try:
-            self._all = json.loads(self.path.read_text())
-            mark = self._all.get(uri, {})
-            self.records, self.run_id = int(mark.get("records", 0)), mark.get("run_id")
-            self.refused = [int(number) for number in mark.get("refused", [])]
-        except (OSError, ValueError, AttributeError, TypeError):  # none yet, or damaged: all is delivered once more
-            self._all = {}
-            self.reset()
-
-    def reset(self) -> None:
-        """Nothing was delivered."""
-        self.records, self.run_id, self.refused = 0, None, []
-
-    def save(self) -> None:
-        """Writes them, whole; without a sync, since it does no harm if they are lost."""
-        self._all[self.uri] = {"records": self.records, "refused": self.refused, "run_id": self.run_id}
-        partial = partial_of(self.path)
-        with suppress(OSError):
-            partial.write_text(json.dumps(self._all) + "\n")
-            os.replace(partial, self.path)
 
 
 class Sender:
@@ -152,6 +112,7 @@ class Sender:
 
     def _try(self, record: dict) -> None:
         """Delivers a record; where MLflow does not answer, holds it, and pauses."""
+        is_refused = False
         try:
             if not self._is_checked and self.delivery.is_gone():
                 self.marks.reset()
@@ -159,15 +120,15 @@ class Sender:
             self._is_checked = True
             self.delivery.deliver(record)
         except Exception as error:  # of whatever kind: a training is worth more than its log
-            if not is_refusal(error):
+            is_refused = is_refusal(error)
+            if not is_refused:
                 self._held = record
                 self._pause(first_line(error))
                 return
             self.refusals.append(first_line(error))
-            self.marks.refused.append(self.delivered + 1)
         self._held = None
         self._tell_of_return()
-        self.marks.records, self.marks.run_id = self.delivered + 1, self.delivery.run_id
+        self.marks.note(self.delivered + 1, self.delivery.run_id, is_refused)
         with self._moved:
             self._moved.notify_all()
         if time.monotonic() - self._saved > 1.0:

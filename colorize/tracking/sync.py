@@ -9,8 +9,8 @@ from colorize.progress import progress
 from colorize.run_folder import TRACKING
 from colorize.tracking.delivery import Delivery, is_refusal
 from colorize.tracking.journal import JOURNAL, Journal
+from colorize.tracking.marks import Marks
 from colorize.tracking.place import default_uri, first_line, uri_of
-from colorize.tracking.sender import Marks
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,7 @@ class _Sync:
 
     def _deliver(self, number: int, record: dict) -> None:
         is_taken = self._ask(lambda: self.delivery.deliver(record) is None)
-        self.marks.refused = [other for other in self.marks.refused if other != number]
-        if not is_taken:
-            self.marks.refused.append(number)
-        self.marks.records = max(self.marks.records, number)
-        self.marks.run_id = self.delivery.run_id
+        self.marks.note(number, self.delivery.run_id, not is_taken)
         self.marks.save()
 
     def _ask(self, call) -> bool:
