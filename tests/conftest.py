@@ -1,6 +1,7 @@
 """What all tests share: a backend without its noise, small configurations, photos made here."""
 
 import atexit
+import functools
 import os
 import shutil
 import tempfile
@@ -24,10 +25,16 @@ with warnings.catch_warnings():  # a warning while a dependency is imported is n
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+from filelock import FileLock  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from colorize.composing import composed  # noqa: E402
 from colorize.data.photos import Photos  # noqa: E402
+
+
+@functools.cache  # a good part of the time of many tests; nothing can be changed in a configuration
+def _composed(overrides):
+    return composed(list(overrides))
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +46,7 @@ def seeded():
 @pytest.fixture
 def config_of():
     """Composes a small configuration on the backend under test, with more overrides."""
-    return lambda *overrides: composed(["debug=smoke", "tracking=off", f"backend={BACKEND}", *overrides])
+    return lambda *overrides: _composed(("debug=smoke", "tracking=off", f"backend={BACKEND}", *overrides))
 
 
 @pytest.fixture
@@ -68,4 +75,21 @@ def photo_folder(tmp_path):
     rng = np.random.default_rng(0)
     for i in range(12):
         Image.fromarray(rng.integers(0, 256, (24, 40, 3)).astype("uint8")).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    """A run by `trained.PLAN` that nothing happened to: one, for all processes of pytest."""
+    from processes import train
+    from trained import PLAN
+
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "undisturbed" / "run"
+    with FileLock(shared / "undisturbed.lock"):
+        if not (folder / "result.json").exists():
+            folder.parent.mkdir()
+            train(folder, *PLAN)
     return folder

@@ -3,6 +3,7 @@
 A process begins where `python train.py ARGUMENTS` does; `sabotage` is done in it just before.
 """
 
+import atexit
 import multiprocessing
 import os
 import runpy
@@ -17,7 +18,7 @@ import keras
 from colorize.config import PROJECT
 
 BACKEND = keras.backend.backend()
-TINY = ["debug=smoke", f"backend={BACKEND}", "fusion=none", "encoder.filters=[4,6]", "trainer.strips=0"]
+TINY = ["debug=smoke", f"backend={BACKEND}", "fusion=none", "encoder.filters=[4]", "trainer.strips=0"]
 TINY += ["evaluation.strips=0", "evaluation.painted=1"]
 """Small, with dropout, augmentation and statistics of batches."""
 
@@ -107,4 +108,7 @@ def _train(arguments: list[str], place: str, log: str, sabotage) -> None:
     if sabotage:
         sabotage()
     sys.argv = ["train.py", *arguments]
-    runpy.run_path(str(PROJECT / "train.py"), run_name="__main__")
+    try:
+        runpy.run_path(str(PROJECT / "train.py"), run_name="__main__")
+    finally:
+        atexit._run_exitfuncs()  # `multiprocessing` leaves them out

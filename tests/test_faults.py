@@ -10,7 +10,7 @@ import threading
 import pytest
 from PIL import Image
 from processes import go_on, resume, start, train
-from test_resume import PLAN, assert_same, die_at, last_state
+from trained import PLAN, assert_same, before, die_at, last_state
 
 from colorize.callbacks import Validation
 from colorize.checkpoint import Checkpoints
@@ -19,27 +19,6 @@ from colorize.data.batches import Batches
 from colorize.fitting import Fitting
 
 pytestmark = pytest.mark.once
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """A run that nothing happened to."""
-    folder = tmp_path_factory.mktemp("undisturbed") / "run"
-    train(folder, *PLAN)
-    return folder
-
-
-def before(owner, method: str, do, at_call: int = 1) -> None:
-    """In the process of a training: something is done before one of the calls of a method."""
-    original, calls = getattr(owner, method), []
-
-    def wrapped(*args, **kwargs):
-        calls.append(method)
-        if len(calls) == at_call:
-            do()
-        return original(*args, **kwargs)
-
-    setattr(owner, method, wrapped)
 
 
 MOMENTS = {
@@ -123,27 +102,23 @@ def lose_folder(lost: bool) -> None:
 TROUBLE = {"full disk": fill_disk, "read-only folder": lose_folder}
 
 
-def trouble(kind: str, first: int, last: int) -> None:
-    before(Clock, "_advance", functools.partial(TROUBLE[kind], True), first)
-    before(Clock, "_advance", functools.partial(TROUBLE[kind], False), last)
+def trouble(kind: str) -> None:
+    """At step 26 and for a while; and again from step 56 on, for good."""
+    do = TROUBLE[kind]
+    for step, begins in ((27, True), (34, False), (57, True)):
+        before(Clock, "_advance", functools.partial(do, begins), step)
 
 
 @pytest.mark.parametrize("kind", TROUBLE)
-def test_training_goes_on_while_nothing_can_be_written(kind, undisturbed, tmp_path):
+def test_training_goes_on_while_nothing_can_be_written_and_ends_after_some_misses(kind, undisturbed, tmp_path):
     folder = tmp_path / "run"
-    training = train(folder, *PLAN, sabotage=functools.partial(trouble, kind, 27, 34))
-    assert "a checkpoint could not be written: " in training.written and "it is tried again" in training.written
-    assert_same(folder, undisturbed)
-
-
-@pytest.mark.parametrize("kind", TROUBLE)
-def test_after_some_misses_the_run_ends_with_the_checkpoint_before(kind, undisturbed, tmp_path):
-    folder = tmp_path / "run"
-    training = start(folder, *PLAN, sabotage=functools.partial(trouble, kind, 27, 1000))
+    training = start(folder, *PLAN, sabotage=functools.partial(trouble, kind))
     assert training.end() == 2, training.written
+    assert training.written.count("a checkpoint could not be written: ") == 2, "the first time it went on"
+    assert "it is tried again" in training.written
     assert "a checkpoint could not be written 3 times in a row" in training.written
     assert f"python train.py resume={folder}" in training.written and "Traceback" not in training.written
-    assert last_state(folder)[1].step == 25
+    assert last_state(folder)[1].step == 55
     go_on(folder)
     assert_same(folder, undisturbed)
 
@@ -178,6 +153,9 @@ def test_photos_that_vanish_in_mid_run_change_nothing_but_a_resume(photo_folder,
     assert "0.png" in refused and "new: 1.png" in refused
 
 
+HASTY = "trainer.batch_seconds=1"
+
+
 def hang_or_die(how: str, at_step: int) -> None:
     gather = Batches.batch
 
@@ -189,16 +167,16 @@ def hang_or_die(how: str, at_step: int) -> None:
     Batches.batch = batch
 
 
-@pytest.mark.parametrize("how", ["hangs", "dies"])
-def test_a_data_worker_that_hangs_or_dies_for_good_ends_the_run_and_names_the_photos(how, undisturbed, tmp_path):
+def test_a_data_worker_that_hangs_or_dies_for_good_ends_the_run_and_names_the_photos(undisturbed, tmp_path):
     folder = tmp_path / "run"
-    sabotage = functools.partial(hang_or_die, how, 40)
-    training = start(folder, *PLAN, "trainer.batch_seconds=1", sabotage=sabotage)
-    assert training.end() == 2, training.written
-    reason = {"hangs": "it was not there after 1 s", "dies": "SystemError: the disk is gone"}[how]
-    assert f"batch 41 could not be gathered, twice: {reason}" in training.written
-    assert ".jpg" in training.written and "Traceback" not in training.written
-    assert last_state(folder)[1].step == 40, "nothing before it is lost"
+    reasons = {"hangs": "it was not there after 1 s", "dies": "SystemError: the disk is gone"}
+    for (how, reason), step in zip(reasons.items(), (20, 40)):
+        sabotage = functools.partial(hang_or_die, how, step)
+        training = resume(folder, sabotage=sabotage) if step > 20 else start(folder, *PLAN, HASTY, sabotage=sabotage)
+        assert training.end() == 2, training.written
+        assert f"batch {step + 1} could not be gathered, twice: {reason}" in training.written
+        assert ".jpg" in training.written and "Traceback" not in training.written
+        assert last_state(folder)[1].step == step, "nothing before it is lost"
     go_on(folder)
     assert_same(folder, undisturbed)
 

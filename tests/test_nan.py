@@ -1,13 +1,11 @@
 """A loss or a gradient that is not finite: noticed within the step, which changes nothing."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
 from keras import ops
-from processes import go_on, start, train
-from test_resume import PLAN, last_state, rows
+from processes import go_on, resume, start, train
+from trained import PLAN, STEPS, assert_same, last_state, rows
 
 from colorize import state
 from colorize.data.batches import Batches
@@ -91,26 +89,25 @@ def test_a_step_that_is_not_finite_changes_nothing_and_neither_does_any_after_it
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("how", ["loss", "gradient"])
-def test_nan_ends_the_run_and_names_the_photos_and_spoils_nothing(how, tmp_path):
+def test_nan_ends_the_run_and_names_the_photos_and_spoils_nothing(undisturbed, tmp_path):
     folder = tmp_path / "run"
-    training = start(folder, *PLAN, sabotage=at(how, 40))
-    assert training.end() == 2, training.written
-    told = training.written
-    assert "In step 41 (epoch 2) the loss or a gradient is not finite" in told and "Traceback" not in told
-    assert "trainer.on_nan.action=step_back" in told and ".jpg" in told
-    arrays, counters = last_state(folder)
-    assert (counters.step, counters.epoch, counters.step_in_epoch) == (40, 1, 11), "by the plan, not by the end"
-    assert all(np.isfinite(array).all() for array in arrays.values())
-    assert len(rows(folder)) == 1
+    for how, step, epoch in (("loss", 20, 0), ("gradient", 40, 1)):
+        bad = at(how, step)
+        training = resume(folder, sabotage=bad) if epoch else start(folder, *PLAN, sabotage=bad)
+        assert training.end() == 2, training.written
+        told = training.written
+        assert f"In step {step + 1} (epoch {epoch + 1}) the loss or a gradient is not finite" in told
+        assert "trainer.on_nan.action=step_back" in told and ".jpg" in told and "Traceback" not in told
+        arrays, counters = last_state(folder)
+        assert (counters.step, counters.epoch, counters.step_in_epoch) == (step, epoch, step - epoch * STEPS)
+        assert all(np.isfinite(array).all() for array in arrays.values())
     go_on(folder)  # nobody spoils it now: it is the batch as it should be
-    assert json.loads((folder / "result.json").read_text())["epochs"] == 3
+    assert_same(folder, undisturbed)
 
 
 @pytest.mark.once
-def test_stepping_back_goes_on_with_a_smaller_learning_rate(tmp_path):
-    undisturbed, folder = tmp_path / "undisturbed", tmp_path / "run"
-    train(undisturbed, *PLAN)
+def test_stepping_back_goes_on_with_a_smaller_learning_rate(undisturbed, tmp_path):
+    folder = tmp_path / "run"
     training = train(folder, *PLAN, "trainer.on_nan.action=step_back", sabotage=at("gradient", 40, times=2))
     assert training.written.count("Step back") == 2 and "Step back 1 of 3: on from step 35" in training.written
     before, after = [[float(row["learning_rate"]) for row in rows(f)] for f in (undisturbed, folder)]

@@ -25,6 +25,7 @@ def test_the_fusion_of_ones_own_trains_as_it_stands(tmp_path):
             file.write(f"\n\n{text}" if (tmp_path / name).stat().st_size else text)
     backend = f"backend={os.environ.get('KERAS_BACKEND', 'tensorflow')}"
     command = [sys.executable, "train.py", "fusion=blur", "debug=smoke", "tracking=off", "hydra.run.dir=run", backend]
+    command += ["encoder.filters=[4]", "trainer.epochs=1", "trainer.strips=0"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     report = (tmp_path / "run" / "shapes.txt").read_text()

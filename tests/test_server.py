@@ -12,11 +12,11 @@ import threading
 import pytest
 from benchmarks.useless import UselessServer
 from processes import go_on, start, train
-from test_faults import before
-from test_resume import PLAN, assert_same, die_at
+from trained import PLAN, assert_same, before, die_at
 
 from colorize.__main__ import main
 from colorize.clock import Clock
+from colorize.evaluation.model import find_model
 from colorize.training import _Run
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
@@ -67,14 +67,6 @@ def server(tmp_path_factory):
     server = Server(tmp_path_factory.mktemp("server"))
     yield server
     server.kill()
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """A run without tracking."""
-    folder = tmp_path_factory.mktemp("undisturbed") / "run"
-    train(folder, *PLAN, "trainer.strips=1")
-    return folder
 
 
 def stored(uri: str, folder) -> dict:
@@ -130,41 +122,8 @@ def sync_until_nothing_changes(folder, server, capsys) -> dict:
     return found
 
 
-def test_a_server_that_is_absent(server, undisturbed, tmp_path, capsys):
-    folder = tmp_path / "run"
-    server.kill()
-    training = train(folder, *TRACKED, tracking=server.uri)
-    assert_same(folder, undisturbed)
-    *_, last = training.written.strip().splitlines()
-    assert f"records did not reach MLflow at {server.uri}" in last and f"python -m colorize sync {folder}" in last
-    assert f"MLflow at {server.uri} does not answer: " in training.written and "Traceback" not in training.written
-    assert json.loads((folder / "result.json").read_text())["mlflow_run_id"] is None
-    with pytest.raises(SystemExit) as ended:
-        main(["sync", str(folder)])
-    assert ended.value.code == 2 and "Nothing is lost: start it" in capsys.readouterr().err
-    assert_complete(sync_until_nothing_changes(folder, server, capsys))
-
-
-DEATHS = {"in the middle": (Clock, "_advance", 40), "before the end": (_Run, "finish", 1)}
-
-
-@pytest.mark.parametrize("moment", DEATHS)
-def test_a_server_that_is_killed(moment, server, undisturbed, tmp_path, capsys):
-    server.start()
-    owner, method, call = DEATHS[moment]
-    kill = functools.partial(os.killpg, server.process.pid, signal.SIGKILL)
-    folder = tmp_path / "run"
-    sabotage = functools.partial(before, owner, method, kill, call)
-    training = train(folder, *TRACKED, tracking=server.uri, sabotage=sabotage)
-    assert_same(folder, undisturbed)
-    assert f"python -m colorize sync {folder}" in training.written and "Traceback" not in training.written
-    server.kill()
-    assert_complete(sync_until_nothing_changes(folder, server, capsys))
-
-
 def test_a_server_that_comes_back_gets_everything_without_a_word_from_anybody(server, undisturbed, tmp_path):
     folder = tmp_path / "run"
-    server.kill()
     training = start(folder, *TRACKED, "tracking.patience=60", "trainer.loader_threads=1", tracking=server.uri)
     training.until(lambda: "does not answer" in training.written, "its first try")
     server.start()
@@ -173,6 +132,44 @@ def test_a_server_that_comes_back_gets_everything_without_a_word_from_anybody(se
     if "sync" not in training.written:  # it was there in time
         assert_complete(stored(server.uri, folder))
         assert "answers again" in training.written
+
+
+def trained_without(server: Server, folder, undisturbed, kill=None) -> None:
+    """A run that the server does not see the end of, or anything: it learns the same and says what to do."""
+    training = train(folder, *TRACKED, tracking=server.uri, sabotage=kill)
+    assert_same(folder, undisturbed)
+    *_, last = training.written.strip().splitlines()
+    assert f"records did not reach MLflow at {server.uri}" in last and f"python -m colorize sync {folder}" in last
+    assert "Traceback" not in training.written
+
+
+def killer(server: Server, owner, method: str, call: int):
+    """Kills the server before a call in the process of a training."""
+    kill = functools.partial(os.killpg, server.process.pid, signal.SIGKILL)
+    return functools.partial(before, owner, method, kill, call)
+
+
+def test_a_server_that_is_killed_in_the_middle(server, undisturbed, tmp_path, capsys):
+    server.start()
+    trained_without(server, tmp_path / "run", undisturbed, killer(server, Clock, "_advance", 40))
+    server.kill()
+    assert_complete(sync_until_nothing_changes(tmp_path / "run", server, capsys))
+
+
+def test_a_server_that_is_killed_before_the_end_and_absent_at_the_next_start(server, undisturbed, tmp_path, capsys):
+    cut, alone = tmp_path / "cut", tmp_path / "alone"
+    server.start()
+    trained_without(server, cut, undisturbed, killer(server, _Run, "finish", 1))
+    server.kill()
+    trained_without(server, alone, undisturbed)
+    assert json.loads((alone / "result.json").read_text())["mlflow_run_id"] is None
+    with pytest.raises(SystemExit) as ended:
+        main(["sync", str(alone)])
+    assert ended.value.code == 2 and "Nothing is lost: start it" in capsys.readouterr().err
+    for folder in (cut, alone):
+        found = sync_until_nothing_changes(folder, server, capsys)
+        assert_complete(found)
+        assert find_model(str(folder)).run_id == found["info"][0], "where an evaluation of it will be logged"
 
 
 @pytest.mark.parametrize("answer", ["500 and 401", "after half a minute"])

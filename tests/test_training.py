@@ -123,23 +123,13 @@ def test_mlflow_has_the_whole_run(tracked):
 
 
 @pytest.mark.once
-def test_the_same_seed_gives_the_same_result(tracked, tmp_path):
-    folder, _, _ = tracked
-    train(tmp_path / "again", "tracking=off")
-    before, after = [json.loads((f / "result.json").read_text()) for f in (folder, tmp_path / "again")]
-    assert after["metrics"] == before["metrics"]
-    assert after["mlflow_run_id"] is None
-
-
-@pytest.mark.once
 @MLFLOW_WARNS
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_keeps_the_weights_and_marks_the_run_killed(number, status, tmp_path):
+def test_a_signal_keeps_the_weights_and_marks_the_run_killed(tmp_path):
     folder, database = tmp_path / "run", f"sqlite:///{tmp_path / 'runs.db'}"
     training = launch(folder, [*SMALL, f"hydra.run.dir={folder}", f"tracking.uri={database}", "trainer.epochs=1000"])
     training.until((folder / BEST).exists, "its best weights")
-    training.kill(number)
-    assert training.end() == status and "Traceback" not in training.written, training.written
+    training.kill(signal.SIGTERM)
+    assert training.end() == 143 and "Traceback" not in training.written, training.written
     from mlflow import MlflowClient
 
     client = MlflowClient(database)

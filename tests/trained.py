@@ -1,0 +1,70 @@
+"""A training that is interfered with, and what is left of it; all have one plan, so that their ends can be compared."""
+
+import csv
+import json
+import os
+import signal
+
+from colorize.checkpoint import Checkpoints
+from colorize.clock import Clock
+
+EPOCHS, STEPS = 3, 29
+"""Of the runs here; 235 photos are 29 batches of 8."""
+PLAN = [f"trainer.epochs={EPOCHS}", "trainer.checkpoint.every_steps=5", "trainer.checkpoint.every_epochs=1"]
+
+
+def before(owner, method: str, do, at_call: int = 1) -> None:
+    """In the process of a training: something is done before one of the calls of a method."""
+    original, calls = getattr(owner, method), []
+
+    def wrapped(*args, **kwargs):
+        calls.append(method)
+        if len(calls) == at_call:
+            do()
+        return original(*args, **kwargs)
+
+    setattr(owner, method, wrapped)
+
+
+def die_at(step: int, after: bool) -> None:
+    """In the process of a training: the clock never gets beyond a step, or never even counts it."""
+    count = Clock._advance
+
+    def dying(clock, steps):
+        if not after and clock.step + 1 == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        count(clock, steps)
+        if clock.step == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Clock._advance = dying
+
+
+def last_state(folder):
+    """The arrays of the last checkpoint, and its counters."""
+    (path, *_) = Checkpoints(folder / "checkpoints").paths()
+    checkpoint = Checkpoints(folder / "checkpoints").newest(lambda found: None)
+    assert path.name.startswith(f"{checkpoint.counters.sample:010d}")
+    return checkpoint.arrays, checkpoint.counters
+
+
+def rows(folder):
+    """What is learned, as logged: without times."""
+    with open(folder / "history.csv", newline="") as file:
+        timed = ("images_per_second", "input_wait_share")
+        return [{key: value for key, value in row.items() if key not in timed} for row in csv.DictReader(file)]
+
+
+def assert_same(folder, other):
+    """Nothing that was learned differs, by so much as a bit."""
+    (ours, our_counters), (theirs, their_counters) = last_state(folder), last_state(other)
+    assert ours.keys() == theirs.keys() and len(ours) > 70
+    for name in ours:
+        assert ours[name].dtype == theirs[name].dtype and ours[name].tobytes() == theirs[name].tobytes(), name
+    counted = ("step", "sample", "epoch", "step_in_epoch", "best", "best_epoch", "images")
+    assert [getattr(our_counters, n) for n in counted] == [getattr(their_counters, n) for n in counted]
+    assert rows(folder) == rows(other)
+    for name in ("best.weights.h5", "last.weights.h5"):
+        assert (folder / name).read_bytes() == (other / name).read_bytes(), name
+    ours, theirs = [json.loads((f / "result.json").read_text()) for f in (folder, other)]
+    assert ours["metrics"] == theirs["metrics"] and ours["best_epoch"] == theirs["best_epoch"]
