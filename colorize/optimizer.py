@@ -14,7 +14,7 @@ NOT_DECAYED = ["bias", "gamma", "beta"]
 
 
 class GuardedAdamW(keras.optimizers.AdamW):
-    """AdamW (Loshchilov and Hutter 2019) that halts at the first gradient that is not finite.
+    """AdamW (Loshchilov and Hutter 2019) that halts at the first gradient whose norm is not finite.
 
     That step changes no weight, no moment and no average, and neither does any step after it: who looks only now and
     then still finds the weights as they were, and `iterations` says which step it was.
@@ -38,7 +38,10 @@ class GuardedAdamW(keras.optimizers.AdamW):
 
     def apply(self, grads, trainable_variables=None):
         """As in Keras, unless halted."""
-        finite = ops.all(ops.stack([ops.all(ops.isfinite(gradient)) for gradient in grads if gradient is not None]))
+        # The very norm by which Keras scales the gradient down (so XLA computes it once): where it overflows, the
+        # weights would become NaN too, although no element of the gradient is.
+        squares = [ops.sum(ops.square(gradient)) for gradient in grads if gradient is not None]
+        finite = ops.isfinite(ops.sum(ops.stack(squares)))
         halted = ops.maximum(self.halted, ops.cast(ops.logical_not(finite), "int32"))
         self.halted.assign(halted)
         if self._stateless:

@@ -18,13 +18,15 @@ WHITE = 255
 
 
 def spoil(how: str) -> None:
-    """The loss of a white batch is NaN, or its value is fine and its gradient is not."""
+    """The loss of a white batch is NaN; or its value is fine and its gradient is not; or the gradient's norm alone."""
     loss = Regression.loss
 
     def spoiled(head, ab, output):
         is_bad = ops.all(ops.abs(ab) < 0.1)
         if how == "loss":
             return loss(head, ab, output) * ops.where(is_bad, float("nan"), 1.0)
+        if how == "norm":
+            return loss(head, ab, output) * ops.where(is_bad, 1e25, 1.0)
         root = ops.sqrt(ops.where(is_bad, output - ops.stop_gradient(output), 1.0))  # of 0: its slope is infinite
         return loss(head, ab, output) + ops.sum(root - ops.stop_gradient(root))
 
@@ -58,7 +60,7 @@ def at(how, step, times=1000):
     return functools.partial(sabotage, how, step, times)
 
 
-@pytest.mark.parametrize("how", ["loss", "gradient"])
+@pytest.mark.parametrize("how", ["loss", "gradient", "norm"])
 def test_a_step_that_is_not_finite_changes_nothing_and_neither_does_any_after_it(how, config_of, noise, monkeypatch):
     monkeypatch.setattr(Regression, "loss", Regression.loss)  # put back at the end
     spoil(how)

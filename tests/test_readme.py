@@ -5,10 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from colorize.composing import composed
 from colorize.config import PROJECT
 
+DEFINED = re.compile(r"(?m)^def (test_\w+)")
 EXAMPLE = re.compile(r"<!-- example: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)
 
 
@@ -43,3 +45,9 @@ def test_every_command_of_readme_composes():
         composed([word for word in words if "PATH" not in word and "HOST" not in word])
         checked += 1
     assert checked > 10
+
+
+def test_every_test_that_readme_names_is_there():
+    named = set(re.findall(r"`(test_\w+)`", (PROJECT / "README.md").read_text()))
+    defined = {name for file in Path(__file__).parent.glob("test_*.py") for name in DEFINED.findall(file.read_text())}
+    assert len(named) > 20 and named <= defined

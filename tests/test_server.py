@@ -169,7 +169,9 @@ def test_a_server_that_is_killed_before_the_end_and_absent_at_the_next_start(ser
     for folder in (cut, alone):
         found = sync_until_nothing_changes(folder, server, capsys)
         assert_complete(found)
-        assert find_model(str(folder)).run_id == found["info"][0], "where an evaluation of it will be logged"
+        assert find_model(str(folder), None, None, tmp_path).run_id == found["info"][0], (
+            "where an evaluation of it will be logged"
+        )
 
 
 @pytest.mark.parametrize("answer", ["500 and 401", "after half a minute"])

@@ -11,7 +11,7 @@ from colorize.command_line import check_command_line
 from colorize.sweep import note_failure, parent_of
 
 TINY = [
-    "debug=smoke", f"backend={BACKEND}", "encoder.filters=[4,6]", "fusion.units=4", "fusion.channels=1",
+    "debug=smoke", f"backend={BACKEND}", "encoder.filters=[4]", "fusion.units=4", "fusion.channels=1",
     "trainer.strips=0", "evaluation.painted=2", "evaluation.strips=1",
 ]  # fmt: skip
 pytestmark = pytest.mark.filterwarnings("ignore")  # of what MLflow imports
