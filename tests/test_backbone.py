@@ -155,6 +155,7 @@ def test_mirror_images_are_read_only_where_they_are_asked_for(tiny, config_of, n
     assert kept.values.shape == (3, 1, 1000) and kept.of([2, 0]).shape == (2, 1000)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_whole_run_with_a_backbone(kept, tiny, config_of, tmp_path, capsys):
     """From photos to result: with embeddings computed before, and in every step; the weights of a file are pinned."""

@@ -28,7 +28,8 @@ MLFLOW_WARNS = pytest.mark.filterwarnings("ignore")  # of what it imports
 def model(tmp_path, config_of, photo_folder):
     """A model of 16 x 32 that knows one colour, in an output folder; made with the photos of `photo_folder`."""
     shares = ["data.val=0.3", "data.height=16", "data.width=32", "data.stored_scale=1"]
-    config = config_of("data=folder", f"data.root={photo_folder}", "data.test=0.3", *shares)
+    network = ["fusion=none", "encoder.filters=[4]"]
+    config = config_of("data=folder", f"data.root={photo_folder}", "data.test=0.3", *shares, *network)
     folder = tmp_path / "model"
     folder.mkdir()
     colorizer = Learner(build_network(config))

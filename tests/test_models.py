@@ -37,7 +37,7 @@ def lightness(config, batch=2):
 
 
 @pytest.mark.parametrize("overrides", NETWORKS, ids=NETWORK_IDS)
-@pytest.mark.parametrize("size", [(24, 8), (16, 32)])
+@pytest.mark.parametrize("size", [(16, 32), pytest.param((24, 8), marks=pytest.mark.once)])
 def test_every_step_has_the_shape_it_declares(overrides, size, config_of):
     changes = [f"data.height={size[0]}", f"data.width={size[1]}"]
     if overrides == ["experiment=seed"]:  # its units fit 2 x units columns only, on purpose
@@ -51,6 +51,7 @@ def test_every_step_has_the_shape_it_declares(overrides, size, config_of):
     assert tuple(outputs[-1].shape) == (2, config.data.height, config.data.width, 2)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("overrides", NETWORKS, ids=NETWORK_IDS)
 def test_the_trace_counts_every_parameter_once(overrides, config_of):
     network = build_network(config_of(*overrides))

@@ -64,7 +64,7 @@ def at(how, step, times=1000):
 def test_a_step_that_is_not_finite_changes_nothing_and_neither_does_any_after_it(how, config_of, noise, monkeypatch):
     monkeypatch.setattr(Regression, "loss", Regression.loss)  # put back at the end
     spoil(how)
-    config = config_of("encoder.filters=[4,6]", "fusion=none")
+    config = config_of("encoder.filters=[4]", "fusion=none")
     photos = noise(12, 16, 32)
     photos[6:8] = WHITE
 

@@ -53,6 +53,7 @@ def tracked(tmp_path_factory):
     return place / "run", done, database
 
 
+@pytest.mark.once
 def test_a_run_leaves_what_is_promised(tracked):
     folder, done, _ = tracked
     result = json.loads((folder / "result.json").read_text())
@@ -68,6 +69,7 @@ def test_a_run_leaves_what_is_promised(tracked):
     assert all((folder / name).stat().st_size for name in ("shapes.txt", "dependency_map.png", "last.weights.h5"))
 
 
+@pytest.mark.once
 def test_the_screen_shows_epochs_the_table_and_the_next_command_and_nothing_else(tracked):
     folder, done, _ = tracked
     assert "val" in done.stdout and "235 photos to train on, 57 for validation" in done.stdout
@@ -76,6 +78,7 @@ def test_the_screen_shows_epochs_the_table_and_the_next_command_and_nothing_else
     assert done.stderr == ""
 
 
+@pytest.mark.once
 def test_the_result_is_that_of_the_stored_weights(tracked):
     folder, _, _ = tracked
     result, config = json.loads((folder / "result.json").read_text()), read_config(folder)
@@ -89,6 +92,7 @@ def test_the_result_is_that_of_the_stored_weights(tracked):
         assert measured.metrics[name] == pytest.approx(metrics, rel=1e-4), name
 
 
+@pytest.mark.once
 @MLFLOW_WARNS
 def test_mlflow_has_the_whole_run(tracked):
     folder, _, database = tracked
