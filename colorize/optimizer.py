@@ -19,12 +19,18 @@ class GuardedAdamW(keras.optimizers.AdamW):
     That step changes no weight, no moment and no average, and neither does any step after it: who looks only now and
     then still finds the weights as they were, and `iterations` says which step it was.
 
+    Args:
+        clip_norm: larger gradients are scaled down to this norm, as Keras's `global_clipnorm` does.
     Attributes:
         halted: variable, 0 or 1.
         rate_scale: variable that the scheduled learning rate is multiplied by: 1, less after a step back.
     """
 
     _stateless = False
+
+    def __init__(self, *args, clip_norm: float, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.clip_norm = clip_norm
 
     def build(self, variables):
         """Makes the two variables besides AdamW's own."""
@@ -38,11 +44,11 @@ class GuardedAdamW(keras.optimizers.AdamW):
 
     def apply(self, grads, trainable_variables=None):
         """As in Keras, unless halted."""
-        # The very norm by which Keras scales the gradient down (so XLA computes it once): where it overflows, the
-        # weights would become NaN too, although no element of the gradient is.
-        squares = [ops.sum(ops.square(gradient)) for gradient in grads if gradient is not None]
-        finite = ops.isfinite(ops.sum(ops.stack(squares)))
-        halted = ops.maximum(self.halted, ops.cast(ops.logical_not(finite), "int32"))
+        # One norm for both: where it overflows, clipping by it would make NaN of weights, though no element is.
+        norm = ops.sqrt(ops.sum(ops.stack([ops.sum(ops.square(g)) for g in grads if g is not None])))
+        halted = ops.maximum(self.halted, ops.cast(ops.logical_not(ops.isfinite(norm)), "int32"))
+        scale = self.clip_norm * ops.minimum(1.0 / norm, 1.0 / self.clip_norm)
+        grads = [g if g is None else g * scale for g in grads]
         self.halted.assign(halted)
         if self._stateless:
             super().apply(grads, trainable_variables)
@@ -84,7 +90,7 @@ def build_optimizer(config: AdamW, epochs: int, steps_per_epoch: int) -> keras.o
     optimizer = GuardedAdamW(
         schedule,
         weight_decay=config.weight_decay,
-        global_clipnorm=config.clip_norm,
+        clip_norm=config.clip_norm,
         use_ema=config.average > 0,
         ema_momentum=config.average,
         ema_overwrite_frequency=None,  # training goes on from its own weights

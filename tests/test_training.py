@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from keras import ops
 from PIL import Image
 from processes import BACKEND, Training, launch
 
@@ -22,7 +23,7 @@ from colorize.files import Attempts
 from colorize.metrics.baselines import Baselines
 from colorize.metrics.pooled import METRICS
 from colorize.models.colorizer import Colorizer, Learner, build_network
-from colorize.optimizer import averaged_weights, build_optimizer
+from colorize.optimizer import GuardedAdamW, averaged_weights, build_optimizer
 from colorize.run_folder import BEST, read_config
 from colorize.signals import StopSignals
 from colorize.tracking.tracker import Tracker
@@ -287,6 +288,18 @@ def test_averaged_weights_are_the_average_and_leave_no_trace(config_of, noise):
 
     colorizer.fit(noise(6, 16, 32), batch_size=2, epochs=2, verbose=0, callbacks=[Watch()])
     assert len(seen) == 7
+
+
+@pytest.mark.parametrize("size", [0.0, 0.1, 100.0])
+def test_a_gradient_is_scaled_down_as_by_keras(size):
+    gradients = [size * np.arange(6, dtype="float32").reshape(2, 3), np.float32([-size, size])]
+    ours, theirs = ([keras.Variable(np.zeros_like(g)) for g in gradients] for _ in range(2))
+    optimizers = GuardedAdamW(0.1, clip_norm=2.0), keras.optimizers.AdamW(0.1, global_clipnorm=2.0)
+    for optimizer, variables in zip(optimizers, (ours, theirs)):
+        optimizer.build(variables)
+        optimizer.apply(list(map(ops.convert_to_tensor, gradients)))
+    for our, their in zip(ours, theirs):
+        np.testing.assert_array_equal(ops.convert_to_numpy(our), ops.convert_to_numpy(their))
 
 
 def test_the_learning_rate_rises_and_falls_to_zero(config_of):
