@@ -1,5 +1,6 @@
 """Checkpoints on disk: killed at every point of a write, damaged in every way, written to a disk that is full."""
 
+import hashlib
 import json
 import os
 import pickle
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evil import Evil
 from safetensors.numpy import save as save_arrays
 
 from colorize.checkpoint import POINTER, Checkpoint, Checkpoints
@@ -105,9 +107,8 @@ def saved(step: int, value: float | None = None) -> Checkpoint:
 
 
 @pytest.fixture
-def three(tmp_path, monkeypatch):
+def three(tmp_path):
     """A folder of three checkpoints."""
-    monkeypatch.setenv("EVIL", str(tmp_path / "evil"))
     checkpoints = Checkpoints(tmp_path / "checkpoints", keep=3)
     for step in (5, 10, 100_000_000):
         checkpoints.save(saved(step))
@@ -138,31 +139,21 @@ def emptied(path):
     path.write_bytes(b"")
 
 
-def foreign(path):
-    """Whole, called as it should be, and of another program."""
-    import hashlib
-
-    data = save_arrays({"weights": np.ones((3, 5), "float32")})
+def replace(path, data: bytes) -> None:
+    """Something in the place of a checkpoint that is called as it should be."""
     path.unlink()
     digest = hashlib.sha256(data).hexdigest()[:16]
     (path.parent / f"{path.name.partition('-')[0]}-{digest}.safetensors").write_bytes(data)
 
 
-class Evil:
-    """Makes a file where it is unpickled."""
-
-    def __reduce__(self):
-        return os.mkdir, (os.environ["EVIL"],)
+def foreign(path):
+    """Of another program."""
+    replace(path, save_arrays({"weights": np.ones((3, 5), "float32")}))
 
 
 def pickled(path):
-    """A stranger's: called as it should be, and runs code where it is unpickled."""
-    import hashlib
-
-    data = pickle.dumps(Evil())
-    path.unlink()
-    digest = hashlib.sha256(data).hexdigest()[:16]
-    (path.parent / f"{path.name.partition('-')[0]}-{digest}.safetensors").write_bytes(data)
+    """A stranger's, which runs code where it is unpickled."""
+    replace(path, pickle.dumps(Evil(path.parent / "evil")))
 
 
 DAMAGES = [
@@ -172,11 +163,11 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize(("damage", "word"), DAMAGES)
-def test_a_damaged_checkpoint_is_passed_over_and_told(three, damage, word, tmp_path):
+def test_a_damaged_checkpoint_is_passed_over_and_told(three, damage, word):
     damage(three.paths()[0])
     assert three.newest(fits).counters.step == 10
     (reason,) = three.rejected.values()
-    assert word in reason and not (tmp_path / "evil").exists()
+    assert word in reason and not (three.folder / "evil").exists()
     three.keep = 1
     three.save(saved(11))
     assert three.newest(fits).counters.step == 11, "what is damaged does not count among those that are kept"

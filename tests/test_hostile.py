@@ -10,6 +10,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+from evil import Evil
 
 from colorize.composing import composed
 from colorize.config import PROJECT
@@ -147,16 +148,6 @@ def test_a_stored_configuration_that_reads_the_environment_reads_nothing(model, 
     with pytest.raises(UserError) as told:
         changed(load_config(model), ["trainer.epochs=3"])
     assert "never-to-be-seen" not in str(told.value)
-
-
-class Evil:
-    """Makes a folder where it is unpickled."""
-
-    def __init__(self, path):
-        self.path = str(path)
-
-    def __reduce__(self):
-        return os.mkdir, (self.path,)
 
 
 def pickled(path, place):
