@@ -65,7 +65,7 @@ class Embeddings:
                 _compute(backbone, photos, path, mirrored)
             return np.load(path, mmap_mode="r")
 
-        self.values = kept_in(folder_of_cache(cache), "embeddings", opened)
+        self.values = kept_in(folder_of_cache(cache), "embeddings", opened, "; or keep none: backbone.cache=false")
 
     def of(self, indices, mirrored=None) -> np.ndarray:
         """Of the photos of some indices, and of those mirrored that say so: float32 (B, E)."""

@@ -255,6 +255,6 @@ class Fitting:
             return f"In epoch {self.clock.epoch} the ab RMSE on val is not finite."
         photos = listed(self.batches.names(self.clock.step))
         return (
-            f"In step {self.clock.step + 1} (epoch {self.clock.epoch + 1}) the loss or a gradient is not finite; its"
-            f" batch is made of {photos}."
+            f"In step {self.clock.step + 1} (epoch {self.clock.epoch + 1}) the loss, a gradient or its norm is not"
+            f" finite; its batch is made of {photos}."
         )

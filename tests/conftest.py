@@ -111,6 +111,7 @@ def undisturbed(tmp_path_factory):
     folder = shared / "undisturbed" / "run"
     with FileLock(shared / "undisturbed.lock"):
         if not (folder / "result.json").exists():
+            shutil.rmtree(folder.parent, ignore_errors=True)  # of another process of pytest, where it failed
             folder.parent.mkdir()
             train(folder, *PLAN)
     return folder

@@ -11,6 +11,7 @@ from skimage import color as reference
 
 from colorize import training
 from colorize.backend import Device
+from colorize.data import cache
 from colorize.data.sources import read_dataset
 from colorize.embeddings import Embeddings, keeps_embeddings
 from colorize.errors import UserError
@@ -123,7 +124,7 @@ def test_kept_embeddings_are_those_of_the_pictures_mirrored_or_not(tiny, config_
 
 
 def test_embeddings_that_cannot_be_kept_in_the_cache_are_kept_elsewhere(
-    tiny, config_of, noise, photos_of, tmp_path, capsys
+    tiny, config_of, noise, photos_of, tmp_path, capsys, monkeypatch
 ):
     config = with_backbone(config_of, "mobilenet", *KEPT)
     backbone, photos = build_network(config).backbone, photos_of(noise(5, 16, 32))
@@ -133,6 +134,11 @@ def test_embeddings_that_cannot_be_kept_in_the_cache_are_kept_elsewhere(
     np.testing.assert_array_equal(elsewhere.values, kept.values)
     told = capsys.readouterr().err
     assert f"embeddings cannot be kept in {tmp_path / 'file'}: " in told and "takes its place for this run" in told
+    usage = cache.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda folder: usage._replace(free=100))
+    with pytest.raises(UserError, match="they need 0 MB, and 0 MB are free.*backbone.cache=false"):
+        Embeddings(backbone, config.backbone, photos, str(tmp_path / "full"), mirrored=True)
+    assert not list((tmp_path / "full" / "embeddings").iterdir())
 
 
 def test_a_step_with_kept_embeddings_is_the_step_without(tiny, config_of, noise, photos_of, tmp_path):

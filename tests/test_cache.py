@@ -161,20 +161,36 @@ def test_a_photo_that_takes_its_process_down_is_the_only_one_rejected(files, tmp
     assert multiprocessing.active_children() == []
 
 
-def test_a_photo_that_hangs_its_process_is_the_only_one_rejected(files, tmp_path, monkeypatch):
-    """A pipe that nobody writes into, read where a drive that no longer answers would be."""
+@pytest.fixture
+def decoded_with_pipes(files, tmp_path, monkeypatch):
+    """Decodes photos, and pipes that nobody writes into, which hang as a drive does that no longer answers."""
     monkeypatch.setattr(decoding, "cores", lambda: 2)
-    monkeypatch.setattr(decoding, "PHOTO_SECONDS", 3.0)
-    os.mkfifo(tmp_path / "pipe.png")
+    monkeypatch.setattr(decoding, "PHOTO_SECONDS", 2.0)
     good = [file for file in files if file[0].endswith("png")]
-    all_files = [*good[:2], (str(tmp_path / "pipe.png"), "0" * 64), *good[2:]]
-    jobs = [Job(path, sha256, row) for row, (path, sha256) in enumerate(all_files)]
-    pixels = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", "uint8", (len(jobs), 12, 20, 3))
-    rows = Rows(str(tmp_path / "rows.npy"), pixels.offset)
-    results = {result.sha256: result for result in decode_all(jobs, SETTINGS, rows, 10**9)}
-    hung = results.pop("0" * 64)
-    assert hung.reason == "its decoder crashed, or was not done in 3 s" and hung.passing
-    assert len(results) == len(good) and not any(result.reason for result in results.values())
+
+    def decoded(pipes: int) -> dict:
+        names = [str(tmp_path / f"pipe{number}.png") for number in range(pipes)]
+        for name in names:
+            os.mkfifo(name)
+        all_files = [*good[:2], *((name, name) for name in names), *good[2:]]
+        jobs = [Job(path, sha256, row) for row, (path, sha256) in enumerate(all_files)]
+        pixels = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", "uint8", (len(jobs), 12, 20, 3))
+        rows = Rows(str(tmp_path / "rows.npy"), pixels.offset)
+        results = {result.sha256: result for result in decode_all(jobs, SETTINGS, rows, 10**9)}
+        assert len(results) == len(good) + pipes and not any(results[sha256].reason for _, sha256 in good)
+        return {name: results[name] for name in names}
+
+    return decoded
+
+
+def test_a_photo_that_hangs_its_process_is_the_only_one_rejected(decoded_with_pipes):
+    (hung,) = decoded_with_pipes(1).values()
+    assert hung.reason == "its decoder crashed, or was not done in 2 s" and hung.passing
+
+
+def test_a_drive_that_hangs_is_an_error(decoded_with_pipes):
+    with pytest.raises(UserError, match="does its drive still answer"):
+        decoded_with_pipes(5)
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_taken_for_what_it_was(files):

@@ -98,11 +98,12 @@ def test_nan_ends_the_run_and_names_the_photos_and_spoils_nothing(undisturbed, t
         training = resume(folder, sabotage=bad) if epoch else start(folder, *PLAN, sabotage=bad)
         assert training.end() == 2, training.written
         told = training.written
-        assert f"In step {step + 1} (epoch {epoch + 1}) the loss or a gradient is not finite" in told
+        assert f"In step {step + 1} (epoch {epoch + 1}) the loss, a gradient or its norm is not finite" in told
         assert "trainer.on_nan.action=step_back" in told and ".jpg" in told and "Traceback" not in told
         arrays, counters = last_state(folder)
         assert (counters.step, counters.epoch, counters.step_in_epoch) == (step, epoch, step - epoch * STEPS)
         assert all(np.isfinite(array).all() for array in arrays.values())
+        assert counters.history == [] if epoch == 0 else len(rows(folder)) == 1
     go_on(folder)  # nobody spoils it now: it is the batch as it should be
     assert_same(folder, undisturbed)
 

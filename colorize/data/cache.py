@@ -57,7 +57,7 @@ def key_of(hashes: list[str], settings: Settings) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def kept_in(cache: Path, what: str, make: Callable[[Path], T]) -> T:
+def kept_in(cache: Path, what: str, make: Callable[[Path], T], instead: str = "") -> T:
     """What `make` returns, given the cache, or, where that fails, a temporary folder that takes its place for this run.
 
     A cache that cannot be written is no reason not to train.
@@ -65,22 +65,23 @@ def kept_in(cache: Path, what: str, make: Callable[[Path], T]) -> T:
     Args:
         what: is to be kept, in words.
         make: writes it into a folder.
+        instead: another way out, for the message.
     Raises:
         UserError: neither can be written, or both disks are too small.
     """
     try:
         return make(cache)
     except OSError as error:
+        told = f"{what} cannot be kept in {cache}: {error.strerror or error}"
+    try:
         temporary = Path(tempfile.mkdtemp(prefix="colorize-"))
         atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-        told = f"{what} cannot be kept in {cache}: {error.strerror or error}"
         print(f"{told}; {temporary} takes its place for this run", file=sys.stderr)
-    try:
         return make(temporary)
     except OSError as error:
         raise UserError(
-            f"{told}; nor in {temporary}: {error.strerror or error}. Make space, or name another folder:"
-            " data.cache=PATH where the data has it, else XDG_CACHE_HOME=PATH in the environment"
+            f"{told}; nor in a temporary folder: {error.strerror or error}. Make space, or name another folder:"
+            f" data.cache=PATH where the data has it, else XDG_CACHE_HOME=PATH in the environment{instead}"
         ) from None
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from colorize.data.images import NotUsable, Picture, centred_box, decode, resize
+from colorize.errors import UserError
 
 CHUNK = 64
 """Photos handed to a process at a time."""
@@ -33,6 +34,9 @@ IN_PROCESS_BYTES = 16_000_000
 
 PHOTO_SECONDS = 300.0
 """A process that has one photo for so long ends: a network drive that no longer answers, a decoder that never ends."""
+
+MOST_HUNG = 3
+"""After so many such photos, none but them, preparing ends: each costs that time."""
 
 
 class Job(NamedTuple):
@@ -140,20 +144,32 @@ def _fitted(picture: Picture, settings: Settings) -> np.ndarray:
 def decode_all(jobs: list[Job], settings: Settings, rows: Rows, total_bytes: int) -> Iterator[Decoded]:
     """Decodes files on all cores into their rows; yields what became of each, in no particular order.
 
-    `jobs` are in the order of their rows, and none is left out.
+    `jobs` are in the order of their rows, and none is left out. One that hangs or kills its process is, where there
+    are processes: little is decoded in this one.
+
+    Raises:
+        UserError: photo after photo hangs.
     """
     chunks = [jobs[i : i + CHUNK] for i in range(0, len(jobs), CHUNK)]
     if total_bytes < IN_PROCESS_BYTES or cores() == 1:
         for chunk in chunks:
             yield from _decode_chunk(chunk, settings, rows)
         return
-    unfinished = yield from _in_pool(chunks, settings, rows, cores())
+    unfinished, hung = (yield from _in_pool(chunks, settings, rows, cores())), 0
     while unfinished:  # a file that kills its process: one at a time, so that it is known which
-        alone = [[job] for chunk in unfinished for job in chunk]
+        alone, start = [[job] for chunk in unfinished for job in chunk], time.monotonic()
         unfinished = yield from _in_pool(alone, settings, rows, 1)
         if unfinished:
+            lost = unfinished.pop(0)[0]
             reason = f"its decoder crashed, or was not done in {PHOTO_SECONDS:g} s"
-            yield Decoded(unfinished.pop(0)[0].sha256, reason=reason, passing=True)
+            yield Decoded(lost.sha256, reason=reason, passing=True)
+            is_slow = len(alone) == len(unfinished) + 1 and time.monotonic() - start > PHOTO_SECONDS
+            hung = hung + 1 if is_slow else 0
+            if hung == MOST_HUNG:
+                raise UserError(
+                    f"{hung} photos, one after the other, could not be read or decoded in {PHOTO_SECONDS:g} s each,"
+                    f" the last of them {lost.path}: does its drive still answer?"
+                )
 
 
 def cores() -> int:
@@ -173,7 +189,8 @@ def _in_pool(chunks: list[list[Job]], settings: Settings, rows: Rows, processes:
             for _, number in zip(range(processes * AHEAD - len(pending)), waiting):
                 with _interrupts_held_back():
                     pending[pool.submit(_decode_chunk, chunks[number], settings, rows)] = number
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+            finished = wait(pending, return_when=FIRST_COMPLETED).done
+            for future in sorted(finished, key=lambda future: future.exception() is not None):  # the good ones first
                 yield from future.result()
                 done.add(pending.pop(future))
     except BrokenProcessPool:

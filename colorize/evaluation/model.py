@@ -89,8 +89,8 @@ def _in_folder(name: str, out: Path | None) -> FoundModel:
     config, result = read_config(folder), read_result(folder / RESULT)
     manifest = folder / PHOTOS if (folder / PHOTOS).is_file() else None
     digest, uri = result.get("data_digest"), uri_of(config)
-    # A server that was away while it trained gave it no id, and does when it is synced.
-    run_id = result.get("mlflow_run_id") or (Marks(folder / TRACKING, uri).run_id if uri else None)
+    # The marks first: a server that was away while it trained, or has lost the run, gave it an id when it was synced.
+    run_id = (Marks(folder / TRACKING, uri).run_id if uri else None) or result.get("mlflow_run_id")
     return FoundModel(name, folder, out or folder / EVALUATION, run_id, uri, digest, manifest)
 
 

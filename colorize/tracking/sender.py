@@ -39,6 +39,7 @@ class Sender:
         self._queue: queue.Queue = queue.Queue(QUEUED)
         self._held: dict | None = None
         self._is_checked, self._done, self._saved, self._tries = False, False, 0.0, 0
+        self._waited, self._silent_at = 0.0, -1  # seconds in `wait`; where it was given up for lack of an answer
         self._ending = threading.Event()
         self._moved = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="mlflow", daemon=True)
@@ -59,12 +60,16 @@ class Sender:
 
     def wait(self, patience: float, until: int) -> bool:
         """Waits until so many records are delivered; gives up after `patience` seconds in which none was, after
-        `AT_MOST` times as many in all, and at once where MLflow is known not to answer."""
-        deadline = time.monotonic() + AT_MOST * patience
+        `AT_MOST` times as many in all (of all calls), and at once where MLflow is known not to answer."""
+        start = time.monotonic()
+        deadline = start + AT_MOST * patience - self._waited
         with self._moved:
-            while self.delivered < until and not self._done:
-                if not self._moved.wait(patience) or self.reason or time.monotonic() > deadline:
+            while self.delivered < until and not (self._done or self.reason or self.delivered == self._silent_at):
+                if time.monotonic() > deadline:
                     break
+                if not self._moved.wait(patience):
+                    self._silent_at = self.delivered
+        self._waited += time.monotonic() - start
         return self.delivered >= until
 
     def end(self, patience: float) -> None:

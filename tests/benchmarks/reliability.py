@@ -1,9 +1,9 @@
 """What reliability costs: `python tests/benchmarks/reliability.py [--times 5] [KEY=VALUE]` (nothing else running).
 
 Shares of the time of a run, each measured within one run, and their medians over some runs: of saving checkpoints; of
-tracking with a server that is absent, answers 500, or does not answer for half a minute, the wait at the end included
-(which is the same for a long run: the seconds are printed too). And the time of a step with the guard against NaN, over
-that of a step without it, taken in turns.
+tracking (the time in which training stands still for it) with a server that is absent, answers 500, or does not answer
+for half a minute, the wait at the end included (which is the same for a long run: the seconds are printed too). And the
+time of a step with the guard against NaN, over that of a step without it, taken in turns.
 """
 
 import argparse
