@@ -42,6 +42,7 @@ def test_averaged_weights_are_the_average_and_leave_no_trace(config_of, noise):
     assert len(seen) == 7
 
 
+@pytest.mark.once  # on JAX an optimizer is only ever asked for its next state
 @pytest.mark.parametrize("size", [0.0, 0.1, 100.0])
 def test_a_gradient_is_scaled_down_as_by_keras(size):
     gradients = [size * np.arange(6, dtype="float32").reshape(2, 3), np.float32([-size, size])]
