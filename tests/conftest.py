@@ -13,8 +13,9 @@ BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="colorize-tests-")  # also of the processes that tests start
 atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
-if BACKEND == "jax":  # compilation takes most of the time of tests: little of it, and no step twice
-    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+# On JAX, compilation takes most of the time of tests: little of it (also in a process beside TensorFlow's) ...
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+if BACKEND == "jax":  # ... and no step twice
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.join(os.environ["XDG_CACHE_HOME"], "jax"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")

@@ -14,8 +14,7 @@ pytestmark = pytest.mark.once
 
 def losses(backend: str) -> list[float]:
     program = Path(__file__).with_name("losses_of_20_steps.py")
-    quick = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"  # to compile
-    environment = {**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": quick}
+    environment = {**os.environ, "KERAS_BACKEND": backend}
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout.splitlines()[-1])

@@ -147,14 +147,19 @@ def _crash(jobs, settings, rows):
 _decode_chunk = decoding._decode_chunk  # before it is replaced
 
 
+def decoded_in_processes(files, tmp_path) -> dict[str, decoding.Decoded]:
+    """What became of each file, by its hash."""
+    jobs = [Job(path, sha256, row) for row, (path, sha256) in enumerate(files)]
+    pixels = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", "uint8", (len(files), 12, 20, 3))
+    rows = Rows(str(tmp_path / "rows.npy"), pixels.offset)
+    return {result.sha256: result for result in decode_all(jobs, SETTINGS, rows, 10**9)}
+
+
 def test_a_photo_that_takes_its_process_down_is_the_only_one_rejected(files, tmp_path, monkeypatch):
     monkeypatch.setattr(decoding, "cores", lambda: 2)
     monkeypatch.setattr(decoding, "_decode_chunk", _crash)
     monkeypatch.setattr(decoding, "CHUNK", 3)
-    jobs = [Job(path, sha256, row) for row, (path, sha256) in enumerate(files)]
-    pixels = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", "uint8", (len(files), 12, 20, 3))
-    rows = Rows(str(tmp_path / "rows.npy"), pixels.offset)
-    reasons = {result.sha256: result.reason for result in decode_all(jobs, SETTINGS, rows, 10**9)}
+    reasons = {sha256: result.reason for sha256, result in decoded_in_processes(files, tmp_path).items()}
     for path, sha256 in files:
         expected = "its decoder crashed" if path.endswith("5.png") else "not a photo" if path.endswith("jpg") else ""
         assert reasons[sha256].startswith(expected) and bool(reasons[sha256]) == bool(expected)
@@ -172,11 +177,7 @@ def decoded_with_pipes(files, tmp_path, monkeypatch):
         names = [str(tmp_path / f"pipe{number}.png") for number in range(pipes)]
         for name in names:
             os.mkfifo(name)
-        all_files = [*good[:2], *((name, name) for name in names), *good[2:]]
-        jobs = [Job(path, sha256, row) for row, (path, sha256) in enumerate(all_files)]
-        pixels = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", "uint8", (len(jobs), 12, 20, 3))
-        rows = Rows(str(tmp_path / "rows.npy"), pixels.offset)
-        results = {result.sha256: result for result in decode_all(jobs, SETTINGS, rows, 10**9)}
+        results = decoded_in_processes([*good[:2], *((name, name) for name in names), *good[2:]], tmp_path)
         assert len(results) == len(good) + pipes and not any(results[sha256].reason for _, sha256 in good)
         return {name: results[name] for name in names}
 

@@ -155,21 +155,28 @@ def decode_all(jobs: list[Job], settings: Settings, rows: Rows, total_bytes: int
         for chunk in chunks:
             yield from _decode_chunk(chunk, settings, rows)
         return
-    unfinished, hung = (yield from _in_pool(chunks, settings, rows, cores())), 0
-    while unfinished:  # a file that kills its process: one at a time, so that it is known which
-        alone, start = [[job] for chunk in unfinished for job in chunk], time.monotonic()
-        unfinished = yield from _in_pool(alone, settings, rows, 1)
-        if unfinished:
-            lost = unfinished.pop(0)[0]
-            reason = f"its decoder crashed, or was not done in {PHOTO_SECONDS:g} s"
-            yield Decoded(lost.sha256, reason=reason, passing=True)
-            is_slow = len(alone) == len(unfinished) + 1 and time.monotonic() - start > PHOTO_SECONDS
-            hung = hung + 1 if is_slow else 0
-            if hung == MOST_HUNG:
-                raise UserError(
-                    f"{hung} photos, one after the other, could not be read or decoded in {PHOTO_SECONDS:g} s each,"
-                    f" the last of them {lost.path}: does its drive still answer?"
-                )
+    unfinished = yield from _in_pool(chunks, settings, rows, cores())
+    yield from _one_by_one([job for chunk in unfinished for job in chunk], settings, rows)
+
+
+def _one_by_one(jobs: list[Job], settings: Settings, rows: Rows) -> Iterator[Decoded]:
+    """Decodes files of which some kill or hang their process: one at a time, so that it is known which."""
+    hung = 0
+    while jobs:
+        start = time.monotonic()
+        left = yield from _in_pool([[job] for job in jobs], settings, rows, 1)
+        if not left:
+            return
+        ((lost,), *_) = left
+        yield Decoded(lost.sha256, reason=f"its decoder crashed, or was not done in {PHOTO_SECONDS:g} s", passing=True)
+        is_hung = len(left) == len(jobs) and time.monotonic() - start > PHOTO_SECONDS
+        hung = hung + 1 if is_hung else 0
+        if hung == MOST_HUNG:
+            raise UserError(
+                f"{hung} photos, one after the other, could not be read or decoded in {PHOTO_SECONDS:g} s each,"
+                f" the last of them {lost.path}: does its drive still answer?"
+            )
+        jobs = [job for (job,) in left[1:]]
 
 
 def cores() -> int:
