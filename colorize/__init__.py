@@ -1,3 +1,36 @@
-"""Train a photo colorizer whose feature map is read row by row by bidirectional GRUs."""
+"""Trains a photo colorizer, and paints with it.
+
+import colorize
+painter = colorize.load("outputs/DATE_TIME")
+painter.paint("photo.jpg").save("painted.png")
+"""
 
 __version__ = "0.1.0"
+
+
+def load(
+    model=None,
+    *,
+    fit: str | None = None,
+    upsampling: str = "bilinear",
+    temperature: float | None = None,
+    tracking: str | None = None,
+):
+    """Loads a trained model to paint with; Keras is started by it, on the backend that the model was trained with,
+    unless it is there already or KERAS_BACKEND says otherwise.
+
+    Args:
+        model: an output folder, a run id, `models:/NAME/VERSION` or `models:/NAME@ALIAS`; None: the run that finished
+            last, of those in `outputs/` and `multirun/` below the present folder.
+        fit: pad (a photo of another shape is set into its own mirror image) or squash (squeezed); None: as in training.
+        upsampling: bilinear, or guided: colours follow the edges of the lightness.
+        temperature: of a head of bins, another one than it was trained with.
+        tracking: URI of the MLflow that knows the model, where it is no folder; None: mlflow.db.
+    Returns:
+        a `colorize.painting.painter.Painter`.
+    Raises:
+        UserError: there is no such model, it is damaged, or a setting is none.
+    """
+    from colorize.painting.loading import load_painter
+
+    return load_painter(model, fit, upsampling, temperature, tracking)

@@ -1,7 +1,6 @@
 """`python -m colorize COMMAND`: one function per command, each thin."""
 
 import argparse
-import os
 import re
 import sys
 from pathlib import Path
@@ -9,10 +8,12 @@ from pathlib import Path
 from rich.console import Console
 
 from colorize.errors import UserError
-from colorize.run_folder import DEPENDENCY_MAP, read_config, with_temperature
+from colorize.run_folder import DEPENDENCY_MAP
 
 OVERRIDE = re.compile(r"[+~]*\w[\w.]*=")
 """Of the configuration: no folder and no run, unless a folder is called so."""
+
+MODELS = "output folder, run id, models:/NAME/VERSION or models:/NAME@ALIAS"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -44,12 +45,27 @@ def _add_shapes(commands) -> None:
 
 
 def _add_paint(commands) -> None:
-    parser = commands.add_parser("paint", help="paint photos of any size with a trained model")
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
-    parser.add_argument("--model", type=Path, required=True, help="output folder of a finished train.py")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the painted photos, as PNG")
+    text = "paint photos of any size with a trained model, into files of the same names and sizes"
+    parser = commands.add_parser("paint", help=text, description=text)
+    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER")
+    parser.add_argument("--model", help=f"{MODELS} (the run that finished last)")
+    parser.add_argument("--out", type=Path, default=Path("painted"), help="folder for the painted photos (painted)")
+    parser.add_argument(
+        "--compare", action="store_true", help="write a strip beside each: grey, painted, and the truth"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace painted photos that are there already")
+    text = "colours between cells: bilinear, or guided by the edges of the lightness (bilinear)"
+    parser.add_argument("--upsampling", choices=("bilinear", "guided"), default="bilinear", help=text)
+    text = "a photo of another shape: pad sets it into its own mirror image, squash squeezes it (as in training)"
+    parser.add_argument("--fit", choices=("pad", "squash"), help=text)
+    _add_where(parser)
     _add_temperature(parser)
     parser.set_defaults(command=paint)
+
+
+def _add_where(parser) -> None:
+    parser.add_argument("--tracking", metavar="URI", help="MLflow that knows the run or the model (mlflow.db)")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="what it is computed on (cpu)")
 
 
 def _add_temperature(parser) -> None:
@@ -64,13 +80,11 @@ def _add_evaluate(commands) -> None:
         "models",
         nargs="+",
         metavar="MODEL",
-        help="output folder, run id, models:/NAME/VERSION or models:/NAME@ALIAS; one or several, and behind them other"
-        " photos or settings: data=folder data.root=PATH",
+        help=f"{MODELS}; one or several, and behind them other photos or settings: data=folder data.root=PATH",
     )
     parser.add_argument("--split", choices=("train", "val", "test"), help="part of the photos (test, else val)")
     parser.add_argument("--out", type=Path, help="folder for the results (evaluation/ in the model's folder)")
-    parser.add_argument("--tracking", metavar="URI", help="MLflow that knows the run or the model (mlflow.db)")
-    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="what it is computed on (cpu)")
+    _add_where(parser)
     _add_temperature(parser)
     parser.set_defaults(command=evaluate, overrides=[])
 
@@ -165,39 +179,17 @@ def show_shapes(options: argparse.Namespace) -> None:
 
 
 def paint(options: argparse.Namespace) -> None:
-    """Paints each photo into a PNG of the same name and size."""
-    from colorize import backend
-    from colorize.data.images import read_photo
+    """Paints photos and folders of photos."""
+    from colorize.painting.command import Options, paint
 
-    config = with_temperature(read_config(options.model), options.temperature)
-    painted = {photo: options.out / f"{photo.stem}.png" for photo in options.photos}
-    _check_paintable(painted)
     _check_folder(options.out)
-    backend.start(os.environ.get("KERAS_BACKEND", config.backend), "cpu")
-    from colorize.inference import paint_photo
-    from colorize.weights import load_colorizer
-
-    colorizer = load_colorizer(options.model, options.temperature)
-    options.out.mkdir(parents=True, exist_ok=True)
-    for source, target in painted.items():
-        photo = read_photo(source)
-        paint_photo(colorizer, photo, config.evaluation.mirror).save(target)
-        print(f"{target}  {photo.width} x {photo.height}")
+    how = {name: getattr(options, name) for name in ("fit", "upsampling", "temperature", "tracking", "device")}
+    paint(options.photos, Options(options.out, options.compare, options.overwrite), options.model, **how)
 
 
 def _check_folder(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"--out: {out} is a file; expected a folder, or a name that is free")
-
-
-def _check_paintable(painted: dict[Path, Path]) -> None:
-    for source, target in painted.items():
-        if not source.is_file():
-            raise UserError(f"there is no photo {source}")
-        if target.exists() and target.resolve() == source.resolve():
-            raise UserError(f"{target} would replace the photo itself; choose another folder for --out")
-    if len(set(painted.values())) < len(painted):
-        raise UserError("two photos have the same name and would be painted into one file; paint them into two folders")
 
 
 if __name__ == "__main__":

@@ -40,11 +40,15 @@ def rgb_to_lab(rgb):
     Returns:
         float32 of the same shape: L in 0..100, a and b in Lab units (within -110..110 for any sRGB colour).
     """
-    is_uint8 = "int" in str(rgb.dtype)
-    linear = ops.take(LINEAR_OF_UINT8, ops.cast(rgb, "int32")) if is_uint8 else _decode(ops.cast(rgb, "float32"))
-    xyz = _apply(RGB_TO_XYZ / WHITE_D65[:, None], linear)
+    xyz = _apply(RGB_TO_XYZ / WHITE_D65[:, None], _linear(rgb))
     x, y, z = ops.unstack(_lab_curve(xyz), 3, axis=-1)
     return ops.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], axis=-1)
+
+
+def rgb_to_lightness(rgb):
+    """The L of `rgb_to_lab` alone, (..., 1), at a third of the cost."""
+    y = _apply(RGB_TO_XYZ[1:2] / WHITE_D65[1:2, None], _linear(rgb))
+    return 116.0 * _lab_curve(y) - 16.0
 
 
 def lab_to_rgb(lab):
@@ -87,6 +91,11 @@ def _apply(matrix, pixels):
 def _power(base, exponent: float):
     # Of positive numbers: three times as fast as `**` on a CPU, and as exact (1e-7).
     return ops.exp(ops.log(base) * exponent)
+
+
+def _linear(rgb):
+    is_uint8 = "int" in str(rgb.dtype)
+    return ops.take(LINEAR_OF_UINT8, ops.cast(rgb, "int32")) if is_uint8 else _decode(ops.cast(rgb, "float32"))
 
 
 def _decode(rgb):

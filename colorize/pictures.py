@@ -14,19 +14,30 @@ GAP = 4
 
 
 def strip(rgb: np.ndarray, ab: np.ndarray) -> np.ndarray:
-    """Grey, ours and truth of one photo, along its shorter side: nearly square, as the UI's image grid shows it.
+    """Grey, ours and truth of one photo, side by side.
 
     Args:
         rgb: the truth, uint8 (H, W, 3).
         ab: predicted, (H, W, 2) in Lab units.
     Returns:
-        uint8, (3 H + 2 gaps, W, 3) of a wide photo, else (H, 3 W + 2 gaps, 3).
+        uint8, as `side_by_side`.
     """
-    grey, ours = colorize_lightness(rgb, np.zeros_like(ab)), colorize_lightness(rgb, ab)
-    height, width, _ = rgb.shape
+    return side_by_side(colorize_lightness(rgb, np.zeros_like(ab)), colorize_lightness(rgb, ab), rgb)
+
+
+def side_by_side(*pictures: np.ndarray) -> np.ndarray:
+    """Pictures of one size along their shorter side: nearly square, as the UI's image grid shows it.
+
+    Args:
+        pictures: n of them, uint8 (H, W, 3).
+    Returns:
+        uint8, (n H and gaps, W, 3) of wide pictures, else (H, n W and gaps, 3).
+    """
+    height, width, _ = pictures[0].shape
     axis, shape = (0, (GAP, width, 3)) if width > height else (1, (height, GAP, 3))
     gap = np.full(shape, 255, "uint8")
-    return np.concatenate([grey, gap, ours, gap, rgb], axis=axis)
+    parts = [part for picture in pictures for part in (gap, picture)][1:]
+    return np.concatenate(parts, axis=axis)
 
 
 def save(picture: np.ndarray, path: Path) -> None:

@@ -59,12 +59,12 @@ def from_pydantic(error: dict, root: type[BaseModel]) -> Problem:
             model = model[part]
             continue
         keys.append(str(part))
-        annotation = model.model_fields[part].annotation if _has(model, part) else None
+        annotation = _keys(model)[part].annotation if _has(model, part) else None
         model = _members(annotation)
     key = ".".join(keys)
     if error["type"] == "extra_forbidden":
         parent = root if len(keys) == 1 else _parent(error["loc"], root)
-        return unknown_key(".".join(keys[:-1]), keys[-1], list(parent.model_fields), f"{keys[-1]}: {error['input']!r}")
+        return unknown_key(".".join(keys[:-1]), keys[-1], list(_keys(parent)), f"{keys[-1]}: {error['input']!r}")
     if error["type"] == "missing":
         return Problem(key, "a value", "nothing")
     if error["type"] == "union_tag_invalid":
@@ -87,12 +87,17 @@ def unknown_key(prefix: str, name: str, known: list[str], received: str) -> Prob
 def _parent(location: tuple, root: type[BaseModel]) -> type[BaseModel]:
     model = root
     for part in location[:-1]:
-        model = model[part] if isinstance(model, dict) else _members(model.model_fields[part].annotation)
+        model = model[part] if isinstance(model, dict) else _members(_keys(model)[part].annotation)
     return model
 
 
+def _keys(model: type[BaseModel]) -> dict:
+    """The fields of a part, as they are called in YAML."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 def _has(model, part) -> bool:
-    return isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields
+    return isinstance(model, type) and issubclass(model, BaseModel) and part in _keys(model)
 
 
 def _members(annotation):

@@ -66,15 +66,36 @@ class Result:
         """Share by which ab RMSE is below the best trivial baseline's."""
         return 1 - self.metrics["ab_rmse"] / min(b["ab_rmse"] for b in self.baselines.values())
 
+    @property
+    def title(self) -> str:
+        """Of the table."""
+        return f"{self.photos['val']:,} photos of val, best checkpoint (epoch {self.best_epoch})"
+
+    def rows(self) -> list[list[str]]:
+        """Name and `COLUMNS` of the baselines, ours and the truth."""
+        rows = [[BASELINES[name], *_shown(baseline)] for name, baseline in self.baselines.items()]
+        return [*rows, ["ours", *_shown(self.metrics)], ["truth", *_shown(self.truth)]]
+
     def table(self) -> Table:
         """Ours beside the baselines and the truth."""
-        title = f"{self.photos['val']:,} photos of val, best checkpoint (epoch {self.best_epoch})"
-        table = Table("", *[METRICS[name].title for name in COLUMNS], title=title)
+        table = Table("", *[METRICS[name].title for name in COLUMNS], title=self.title)
         for column in table.columns[1:]:
             column.justify = "right"
-        for name, baseline in self.baselines.items():
-            table.add_row(escape(BASELINES[name]), *[shown(column, baseline[column]) for column in COLUMNS])
+        *baselines, ours, truth = self.rows()
+        for name, *values in baselines:
+            table.add_row(escape(name), *values)
         table.add_section()
-        table.add_row("ours", *[shown(name, self.metrics[name]) for name in COLUMNS], style="bold")
-        table.add_row("truth", *[shown(name, self.truth.get(name)) for name in COLUMNS])
+        table.add_row(*ours, style="bold")
+        table.add_row(*truth)
         return table
+
+    def markdown(self) -> str:
+        """The same for MLflow."""
+        *baselines, ours, truth = self.rows()
+        head = [self.title, *[METRICS[name].title for name in COLUMNS]]
+        lines = [head, ["---"] * len(head), *baselines, [f"**{text}**" for text in ours], truth]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _shown(values: dict[str, float]) -> list[str]:
+    return [shown(name, values.get(name)) for name in COLUMNS]

@@ -20,12 +20,12 @@ from colorize.evaluation.judge import Subject, judge
 from colorize.evaluation.report import OURS, Evaluation
 from colorize.files import Attempts
 from colorize.fitting import Fitting
-from colorize.inference import predictor
 from colorize.init import take_weights
 from colorize.models.backbone import with_digest
 from colorize.models.bins import bins_for
 from colorize.models.colorizer import Colorizer, Learner, build_network, rgb_of
 from colorize.optimizer import build_optimizer
+from colorize.painting.prediction import predictor
 from colorize.progress import say
 from colorize.record import flat, git_state
 from colorize.report import write_shapes
@@ -145,6 +145,7 @@ class _Run:
         tracker.parameters({"model.fusion_parameters": self.network.trace.parameters("fusion")})
         tracker.tags({**git_state(), **flat({"device": asdict(self.device), "version": versions()})})
         tracker.tags({"overrides": " ".join(overrides) or "none"})
+        tracker.description(len(dataset.train), self.network.model.count_params())
         tracker.file(self.folder / CONFIG)
         for part in ("train", "val"):
             photos = dataset.part(part)
@@ -234,12 +235,21 @@ class _Run:
         return result
 
     def _log_end(self, result: Result, evaluation: Evaluation, place: Path) -> None:
+        config = self.config
         final = {**evaluation.flat_metrics(), "seconds": result.seconds}
         if result.peak_memory_bytes:
             final["peak_memory_bytes"] = result.peak_memory_bytes
         self.tracker.metrics({f"final/{name}": value for name, value in final.items()}, step=result.epochs)
         self.tracker.file(self.folder / run_folder.HISTORY)
         self.tracker.folder(place, f"evaluation/{place.name}")
-        for name in (CONFIG, BEST, *([BINS] if self.bins else [])):
-            self.tracker.file(self.folder / name, "model")
+        about = {"encoder": config.encoder.name, "fusion": config.fusion.name, "head": config.head.name}
+        self.tracker.model(
+            self.folder / BEST,
+            {**about, "data": config.data.name, "seed": config.seed, "parameters": result.parameters},
+            [f"final/{name}" for name in result.metrics],
+            result.metrics["ab_rmse"],
+            {"name": f"{self.dataset.name} val", "digest": evaluation.digest},
+            result.epochs,
+        )
+        self.tracker.description(len(self.dataset.train), result.parameters, result.markdown())
         self.tracker.file(result.save(self.folder))  # last: with it, the run counts as finished

@@ -100,6 +100,25 @@ def photo_folder(tmp_path):
     return folder
 
 
+@pytest.fixture
+def model_folder(tmp_path, config_of):
+    """An output folder whose network gives every pixel the ab (20, -30)."""
+    from colorize.models.colorizer import build_network
+    from colorize.run_folder import BEST, save_config
+    from colorize.weights import save_weights
+
+    config = config_of()
+    network = build_network(config).model
+    weights = network.get_weights()
+    weights[-1] = np.array([20, -30]) / 110
+    network.set_weights(weights)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    save_config(config, folder)
+    save_weights(network, folder / BEST)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory):
     """A run by `trained.PLAN` that nothing happened to: one, for all processes of pytest."""

@@ -10,14 +10,16 @@ from PIL import Image
 from skimage import color as reference
 
 from colorize.__main__ import main
+from colorize.color import colorize_lightness
 from colorize.composing import composed, data_and_evaluation
 from colorize.data.sources import read_dataset
 from colorize.errors import UserError
 from colorize.evaluation import check_perceptual
 from colorize.evaluation.judge import batch_size_for, extremes_of
 from colorize.evaluation.measure import measure
-from colorize.inference import paint_photo, predict_ab
 from colorize.models.colorizer import Learner, build_network
+from colorize.painting.painter import Painter
+from colorize.painting.prediction import predict_ab
 from colorize.run_folder import BEST, save_config
 from colorize.weights import load_colorizer, save_weights
 
@@ -90,13 +92,13 @@ def test_with_mirror_images_it_is_another_evaluation(model):
 
     colorizer = load_colorizer(model)
     photos = read_dataset(composed_of(model).data, test=True).test.fitted()
-    ab = [predict_ab(colorizer, np.ascontiguousarray(rgb)) for rgb in (photos, photos[:, :, ::-1])]
+    ab = [predict_ab(colorizer, np.ascontiguousarray(rgb), "pad") for rgb in (photos, photos[:, :, ::-1])]
     both = (ab[0] + ab[1][:, :, ::-1]) / 2
     error = np.sqrt(np.mean((both - reference.rgb2lab(photos)[..., 1:]) ** 2))
     assert told["metrics"]["ours"]["ab_rmse"] == pytest.approx(error, rel=1e-4)
     assert np.abs(both - ab[0]).max() > 0.1, "the two say different things"
-    own, turned = [np.asarray(paint_photo(colorizer, Image.fromarray(rgb), mirror=True))
-                   for rgb in (photos[0], np.ascontiguousarray(photos[0][:, ::-1]))]  # fmt: skip
+    painter = Painter(colorizer, data_and_evaluation(composed_of(model), ["evaluation.mirror=true"]))
+    own, turned = [np.asarray(painter.paint(rgb)) for rgb in (photos[0], np.ascontiguousarray(photos[0][:, ::-1]))]
     np.testing.assert_allclose(own.astype(int), turned[:, ::-1].astype(int), atol=1)
 
 
@@ -182,24 +184,24 @@ def test_another_size_is_resized_as_painting_does_and_says_so(model, capsys):
     evaluated(model, "data.height=24", "data.width=40", "--split", "val")
     evaluation = evaluation_of(model, "val")
     assert evaluation["size"] == [24, 40]
-    assert any("made for 16 x 32" in line and "squeezed" in line for line in evaluation["protocol"])
+    assert any("made for 16 x 32" in line and "its own mirror image" in line for line in evaluation["protocol"])
 
 
-def test_predicting_at_another_size_is_what_painting_shows(config_of, noise):
+@pytest.mark.parametrize("fit", ["pad", "squash"])
+def test_predicting_at_another_size_is_what_painting_shows(fit, config_of, noise):
     config = config_of("data.height=16", "data.width=32")
     colorizer = Learner(build_network(config))
     rng = np.random.default_rng(0)
     colorizer.network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in colorizer.network.get_weights()])
     rgb = noise(3, 24, 40)
-    ab = predict_ab(colorizer, rgb)
+    ab = predict_ab(colorizer, rgb, fit)
     assert ab.shape == (3, 24, 40, 2)
-    from colorize.color import colorize_lightness
-
+    painter = Painter(colorizer, config, fit)
     for photo, colours in zip(rgb, ab):
-        painted = np.asarray(paint_photo(colorizer, Image.fromarray(photo))).astype(int)
+        painted = np.asarray(painter.paint(photo)).astype(int)
         assert np.abs(colorize_lightness(photo, colours).astype(int) - painted).max() <= 1
     same = noise(2, 16, 32)
-    np.testing.assert_allclose(predict_ab(colorizer, same), np.asarray(colorizer(same, training=False)), atol=1e-4)
+    np.testing.assert_allclose(predict_ab(colorizer, same, fit), np.asarray(colorizer(same, training=False)), atol=1e-4)
 
 
 def test_numbers_do_not_depend_on_the_batches(config_of, photos_of, noise):

@@ -16,7 +16,7 @@ from trained import PLAN, assert_same, before, die_at
 
 from colorize.__main__ import main
 from colorize.clock import Clock
-from colorize.evaluation.model import find_model
+from colorize.finding import find_model
 from colorize.training import _Run
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
@@ -87,11 +87,13 @@ def stored(uri: str, folder) -> dict:
     while folders:
         for file in client.list_artifacts(run.info.run_id, folders.pop() or None):
             (folders if file.is_dir else files).append(file.path)
+    logged = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    models = [(model.status.value, model.tags["colorize.weights"], len(model.metrics)) for model in logged]
     inputs = sorted(entry.tags[0].value for entry in run.inputs.dataset_inputs)
     info = run.info.run_id, run.info.run_name, run.info.status, run.info.start_time, run.info.end_time
     return {
         "info": info, "history": history, "files": sorted(files), "inputs": inputs, "params": run.data.params,
-        "tags": run.data.tags,
+        "tags": run.data.tags, "models": models,
     }  # fmt: skip
 
 
@@ -104,7 +106,9 @@ def assert_complete(found: dict) -> None:
     assert found["params"]["trainer.epochs"] == "3" and "git.commit" in found["tags"]
     pictures = [name for name in found["files"] if name.startswith("images/") and name.endswith(".png")]
     assert len(pictures) == 4, "one photo, before training and after each epoch"
-    assert {"result.json", "model/best.weights.h5", "shapes/shapes.json", "config.yaml"} <= set(found["files"])
+    assert {"result.json", "shapes/shapes.json", "config.yaml"} <= set(found["files"])
+    ((status, _, metrics),) = found["models"]
+    assert status == "READY" and metrics > 5
 
 
 def sync_until_nothing_changes(folder, server, capsys) -> dict:

@@ -225,7 +225,7 @@ def _as_today(values: dict) -> dict:
     }
     tracking = values.get("tracking")
     if isinstance(tracking, dict) and tracking.get("name") == "mlflow":
-        later["tracking"] = {"patience": 1.5}
+        later["tracking"] = {"patience": 1.5, "register": None}
     if not all(isinstance(values.get(key, {}), dict) for key in later):
         return values
     return {"init": None, "resume": None} | values | {key: keys | values.get(key, {}) for key, keys in later.items()}

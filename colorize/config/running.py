@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from colorize.config.section import Count, Positive, Section, Share
 
@@ -85,12 +85,19 @@ class Evaluation(Section):
 class MlflowTracking(Section):
     """A run in MLflow."""
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     name: Literal["mlflow"]
     uri: str | None
     """Address of a tracking server; null is MLFLOW_TRACKING_URI, else `mlflow.db` beside the project."""
     experiment: str
     patience: Annotated[float, Field(ge=0)]
     """Seconds that the end of a run waits for a server that does not answer."""
+    register_as: Annotated[
+        Annotated[str, Field(pattern=r"^[^/:@\s][^/:@]*$", max_length=200)] | None, Field(alias="register")
+    ]
+    """Name of a registered model that the run's model becomes a version of: champion or challenger. (`register` itself
+    is taken in pydantic.)"""
 
 
 class NoTracking(Section):

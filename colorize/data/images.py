@@ -3,15 +3,13 @@
 import functools
 import io
 import warnings
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import simplejpeg
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
-
-from colorize.errors import UserError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
@@ -41,12 +39,14 @@ class Picture:
         converted: what had to be done to it, in words; empty where nothing had to.
         format: as Pillow calls it.
         size: (width, height) of the file, before turning.
+        alpha: opacity, where it was to be kept and the file has some.
     """
 
     source: Image.Image | np.ndarray
     converted: tuple[str, ...]
     format: str
     size: tuple[int, int]
+    alpha: Image.Image | None = None
 
     @property
     def image(self) -> Image.Image:
@@ -59,18 +59,12 @@ class Picture:
         return np.asarray(self.source)
 
 
-def read_photo(path: Path) -> Image.Image:
-    """Reads a photo as 8-bit sRGB: turned by EXIF, out of its ICC profile, alpha on white, first frame only.
-
-    Raises:
-        UserError: the file is missing, no photo of these formats, damaged, or a decompression bomb.
-    """
-    try:
-        return decode(path.read_bytes()).image
-    except FileNotFoundError:
-        raise UserError(f"there is no photo {path}") from None
-    except (NotUsable, OSError) as error:
-        raise UserError(f"{path} cannot be used: {error}") from None
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Within the context Pillow says nothing of odd metadata; to be entered by one thread, for all that it starts."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def decode(data: bytes, wanted: tuple[int, int] | None = None, lock: AbstractContextManager | None = None) -> Picture:
@@ -83,36 +77,54 @@ def decode(data: bytes, wanted: tuple[int, int] | None = None, lock: AbstractCon
         NotUsable: empty, of no known format, damaged, of pixels without a defined range, or a decompression bomb
             (more than `PIL.Image.MAX_IMAGE_PIXELS`, told by the header alone).
     """
+    with without_warnings():
+        return decode_in_thread(data, wanted=wanted, lock=lock)
+
+
+def decode_in_thread(
+    data: bytes,
+    formats: Sequence[str] = FORMATS,
+    largest: int | None = None,
+    keeps_alpha: bool = False,
+    wanted: tuple[int, int] | None = None,
+    lock: AbstractContextManager | None = None,
+) -> Picture:
+    """`decode` for one thread of several, within `without_warnings`.
+
+    Args:
+        formats: that are known, as Pillow calls them.
+        largest: pixels; None: `PIL.Image.MAX_IMAGE_PIXELS`. Pillow itself refuses more than twice that.
+        keeps_alpha: whether what is transparent is left so, and not laid on white.
+    """
     if not data:
         raise NotUsable("empty file")
-    plain = _plain_jpeg(data, wanted)
+    largest = largest or Image.MAX_IMAGE_PIXELS
+    plain = _plain_jpeg(data, wanted, largest)
     if plain is not None:
         return plain
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                size = image.size
-                pixels = size[0] * size[1]
-                if wanted:
-                    image.draft(None, _draft_size(size, wanted))
-                    if image.size == size and pixels > LARGEST_PIXELS:
-                        limit = f"{LARGEST_PIXELS / 1e6:.0f} megapixels"
-                        raise NotUsable(f"too large to decode in bounded memory: more than {limit}, and no JPEG")
-                with lock if lock and pixels > LARGE_PIXELS else nullcontext():
-                    return Picture(*_to_srgb(image), image.format, size)
+        with Image.open(io.BytesIO(data), formats=formats) as image:
+            size = image.size
+            pixels = size[0] * size[1]
+            if pixels > largest:
+                raise Image.DecompressionBombError
+            if wanted:
+                image.draft(None, _draft_size(size, wanted))
+                if image.size == size and pixels > LARGEST_PIXELS:
+                    limit = f"{LARGEST_PIXELS / 1e6:.0f} megapixels"
+                    raise NotUsable(f"too large to decode in bounded memory: more than {limit}, and no JPEG")
+            with lock if lock and pixels > LARGE_PIXELS else nullcontext():
+                return _to_srgb(image, size, keeps_alpha)
     except UnidentifiedImageError:
-        raise NotUsable(f"not a photo of a known format ({', '.join(FORMATS)})") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        limit = f"{Image.MAX_IMAGE_PIXELS / 1e6:.0f} megapixels"
-        raise NotUsable(f"too large to open safely: its header says more than {limit}") from None
+        raise NotUsable(f"not a photo of a known format ({', '.join(formats)})") from None
+    except Image.DecompressionBombError:
+        raise NotUsable(f"too large to open safely: its header says more than {largest / 1e6:.0f} megapixels") from None
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError) as error:
         # Pillow lets many kinds through where a header lies.
         raise NotUsable(f"damaged: {str(error) or type(error).__name__}") from None
 
 
-def _plain_jpeg(data: bytes, wanted: tuple[int, int] | None) -> Picture | None:
+def _plain_jpeg(data: bytes, wanted: tuple[int, int] | None, largest: int = LARGE_PIXELS) -> Picture | None:
     """Decodes a JPEG with nothing to convert, nearly three times as fast as Pillow and to the same pixels; else None.
 
     Most photos are such; whatever is odd about a file is left to Pillow.
@@ -121,7 +133,7 @@ def _plain_jpeg(data: bytes, wanted: tuple[int, int] | None) -> Picture | None:
         return None
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-        if colours != "YCbCr" or height * width > min(LARGE_PIXELS, Image.MAX_IMAGE_PIXELS):
+        if colours != "YCbCr" or height * width > min(LARGE_PIXELS, largest):
             return None
         columns, rows = _draft_size((width, height), wanted) if wanted else (0, 0)
         pixels = simplejpeg.decode_jpeg(data, "RGB", min_height=rows, min_width=columns)
@@ -135,8 +147,8 @@ def _draft_size(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, in
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _to_srgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    converted = []
+def _to_srgb(image: Image.Image, size: tuple[int, int], keeps_alpha: bool) -> Picture:
+    converted, file_format = [], image.format
     if getattr(image, "n_frames", 1) > 1:
         converted.append(f"first of {image.n_frames} frames")
     image.load()
@@ -156,12 +168,12 @@ def _to_srgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
         image, done = _out_of_profile(image, profile)
         converted.append(done)
     image = image if image.mode == "RGB" else image.convert("RGB")
-    if alpha:
+    if alpha and not keeps_alpha:
         white = Image.new("RGB", image.size, "white")
         white.paste(image, mask=alpha)
         image = white
         converted.append("alpha on white")
-    return image, tuple(converted)
+    return Picture(image, tuple(converted), file_format, size, alpha if keeps_alpha else None)
 
 
 def _without_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

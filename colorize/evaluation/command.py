@@ -15,7 +15,7 @@ from colorize.data.photos import Dataset
 from colorize.data.sources import read_dataset
 from colorize.errors import UserError
 from colorize.evaluation import check_perceptual
-from colorize.evaluation.model import FoundModel, find_model
+from colorize.finding import FoundModel, find_model
 from colorize.progress import say
 from colorize.run_folder import changed_temperature, with_temperature
 
@@ -58,14 +58,15 @@ def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str |
         print(line)
     backend.start(os.environ.get("KERAS_BACKEND", own.backend), device)
     from colorize.evaluation.judge import Subject, judge
-    from colorize.inference import predict_ab, predictor
+    from colorize.painting.prediction import fit_of, predict_ab, predictor
     from colorize.weights import load_colorizer
 
     temperature = changed_temperature(own, model.config)
     colorizer = load_colorizer(model.folder, temperature)
     seen = chosen_by(model, dataset, part)
-    predict = predictor(lambda rgb: predict_ab(colorizer, rgb), config.evaluation.mirror)
-    subject = Subject(predict, model.name, colorizer.network, seen, temperature)
+    fit = fit_of(own.data)
+    predict = predictor(lambda rgb: predict_ab(colorizer, rgb, fit), config.evaluation.mirror)
+    subject = Subject(predict, model.name, colorizer.network, seen, temperature, fit)
     evaluation, folder = judge(subject, config, dataset, part, model.out)
     console = Console()
     console.print(evaluation.table())

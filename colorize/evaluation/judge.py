@@ -18,6 +18,7 @@ from colorize.evaluation.measure import Predictor, measure, told
 from colorize.evaluation.report import GREY, OURS, PAINTED, STRIPS, TRUTH, Evaluation, save_photos
 from colorize.metrics.baselines import Baselines
 from colorize.metrics.pooled import Values
+from colorize.painting.prediction import Fit
 from colorize.pictures import save, strip
 from colorize.progress import progress
 
@@ -35,6 +36,7 @@ class Subject:
         network: for the memory it needs, and the size it was made for.
         chosen_by: the sentence about the checkpoint.
         temperature: of its annealed mean, where it is another one than in training.
+        fit: what is done to photos of another size, see `painting.prediction.Fit`.
     """
 
     predict: Predictor
@@ -42,6 +44,7 @@ class Subject:
     network: keras.Model
     chosen_by: str
     temperature: float | None = None
+    fit: Fit = "pad"
 
 
 def judge(subject: Subject, config: Config, dataset: Dataset, part: str, out: Path) -> tuple[Evaluation, Path]:
@@ -97,9 +100,10 @@ def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, phot
     else:
         stored = " x ".join(map(str, photos.stored.shape[1:3]))
         size = f"Size {rows} x {columns}; the data set has {stored}, resized bilinearly where that differs."
-    squeezed = (
-        f"The model was made for {own_rows} x {own_columns}: each photo was squeezed to that (antialiased bilinear),"
-        " its ab brought back bilinearly, as painting does."
+    how = "squeezed to that" if subject.fit == "squash" else "set into that whole, within its own mirror image"
+    brought = (
+        f"The model was made for {own_rows} x {own_columns}: each photo was {how} (antialiased bilinear), its ab brought"
+        " back bilinearly, as painting does."
     )
     known = "train and val" if part == "test" else "train"
     left_out = f"{len(dataset.grey)} exactly grey photos are left out."
@@ -111,7 +115,7 @@ def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, phot
         "Colours are the mean of the photo's own and of its mirror image's." if config.evaluation.mirror else "",
         grey,
         size,
-        squeezed if (own_rows, own_columns) != photos.size else "",
+        brought if (own_rows, own_columns) != photos.size else "",
         "Lab: D65, 2 degrees. ab errors and AuC before rounding; PSNR, SSIM, CIEDE2000 and colorfulness of 8-bit RGB"
         " with the true lightness, clipped to the gamut and rounded.",
         "PSNR pooled: over every pixel of every photo; per image: the mean, exact matches left out. SSIM: Gaussian of"

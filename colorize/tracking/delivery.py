@@ -4,9 +4,10 @@
 |---|---|---|
 | start | a run with the tag `colorize.key` | the run with that tag is found |
 | resume, end | the run's status | the same |
-| parameters, tags, dataset | as they are | MLflow keeps one |
+| parameters, tags, description, dataset | as they are | MLflow keeps one |
 | metrics | points with the record's own time | a point of the same time is the same to MLflow |
 | picture, file, folder, table | artifacts whose names depend on the record alone | overwritten by themselves |
+| model | a logged model, and a version of a registered one | both are found by its weights |
 """
 
 import io
@@ -18,6 +19,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from colorize.run_folder import BEST, CONFIG
+from colorize.tracking.description import RUN_ID
 from colorize.tracking.place import experiment_id, import_mlflow
 
 KEY = "colorize.key"
@@ -30,7 +33,7 @@ REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS",
 """Answers to what was asked, not of a server in trouble."""
 
 KINDS = ("start", "resume", "end", "forget", "parameters", "tags", "metrics", "dataset", "picture", "table")
-KINDS += ("file", "folder")
+KINDS += ("file", "folder", "model", "description")
 
 
 class Delivery:
@@ -41,11 +44,14 @@ class Delivery:
         output: the output folder, in which the files lie.
         run_key: of the journal.
         run_id: where it is known from before.
+    Attributes:
+        told: what became of models, in sentences.
     """
 
     def __init__(self, uri: str, output: Path, run_key: str, run_id: str | None = None):
         self.uri, self.output, self.run_key, self.run_id = uri, output, run_key, run_id
         self.mlflow = import_mlflow()
+        self.told: list[str] = []
         self._client = None
 
     @property
@@ -110,6 +116,11 @@ class Delivery:
         values = [RunTag(key, str(value)) for key, value in record["values"].items()]
         self.client.log_batch(self.run_id, tags=values)
 
+    def _description(self, record: dict) -> None:
+        from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
+
+        self.client.set_tag(self.run_id, MLFLOW_RUN_NOTE, record["text"].replace(RUN_ID, self.run_id))
+
     def _metrics(self, record: dict) -> None:
         from mlflow.entities import Metric
 
@@ -163,6 +174,18 @@ class Delivery:
         for path in folder.rglob("*"):
             self._file_in_output(str(path.relative_to(self.output.resolve())))
         self.client.log_artifacts(self.run_id, str(folder), record["name"])
+
+    def _model(self, record: dict) -> None:
+        from colorize.tracking.models import Models  # which imports a good part of MLflow
+
+        for name in (CONFIG, BEST):
+            self._file_in_output(name)
+        self.mlflow.set_tracking_uri(self.uri)  # the registry looks for the model there, whatever its client was told
+        models = Models(self.mlflow, self.client)
+        model_id = models.log(self.run_id, self.output.resolve(), record)
+        if record["register"]:
+            score, digest = record["score"], record["dataset"]["digest"]
+            self.told.append(models.register(record["register"], model_id, self.run_id, score, digest))
 
     def _file_in_output(self, path: str) -> Path:
         """A journal may come from a stranger: it cannot send off what lies elsewhere on this machine."""

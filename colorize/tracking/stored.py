@@ -7,7 +7,7 @@ from colorize.errors import UserError
 from colorize.tracking.place import default_uri, experiment_id, first_line, import_mlflow
 
 MODEL_FOLDER = "model"
-"""Of a run's artifacts: the configuration and the best weights."""
+"""Of a run's artifacts, until November 2026: the configuration and the best weights."""
 
 
 class StoredRuns:
@@ -51,17 +51,23 @@ class StoredRuns:
         )
         return Path(fetched)
 
+    def fetch_model(self, run_id: str, into: Path) -> Path | None:
+        """Copies the files of the model that a run logged last; None where it logged none."""
+        outputs = self.find(run_id).outputs
+        models = sorted(outputs.model_outputs, key=lambda model: model.step) if outputs else []
+        if not models:
+            return self.fetch(run_id, MODEL_FOLDER, into)
+        return self._fetch_uri(f"models:/{models[-1].model_id}", into)
+
     def fetch_registered(self, uri: str, into: Path) -> tuple[Path, str | None]:
         """Copies the files of a registered model, `models:/NAME/VERSION` or `models:/NAME@ALIAS`; and names its run."""
         name, version = self._version(uri)
         found = self._ask(f"find the model {uri}", version)
-        fetched = self._ask(
-            f"fetch {uri}",
-            self.mlflow.artifacts.download_artifacts,
-            artifact_uri=f"models:/{name}/{found.version}",
-            dst_path=str(into),
-        )
-        return Path(fetched), found.run_id
+        return self._fetch_uri(f"models:/{name}/{found.version}", into), found.run_id
+
+    def _fetch_uri(self, uri: str, into: Path) -> Path:
+        fetch = self.mlflow.artifacts.download_artifacts
+        return Path(self._ask(f"fetch {uri}", fetch, artifact_uri=uri, dst_path=str(into), tracking_uri=self.uri))
 
     def _version(self, uri: str) -> tuple[str, Callable]:
         rest = uri.removeprefix("models:/")

@@ -6,6 +6,7 @@ No call waits for MLflow, but `start` where there is a database, `flush` and `fi
 
 import functools
 import getpass
+import hashlib
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from colorize.errors import UserError
 from colorize.files import Attempts
 from colorize.run_folder import TRACKING
 from colorize.tracking.delivery import Delivery
+from colorize.tracking.description import description
 from colorize.tracking.journal import Journal
 from colorize.tracking.place import default_uri, is_server, uri_of
 from colorize.tracking.sender import Sender
@@ -55,6 +57,9 @@ class Tracker:
     def tags(self, values: dict[str, str]) -> None:
         """Logs what the run is."""
 
+    def description(self, photos: int, parameters: int, result: str | None = None) -> None:
+        """Says on the page of the run what it is, and what came of it; see `description.description`."""
+
     def dataset(self, shape: tuple[int, ...], name: str, source: str, digest: str, part: str) -> None:
         """Logs which photos one part of the split has: uint8 of shape (N, H, W, 3)."""
 
@@ -72,6 +77,20 @@ class Tracker:
 
     def folder(self, path: Path, name: str) -> None:
         """Logs all that is in a folder; as `file`."""
+
+    def model(
+        self, weights: Path, parameters: dict, metrics: list[str], score: float, dataset: dict, step: int
+    ) -> None:
+        """Logs the output folder as a model, and registers it where the configuration says so.
+
+        Args:
+            weights: the file of its weights.
+            parameters: what it is.
+            metrics: names of those that are the model's too; logged already.
+            score: ab RMSE on the held-out photos.
+            dataset: `name` and `digest` of these.
+            step: the epoch.
+        """
 
     def secure(self) -> None:
         """Makes sure that what was logged so far outlives a loss of power."""
@@ -162,6 +181,10 @@ class MlflowTracker(Tracker):
         self._record("tags", values={key: str(value) for key, value in values.items()})
 
     @_timed
+    def description(self, photos: int, parameters: int, result: str | None = None) -> None:
+        self._record("description", text=description(self.config, photos, parameters, result))
+
+    @_timed
     def dataset(self, shape: tuple[int, ...], name: str, source: str, digest: str, part: str) -> None:
         self._record("dataset", shape=list(shape), name=name, source=source, digest=digest, part=part)
 
@@ -188,6 +211,18 @@ class MlflowTracker(Tracker):
     @_timed
     def folder(self, path: Path, name: str) -> None:
         self._record("folder", path=str(path.relative_to(self.output)), name=name)
+
+    @_timed
+    def model(
+        self, weights: Path, parameters: dict, metrics: list[str], score: float, dataset: dict, step: int
+    ) -> None:
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+        values = {key: str(value) for key, value in parameters.items()}
+        register = self.config.tracking.register_as
+        self._record(
+            "model", weights=digest, parameters=values, metrics=metrics, score=score, dataset=dataset, step=step,
+            register=register,
+        )  # fmt: skip
 
     def _record(self, kind: str, **values) -> None:
         added = self.journal.add(kind, **values)
@@ -216,6 +251,8 @@ class MlflowTracker(Tracker):
 
     def tell(self) -> None:
         left, refusals = self.journal.count - self.sender.delivered, self.sender.refusals
+        for line in self.sender.delivery.told:
+            print(line)
         if refusals:
             print(f"MLflow at {self.uri} refused {len(refusals)} records, the first: {refusals[0]}", file=sys.stderr)
         if left:

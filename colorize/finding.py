@@ -1,4 +1,4 @@
-"""Finding the model that is to be judged: an output folder, a run of MLflow, or a registered model."""
+"""Finding a trained model: an output folder, a run of MLflow, a registered model, or the newest run."""
 
 import json
 import re
@@ -46,6 +46,25 @@ class FoundModel:
         return read_config(self.folder)
 
 
+PLACES = (f"outputs/*/{RESULT}", f"multirun/*/*/{RESULT}")
+"""Where runs lie below the folder in which they were started."""
+
+
+def newest_run(place: Path) -> Path:
+    """The output folder of the run that finished last, of those that were started in a folder.
+
+    Raises:
+        UserError: none was.
+    """
+    finished = [path for pattern in PLACES for path in place.glob(pattern) if (path.parent / BEST).is_file()]
+    if not finished:
+        raise UserError(
+            f"there is no finished run in outputs/ or multirun/ below {place}: train one with `python train.py`, or say"
+            " which model: --model OUTPUT_FOLDER, RUN_ID or models:/NAME@ALIAS"
+        )
+    return max(finished, key=lambda path: path.stat().st_mtime).parent
+
+
 def find_model(name: str, tracking_uri: str | None, out: Path | None, place: Path) -> FoundModel:
     """Finds a model.
 
@@ -64,7 +83,7 @@ def find_model(name: str, tracking_uri: str | None, out: Path | None, place: Pat
             f"{name} is no model: there is no such folder, and it is no run id (32 hexadecimal digits) and no"
             " models:/NAME/VERSION or models:/NAME@ALIAS"
         )
-    from colorize.tracking.stored import MODEL_FOLDER, StoredRuns
+    from colorize.tracking.stored import StoredRuns
 
     stored = StoredRuns(tracking_uri)
     if name.startswith("models:/"):
@@ -72,9 +91,9 @@ def find_model(name: str, tracking_uri: str | None, out: Path | None, place: Pat
         folder = _with_weights(fetched, name)
     else:
         run_id = stored.find(name).info.run_id
-        fetched = stored.fetch(run_id, MODEL_FOLDER, place)
+        fetched = stored.fetch_model(run_id, place)
         if fetched is None:
-            raise UserError(f"the run {name} has no {MODEL_FOLDER}/ among its files: was it finished?")
+            raise UserError(f"the run {name} has logged no model: was it finished?")
         folder = _with_weights(fetched, name)
     result = stored.fetch(run_id, RESULT, place) if run_id else None
     manifest = stored.fetch(run_id, PHOTOS, place) if run_id else None

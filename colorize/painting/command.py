@@ -1,0 +1,137 @@
+"""`python -m colorize paint`: photos and folders, many at a time; one that fails does not stop the others."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+
+from colorize.data.images import NotUsable, without_warnings
+from colorize.errors import LISTED, UserError, listed
+from colorize.finding import newest_run
+from colorize.painting.files import Job, jobs_for, read, write
+from colorize.painting.loading import load_painter
+from colorize.progress import progress, say
+
+PHOTOS_AT_ONCE, PIXELS_AT_ONCE = 32, 16_000_000
+"""Photos that are in memory together, where they are small; and pixels, where they are large."""
+
+HARDLY_A_COLOUR = 2.0
+"""Mean chroma, Lab units, below which a painted photo looks grey."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How photos are painted, beside the model.
+
+    Attributes:
+        out: folder for them.
+        compare: whether a strip lies beside each: grey, painted, and the photo itself where it has colours.
+        overwrite: whether files that are there already are replaced.
+    """
+
+    out: Path
+    compare: bool
+    overwrite: bool
+
+
+class SomeFailed(UserError):
+    """Photos that could not be painted, after all others were."""
+
+    exit_status = 1
+
+
+def paint(given: list[Path], options: Options, model: str | None, **how) -> None:
+    """Paints photos into files of their own names and says where they are.
+
+    Args:
+        given: files and folders.
+        model, how: as `load_painter`.
+    Raises:
+        UserError: nothing was painted, and why.
+        SomeFailed: of some photos that could not be painted, after all others were.
+    """
+    console, failures = Console(), {}
+    jobs = jobs_for(given, options.out)
+    if not options.overwrite:
+        failures = {job.source: f"{job.target} is there already" for job in jobs if job.target.exists()}
+    todo = [job for job in jobs if job.source not in failures]
+    if not todo:
+        raise UserError(f"all of these are in {options.out} already; to paint them again: --overwrite")
+    if model is None:
+        model = str(newest_run(Path.cwd()))
+        say(console, f"model     {model}, which finished last")
+    painter, grey, done = load_painter(model, **how), [], []
+    with without_warnings(), ThreadPoolExecutor() as pool, progress("painting", len(todo)) as advance:
+        for group in groups(todo):
+            for job, chroma in _paint_group(painter, group, options, pool, failures):
+                done.append(job)
+                grey += [job.source.name] * (chroma < HARDLY_A_COLOUR)
+            advance(len(group))
+    _tell(console, done, grey, options)
+    if failures:
+        reasons = "".join(f"\n  {source}: {reason}" for source, reason in failures.items())
+        raise SomeFailed(f"{len(failures)} of {len(jobs)} photos were not painted:{reasons}")
+
+
+def groups(jobs: list[Job]) -> Iterator[list[Job]]:
+    """Photos in portions that fit into memory together; a large one alone."""
+    group, pixels = [], 0
+    for job in jobs:
+        if group and (len(group) == PHOTOS_AT_ONCE or pixels + job.pixels > PIXELS_AT_ONCE):
+            yield group
+            group, pixels = [], 0
+        group.append(job)
+        pixels += job.pixels
+    yield group
+
+
+def _paint_group(
+    painter, group: list[Job], options: Options, pool: ThreadPoolExecutor, failures: dict[Path, str]
+) -> list[tuple[Job, float]]:
+    """Paints some photos; returns those that are done, with the mean chroma that was predicted for each."""
+    from colorize.painting.strips import save_strip, small  # Keras
+
+    photos = _each(pool, lambda job: read(job.source), group, failures)
+    before = {job: small(photo.image) for job, photo in photos.items()} if options.compare else {}
+    chroma = dict(zip(photos, painter.paint_over([photo.image for photo in photos.values()])))
+
+    def finish(job: Job) -> None:
+        if options.compare:
+            save_strip(before[job], photos[job].image, job.target)
+        write(photos[job], job.target)
+
+    return [(job, chroma[job]) for job in _each(pool, finish, list(photos), failures)]
+
+
+def _each(pool: ThreadPoolExecutor, do: Callable[[Job], T], jobs: list[Job], failures: dict[Path, str]) -> dict[Job, T]:
+    """Does something for each job, in threads; leaves out those that fail, and says why."""
+
+    def attempt(job: Job) -> tuple[T | None, str]:
+        try:
+            return do(job), ""
+        except NotUsable as error:
+            return None, str(error)
+        except OSError as error:
+            return None, f"{job.target} cannot be written: {error.strerror or error}"
+
+    results = dict(zip(jobs, pool.map(attempt, jobs)))
+    failures.update({job.source: reason for job, (_, reason) in results.items() if reason})
+    return {job: result for job, (result, reason) in results.items() if not reason}
+
+
+def _tell(console: Console, done: list[Job], grey: list[str], options: Options) -> None:
+    for job in done[:LISTED]:
+        say(console, f"{job.target}")
+    if len(done) > LISTED:
+        say(console, f"... and {len(done) - LISTED} more in {options.out}")
+    if grey:
+        say(
+            console,
+            f"{len(grey)} came out nearly grey (mean chroma below {HARDLY_A_COLOUR:g}): {listed(grey)}. The model is not"
+            " sure of their colours; one that was trained on more photos like these may be",
+        )

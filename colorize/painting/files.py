@@ -1,0 +1,231 @@
+"""Photos on disk: which ones are meant, what is read of them, and what of them is kept when they are painted.
+
+Pixels, transparency and metadata; neither Keras nor a model.
+"""
+
+import io
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin
+
+from colorize.data.images import FORMATS, NotUsable, Picture, decode_in_thread
+from colorize.errors import UserError
+from colorize.files import commit, partial_of
+
+READ = (*FORMATS, "GIF", "JPEG2000", "PPM", "TGA", "AVIF", "ICO", "PCX", "SGI", "QOI")
+"""What Pillow decodes by itself; of its other formats some start programs, some are no photos."""
+
+ENDINGS = (
+    ".jpg .jpeg .jpe .jfif .mpo .png .webp .tif .tiff .bmp .gif .jp2 .j2k .ppm .pgm .pbm .pnm .tga .avif .ico .pcx .sgi"
+    " .qoi"
+).split()
+"""Of files that are looked for in folders."""
+
+LARGEST_PIXELS = 178_000_000
+"""Above this Pillow opens nothing; below it a photo takes four bytes a pixel, twice where it is turned."""
+
+WRITTEN = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "MPO": {"quality": 95, "subsampling": 0},
+    "PNG": {},
+    "WEBP": {"quality": 95, "exact": True},
+    "TIFF": {},  # not compressed: with libtiff, which would do it, Pillow 13 cannot write the parts of EXIF
+    "BMP": {},
+}
+"""Formats that are written as they were read, and how; others become PNG."""
+
+TRANSPARENT = ("PNG", "WEBP", "TIFF")
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+_BASE = ExifTags.Base
+NOT_KEPT = {
+    *(_BASE.Orientation, _BASE.WhitePoint, _BASE.PrimaryChromaticities, _BASE.TransferFunction),
+    *(_BASE.YCbCrCoefficients, _BASE.YCbCrSubSampling, _BASE.YCbCrPositioning, _BASE.ReferenceBlackWhite),
+    *(_BASE.InterColorProfile, _BASE.PhotometricInterpretation, _BASE.InkSet, _BASE.ColorMap),
+    *(_BASE.ImageWidth, _BASE.ImageLength, _BASE.BitsPerSample, _BASE.SamplesPerPixel, _BASE.SampleFormat),
+    *(_BASE.Compression, _BASE.Predictor, _BASE.PlanarConfiguration, _BASE.FillOrder, _BASE.NewSubfileType),
+    *(_BASE.StripOffsets, _BASE.StripByteCounts, _BASE.RowsPerStrip, _BASE.ExtraSamples, _BASE.SubIFDs),
+    *(_BASE.TileWidth, _BASE.TileLength, _BASE.TileOffsets, _BASE.TileByteCounts, _BASE.JPEGTables),
+    *(_BASE.XMLPacket, _BASE.ImageResources),
+}
+"""EXIF that speaks of turning, of colour or of how pixels were stored: true of the file that was read, not of ours."""
+
+XMP_NOT_KEPT = (
+    "tiff:Orientation photoshop:ICCProfile photoshop:ColorMode exif:ColorSpace tiff:PhotometricInterpretation"
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A photo and the file that it is painted into.
+
+    Attributes:
+        pixels: what the header says; 0 where it says nothing, of which `read` will tell more.
+    """
+
+    source: Path
+    target: Path
+    pixels: int
+
+
+@dataclass
+class Photo:
+    """A photo as it was read.
+
+    Attributes:
+        image: upright sRGB.
+        alpha: opacity, where there is some.
+        format: that it is written in.
+        metadata: for `PIL.Image.Image.save`.
+        converted: what was done to it, in words.
+    """
+
+    image: Image.Image
+    alpha: Image.Image | None
+    format: str
+    metadata: dict
+    converted: tuple[str, ...]
+
+
+def jobs_for(given: Iterable[Path], out: Path) -> list[Job]:
+    """The photos that files and folders name; those of a folder keep their places in it.
+
+    Raises:
+        UserError: one does not exist, a folder has no photo, a photo would be painted over itself, or two into one file.
+    """
+    jobs: dict[Path, Job] = {}
+    for path in given:
+        for source, place in _named(path, out):
+            job = _job(source, out / place)
+            other = jobs.setdefault(job.target, job)
+            if job.target.exists() and job.target.resolve() == source.resolve():
+                raise UserError(f"{job.target} would replace the photo itself; choose another folder for --out")
+            if other.source.resolve() != source.resolve():
+                raise UserError(
+                    f"{other.source} and {source} have the same name and would be painted into one file; paint them into"
+                    " two folders"
+                )
+    return list(jobs.values())
+
+
+def _named(path: Path, out: Path) -> list[tuple[Path, Path]]:
+    """The photos that a path names, and the places of their painted ones below `out`."""
+    if not path.exists():
+        raise UserError(f"there is no photo {path}")
+    if not path.is_dir():
+        return [(path, Path(path.name))]
+    found = [file for file in _photos_below(path) if not file.resolve().is_relative_to(out.resolve())]
+    if not found:
+        raise UserError(f"{path} has no photos; their names end in {' '.join(ENDINGS)}")
+    return [(file, file.relative_to(path)) for file in found]
+
+
+def _job(source: Path, target: Path) -> Job:
+    """`.png` stands behind the name of a format that is not written."""
+    try:
+        with Image.open(source, formats=READ) as image:
+            pixels, is_written = image.width * image.height, image.format in WRITTEN
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        pixels, is_written = 0, True
+    return Job(source, target if is_written else target.with_name(f"{target.name}.png"), pixels)
+
+
+def _photos_below(folder: Path) -> list[Path]:
+    return sorted(
+        Path(place) / name
+        for place, _, names in os.walk(folder)
+        for name in names
+        if Path(name).suffix.lower() in ENDINGS and not name.startswith(".")
+    )
+
+
+def read(path: Path) -> Photo:
+    """Reads a photo whole; within `without_warnings`.
+
+    Raises:
+        NotUsable: it cannot be used, and why.
+    """
+    try:
+        data = path.read_bytes()
+        picture = decode_in_thread(data, READ, LARGEST_PIXELS, keeps_alpha=True)
+        return Photo(picture.image, picture.alpha, picture.format, _metadata(data, picture), picture.converted)
+    except OSError as error:
+        raise NotUsable(f"cannot be read: {error.strerror or error}") from None
+    except MemoryError:
+        raise NotUsable("there is not enough memory for it") from None
+
+
+def _metadata(data: bytes, picture: Picture) -> dict:
+    """What of a file's metadata is true of the painted photo too."""
+    with Image.open(io.BytesIO(data), formats=READ) as image:
+        kept = {"icc_profile": SRGB, "exif": _exif(image, picture.image.size)}
+        xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+        if xmp:
+            kept["xmp"] = _xmp(xmp if isinstance(xmp, bytes) else xmp.encode())
+        if image.info.get("dpi"):
+            kept["dpi"] = image.info["dpi"]
+        if image.format == "PNG":
+            kept["pnginfo"] = _png_text(image)
+        elif image.info.get("comment"):
+            kept["comment"] = image.info["comment"]
+    return kept
+
+
+def _exif(image: Image.Image, size: tuple[int, int]) -> Image.Exif:
+    exif = image.getexif()
+    for tag in NOT_KEPT & set(exif):
+        del exif[tag]
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    for tag, value in ((_BASE.ColorSpace, 1), (_BASE.ExifImageWidth, size[0]), (_BASE.ExifImageHeight, size[1])):
+        if tag in details:
+            details[tag] = value
+    details.pop(_BASE.Gamma, None)
+    return exif
+
+
+def _xmp(xmp: bytes) -> bytes:
+    for name in XMP_NOT_KEPT.split():
+        name = re.escape(name.encode())
+        xmp = re.sub(rb"\s" + name + rb"\s*=\s*(\"[^\"]*\"|'[^']*')|<" + name + rb">[^<]*</" + name + rb">", b"", xmp)
+    return xmp
+
+
+def _png_text(image: Image.Image) -> PngImagePlugin.PngInfo:
+    kept = PngImagePlugin.PngInfo()
+    for key, value in image.text.items():
+        if key.startswith("XML:") or key.lower().startswith("raw profile"):
+            continue
+        kept.add_itxt(key, str(value))
+    return kept
+
+
+def write(photo: Photo, target: Path) -> None:
+    """Writes a photo that was painted, whole or not at all.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written.
+    """
+    name = photo.format if photo.format in WRITTEN else "PNG"
+    image, metadata = photo.image, dict(photo.metadata)
+    if photo.alpha and name in TRANSPARENT:
+        image.putalpha(photo.alpha)
+    if name == "PNG" and "xmp" in metadata:
+        metadata.setdefault("pnginfo", PngImagePlugin.PngInfo())
+        metadata["pnginfo"].add_itxt("XML:com.adobe.xmp", metadata.pop("xmp").decode("utf-8", "replace"))
+    exif = metadata.pop("exif")
+    if name == "TIFF" and "xmp" in metadata:
+        exif[_BASE.XMLPacket] = metadata.pop("xmp")
+    if exif:
+        metadata["exif"] = exif.tobytes()  # an `Exif` as it is would lose its parts in a TIFF (Pillow 13)
+    partial = partial_of(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        image.save(partial, "JPEG" if name == "MPO" else name, **WRITTEN[name], **metadata)
+        commit(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,188 @@
+"""Painting: a photo's own lightness, untouched and at full size, under the colours that a model predicts.
+
+Legend: N pixels, h w rows and columns of the model's picture.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+from PIL import Image
+
+from colorize.color import paint, rgb_to_lightness
+from colorize.config import Config
+from colorize.data.images import NotUsable, without_warnings
+from colorize.errors import UserError
+from colorize.models.colorizer import Colorizer
+from colorize.painting.files import read
+from colorize.painting.prediction import Fit, fit_of, framed, predictor, size_of
+from colorize.painting.upsampling import UPSAMPLING, Bilinear, Upsampling
+
+PIXELS_AT_ONCE = 2**18
+"""Colours are laid on in portions of so many pixels, whatever the photos, to bound the memory."""
+
+FEWEST_PIXELS = 2**12
+"""Portions are filled up to this, or to a power of two above: each new size would be compiled anew."""
+
+PHOTOS_AT_ONCE = 32
+"""Photos that the network sees together."""
+
+
+class Lightness(keras.Model):
+    """The lightness (N, 1) of uint8 RGB (N, 3), compiled."""
+
+    def call(self, rgb):
+        return rgb_to_lightness(rgb)
+
+
+class Brush(keras.Model):
+    """uint8 RGB (N, 3) of lightness (N, 1) and ab (N, 2), compiled."""
+
+    def call(self, given):
+        return paint(*given)
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Some rows of a photo."""
+
+    image: Image.Image
+    colours: Bilinear
+    top: int
+    rows: int
+
+    def pixels(self) -> np.ndarray:
+        """uint8 (N, 3)."""
+        below = self.top + self.rows
+        return np.asarray(self.image.crop((0, self.top, self.image.width, below))).reshape(-1, 3)
+
+    def ab(self, lightness: np.ndarray) -> np.ndarray:
+        """(N, 2) for lightness (N, 1)."""
+        return self.colours.band(lightness.reshape(self.rows, -1), self.top).reshape(-1, 2)
+
+    def put(self, rgb: np.ndarray) -> None:
+        """Replaces the pixels."""
+        self.image.paste(Image.fromarray(rgb.reshape(self.rows, -1, 3)), (0, self.top))
+
+
+class Painter:
+    """Paints photos of any size; several threads may share one.
+
+    Args:
+        colorizer: a trained model.
+        config: of it.
+        fit: pad or squash, see `Fit`; None: as it was trained.
+        upsampling: bilinear, or guided by the lightness.
+    """
+
+    def __init__(
+        self, colorizer: Colorizer, config: Config, fit: Fit | None = None, upsampling: Upsampling = "bilinear"
+    ):
+        self.size = size_of(colorizer)
+        self.fit = fit or fit_of(config.data)
+        self.upsampling = upsampling
+        self._predict = predictor(colorizer.predict_on_batch, config.evaluation.mirror)
+        self._lightness, self._brush = Lightness(dtype="float32"), Brush(dtype="float32")
+        self._lock = threading.Lock()  # Keras prepares a model's functions when it is first called
+
+    def paint(self, photo: str | PathLike | np.ndarray | Image.Image) -> Image.Image:
+        """Gives one photo new colours; what falls out of the gamut is clipped.
+
+        Args:
+            photo: the path of a file, a picture of Pillow's, or uint8 (H, W, 3) or (H, W). Its colours are not looked at.
+        Returns:
+            RGB of the same size; upright, where a file asks to be turned.
+        Raises:
+            UserError: the file cannot be used, or the array is no picture.
+        """
+        image = _own_image(photo)
+        self.paint_over([image])
+        return image
+
+    def paint_over(self, images: Sequence[Image.Image]) -> list[float]:
+        """Paints RGB pictures in place, many of them together, which is faster.
+
+        Returns:
+            the mean chroma of what was predicted for each, Lab units: 0 is grey.
+        """
+        chroma = []
+        for start in range(0, len(images), PHOTOS_AT_ONCE):
+            with self._lock:
+                chroma += self._paint_batch(images[start : start + PHOTOS_AT_ONCE])
+        return chroma
+
+    def _paint_batch(self, images: Sequence[Image.Image]) -> list[float]:
+        pictures, frames = zip(*(framed(image, *self.size, self.fit) for image in images))
+        pictures = np.stack(pictures)
+        predicted = _portion(self._predict, pictures)
+        guides = _portion(self._lightness.predict_on_batch, pictures.reshape(-1, 3)).reshape(pictures.shape[:3])
+        colours = UPSAMPLING[self.upsampling]
+        framed_ab = [frame.of(ab) for frame, ab in zip(frames, predicted)]
+        bands = (
+            band
+            for image, frame, ab, guide in zip(images, frames, framed_ab, guides)
+            for band in _bands(image, colours(ab, frame.of(guide), image.size))
+        )
+        for portion in _portions(bands):
+            self._paint_bands(portion)
+        return [float(np.linalg.norm(ab, axis=-1).mean()) for ab in framed_ab]
+
+    def _paint_bands(self, bands: list[_Band]) -> None:
+        pixels = [band.pixels() for band in bands]
+        ends = np.cumsum([len(p) for p in pixels])[:-1]
+        lightness = _portion(self._lightness.predict_on_batch, np.concatenate(pixels))
+        ab = np.concatenate([band.ab(part) for band, part in zip(bands, np.split(lightness, ends))])
+        painted = _portion(lambda *given: self._brush.predict_on_batch(list(given)), lightness, ab)
+        for band, rgb in zip(bands, np.split(painted, ends)):
+            band.put(rgb)
+
+
+def _own_image(photo) -> Image.Image:
+    if isinstance(photo, Image.Image):
+        return photo.convert("RGB")
+    if not isinstance(photo, np.ndarray):
+        try:
+            with without_warnings():
+                return read(Path(photo)).image
+        except NotUsable as error:
+            raise UserError(f"{photo} cannot be painted: {error}") from None
+    if photo.dtype != np.uint8 or photo.ndim not in (2, 3) or photo.shape[2:] not in ((), (3,)) or not photo.size:
+        raise UserError(
+            "painting an array: expected uint8 of shape (rows, columns, 3) or (rows, columns), received"
+            f" {photo.dtype} of shape {photo.shape}"
+        )
+    return Image.fromarray(photo).convert("RGB")
+
+
+def _bands(image: Image.Image, colours: Bilinear) -> Iterator[_Band]:
+    rows = max(1, PIXELS_AT_ONCE // image.width)
+    for top in range(0, image.height, rows):
+        yield _Band(image, colours, top, min(rows, image.height - top))
+
+
+def _portions(bands: Iterator[_Band]) -> Iterator[list[_Band]]:
+    """Bands, of several photos where these are small, that make `PIXELS_AT_ONCE` together."""
+    portion, pixels = [], 0
+    for band in bands:
+        size = band.rows * band.image.width
+        if portion and pixels + size > PIXELS_AT_ONCE:
+            yield portion
+            portion, pixels = [], 0
+        portion.append(band)
+        pixels += size
+    if portion:
+        yield portion
+
+
+def _portion(compute, *arrays: np.ndarray) -> np.ndarray:
+    """Computes something for each of N elements, of which there are made as many as a power of two."""
+    number = len(arrays[0])
+    fewest = FEWEST_PIXELS if arrays[0].ndim == 2 else 1
+    filled = max(fewest, 1 << (number - 1).bit_length())
+    padded = [np.concatenate([a, np.zeros((filled - number, *a.shape[1:]), a.dtype)]) for a in arrays]
+    return ops.convert_to_numpy(compute(*padded))[:number]

@@ -1,0 +1,34 @@
+"""A painted photo beside what it was made of."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from colorize.color import colorize_lightness
+from colorize.data.decoding import is_grey
+from colorize.pictures import save, side_by_side
+
+LONGER_SIDE = 640
+"""Pixels of each picture of a strip, at most."""
+
+
+def small(image: Image.Image) -> np.ndarray:
+    """A copy of a picture, no larger than it is shown in a strip; uint8 (H, W, 3)."""
+    scale = LONGER_SIDE / max(image.size)
+    if scale >= 1:
+        return np.array(image)
+    size = [max(1, round(scale * side)) for side in image.size]
+    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, reducing_gap=3))
+
+
+def save_strip(before: np.ndarray, painted: Image.Image, target: Path) -> None:
+    """Writes the strip of a photo beside the file that it is painted into: grey, painted, and the photo as it was
+    where that has colours.
+
+    Args:
+        before: what `small` made of it.
+    """
+    grey = colorize_lightness(before, np.zeros((*before.shape[:2], 2)))
+    truth = [] if is_grey(before) else [before]
+    save(side_by_side(grey, small(painted), *truth), target.with_name(f"{target.name}.compare.png"))

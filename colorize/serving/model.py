@@ -1,0 +1,31 @@
+"""The code that MLflow keeps with a model and runs to load it: no pickle, and nothing that its user must import."""
+
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import BAD_REQUEST
+
+
+class PaintingModel(mlflow.pyfunc.PythonModel):
+    """Photos in, photos out; see `colorize.serving.requests`."""
+
+    def load_context(self, context):
+        """Loads the weights."""
+        from colorize.painting.loading import painter_of
+
+        self.painter = painter_of(Path(context.artifacts["colorizer"]))
+
+    def predict(self, context, model_input: pd.DataFrame, params: dict | None = None) -> pd.DataFrame:
+        """Paints the photos in the column `image`; a column `png` comes back."""
+        from colorize.data.images import NotUsable
+        from colorize.serving.requests import COLUMN, painted
+
+        try:
+            return pd.DataFrame({"png": painted(self.painter, list(model_input[COLUMN]))})
+        except NotUsable as error:
+            raise MlflowException(str(error), error_code=BAD_REQUEST) from None
+
+
+mlflow.models.set_model(PaintingModel())

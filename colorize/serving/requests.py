@@ -1,0 +1,97 @@
+"""What a request may hold, and what it is answered: photos in, PNG out. A request may come from anybody."""
+
+import base64
+import binascii
+import io
+from collections.abc import Sequence
+from pathlib import PurePath
+
+import numpy as np
+from PIL import Image
+
+from colorize.data.images import NotUsable, decode_in_thread, without_warnings
+from colorize.painting.files import READ, SRGB
+
+COLUMN = "image"
+"""Of the table that a request is."""
+
+MOST_PHOTOS = 64
+LARGEST_BYTES = 16_000_000
+LARGEST_PIXELS = 40_000_000
+"""Of all photos of a request together."""
+
+
+def painted(painter, photos: Sequence) -> list[bytes]:
+    """Paints the photos of a request.
+
+    Args:
+        painter: a `Painter`.
+        photos: each the bytes of a file, these in base64 (a data URL too), a `pathlib.Path`, or uint8 (H, W, 3) or
+            (H, W). A string is never a path: a request from another machine could read files of this one.
+    Returns:
+        PNG of the same sizes.
+    Raises:
+        NotUsable: one is no photo, or they are too many or too large; none is painted.
+    """
+    if not 1 <= len(photos) <= MOST_PHOTOS:
+        raise NotUsable(f"expected 1 to {MOST_PHOTOS} photos in a request, received {len(photos)}")
+    images, left = [], LARGEST_PIXELS
+    with without_warnings():
+        for number, photo in enumerate(photos, start=1):
+            try:
+                images.append(_image_of(photo, left))
+            except NotUsable as error:
+                raise NotUsable(f"photo {number} of {len(photos)}: {error}") from None
+            left -= images[-1].width * images[-1].height
+    painter.paint_over(images)
+    return [_png(image) for image in images]
+
+
+def _image_of(photo, largest: int) -> Image.Image:
+    if isinstance(photo, str):
+        photo = _decoded(photo)
+    if isinstance(photo, PurePath):
+        try:
+            photo = open(photo, "rb").read()
+        except OSError as error:
+            raise NotUsable(f"{photo} cannot be read: {error.strerror or error}") from None
+    if isinstance(photo, (bytes, bytearray)):
+        if len(photo) > LARGEST_BYTES:
+            raise NotUsable(f"{len(photo):,} bytes; expected at most {LARGEST_BYTES:,}")
+        if largest <= 0:
+            raise NotUsable(f"the photos of a request have more than {LARGEST_PIXELS / 1e6:.0f} megapixels together")
+        return decode_in_thread(bytes(photo), READ, largest).image.convert("RGB")
+    return _from_numbers(photo, largest)
+
+
+def _decoded(text: str) -> bytes:
+    if text.startswith("data:"):
+        _, _, text = text.partition(",")
+    if len(text) > 2 * LARGEST_BYTES:
+        raise NotUsable(f"{len(text):,} characters of base64; expected a file of at most {LARGEST_BYTES:,} bytes")
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise NotUsable("a string that is no base64; expected the bytes of a photo in base64") from None
+
+
+def _from_numbers(photo, largest: int) -> Image.Image:
+    expected = "the bytes of a photo, these in base64, or its pixels: whole numbers 0..255, rows x columns x 3 or rows x columns"
+    if not isinstance(photo, (np.ndarray, list, tuple)):
+        raise NotUsable(f"{type(photo).__name__}; expected {expected}")
+    try:
+        pixels = np.asarray(photo)
+    except ValueError:
+        raise NotUsable(f"a list of lists of different lengths; expected {expected}") from None
+    whole = pixels.dtype.kind in "iu" and pixels.size and pixels.min() >= 0 and pixels.max() <= 255
+    if not whole or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)):
+        raise NotUsable(f"{pixels.dtype} of shape {pixels.shape}; expected {expected}")
+    if pixels.shape[0] * pixels.shape[1] > largest:
+        raise NotUsable(f"the photos of a request have more than {LARGEST_PIXELS / 1e6:.0f} megapixels together")
+    return Image.fromarray(pixels.astype("uint8")).convert("RGB")
+
+
+def _png(image: Image.Image) -> bytes:
+    content = io.BytesIO()
+    image.save(content, "PNG", icc_profile=SRGB, compress_level=1)
+    return content.getvalue()

@@ -1,0 +1,144 @@
+"""`python -m colorize paint`: files and folders in, files out, and what is said of those that fail."""
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import color as reference
+from skimage import data
+
+from colorize.__main__ import main
+from colorize.painting import command
+from colorize.painting.files import Job
+from colorize.run_folder import RESULT
+
+
+@pytest.fixture
+def album(tmp_path, noise):
+    """Two photos, a grey one below, and a file that is none."""
+    folder = tmp_path / "album"
+    (folder / "old").mkdir(parents=True)
+    Image.fromarray(data.chelsea()[:60, :90]).save(folder / "cat.png")
+    Image.fromarray(noise(20, 30)).save(folder / "noise.bmp")
+    Image.fromarray(noise(20, 30)[..., 0]).save(folder / "old" / "grey.png")
+    (folder / "broken.jpg").write_bytes(b"no photo")
+    return folder
+
+
+def opened(path) -> Image.Image:
+    with Image.open(path) as image:
+        image.load()
+    return image
+
+
+def paint(*arguments) -> int:
+    """Runs the command; its exit status."""
+    try:
+        main(["paint", *map(str, arguments)])
+    except SystemExit as ended:
+        return ended.code
+    return 0
+
+
+def test_all_are_painted_and_the_broken_one_is_named(album, model_folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert paint(album, "--model", model_folder, "--out", out) == 1
+    told = capsys.readouterr()
+    assert "1 of 4 photos were not painted" in told.err and "broken.jpg: not a photo" in told.err
+    assert str(out / "cat.png") in told.out and "nearly grey" not in told.out
+    painted = {path.relative_to(out).as_posix(): opened(path) for path in out.rglob("*") if path.is_file()}
+    assert {name: image.size for name, image in painted.items()} == {
+        "cat.png": (90, 60), "noise.bmp": (30, 20), "old/grey.png": (30, 20),
+    }  # fmt: skip
+    lab = reference.rgb2lab(np.asarray(painted["cat.png"]))
+    middle = (lab[..., 0] > 45) & (lab[..., 0] < 70)
+    np.testing.assert_allclose(lab[middle][:, 1:], np.broadcast_to([20, -30], (middle.sum(), 2)), atol=2)
+
+
+def test_nothing_is_overwritten_unless_asked_for(album, model_folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "cat.png").write_text("mine")
+    arguments = [album / "cat.png", album / "noise.bmp", "--model", model_folder, "--out", out]
+    assert paint(*arguments) == 1
+    assert "cat.png is there already" in capsys.readouterr().err
+    assert (out / "cat.png").read_text() == "mine" and (out / "noise.bmp").exists()
+    assert paint(*arguments) == 2 and "--overwrite" in capsys.readouterr().err
+    assert paint(*arguments, "--overwrite") == 0
+    assert opened(out / "cat.png").size == (90, 60)
+
+
+def test_a_strip_lies_beside_each(album, model_folder, tmp_path):
+    out = tmp_path / "out"
+    assert paint(album / "cat.png", album / "old", "--model", model_folder, "--out", out, "--compare") == 0
+    cat, grey = [np.asarray(opened(out / f"{name}.png.compare.png")) for name in ("cat", "grey")]
+    assert cat.shape == (3 * 60 + 2 * 4, 90, 3), "grey, painted, truth"
+    assert grey.shape == (2 * 20 + 4, 30, 3), "there is no truth"
+    np.testing.assert_array_equal(cat[64:124], np.asarray(opened(out / "cat.png")))
+    np.testing.assert_array_equal(cat[128:], data.chelsea()[:60, :90])
+    assert np.ptp(cat[:60].astype(int), axis=-1).max() <= 1
+
+
+def test_the_run_that_finished_last_is_taken(album, model_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for age, place in enumerate(["outputs/b", "multirun/x/0", "outputs/a"]):
+        folder = tmp_path / place
+        folder.mkdir(parents=True)
+        for name in ("config.yaml", "best.weights.h5"):
+            (folder / name).write_bytes((model_folder / name).read_bytes())
+        (folder / RESULT).write_text("{}")
+        os.utime(folder / RESULT, (1e9 - age, 1e9 - age))
+    (tmp_path / "outputs" / "unfinished").mkdir()
+    assert paint(album / "cat.png") == 0
+    told = capsys.readouterr().out
+    assert f"model     {tmp_path / 'outputs/b'}, which finished last" in told
+    assert (tmp_path / "painted" / "cat.png").exists()
+
+
+def test_a_model_without_an_opinion_is_told(album, config_of, tmp_path, capsys):
+    from colorize.models.colorizer import build_network
+    from colorize.run_folder import BEST, save_config
+    from colorize.weights import save_weights
+
+    model = tmp_path / "model"
+    model.mkdir()
+    save_config(config_of(), model)
+    save_weights(build_network(config_of()).model, model / BEST)  # its head starts at zero
+    assert paint(album / "cat.png", "--model", model, "--out", tmp_path / "out") == 0
+    assert "1 came out nearly grey" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong", ["no photo", "no model", "no folder", "no temperature"])
+def test_a_mistake_is_told_before_anything_is_painted(wrong, album, model_folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    given = {"photo": album / "cat.png", "--model": model_folder, "--out": out}
+    more = []
+    if wrong == "no photo":
+        given["photo"] = tmp_path / "no.jpg"
+    elif wrong == "no model":
+        given["--model"] = tmp_path / "nowhere"
+    elif wrong == "no folder":
+        given["--out"] = album / "cat.png"
+    else:
+        more = ["--temperature", "0.5"]
+    photo = given.pop("photo")
+    assert paint(photo, *(text for pair in given.items() for text in pair), *more) == 2
+    told = capsys.readouterr().err
+    expected = {
+        "no photo": "there is no photo", "no model": "nowhere is no model", "no folder": "is a file; expected a folder",
+        "no temperature": "only head=bins does",
+    }  # fmt: skip
+    assert expected[wrong] in told and not out.exists()
+
+
+def test_photos_share_the_memory_there_is(tmp_path):
+    def sizes(*pixels):
+        jobs = [Job(tmp_path / str(i), tmp_path / str(i), size) for i, size in enumerate(pixels)]
+        groups = list(command.groups(jobs))
+        assert sum(groups, []) == jobs
+        return [len(group) for group in groups]
+
+    assert sizes(*[1000] * 70) == [32, 32, 6]
+    assert sizes(100_000_000, 1000, 100_000_000) == [1, 1, 1]
+    assert sizes(6_000_000, 6_000_000, 6_000_000) == [2, 1]

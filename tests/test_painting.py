@@ -1,0 +1,225 @@
+"""Painting photos of any size: what stays, where colours go, and what is refused."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import color as reference
+from skimage import data
+
+import colorize
+from colorize.errors import UserError
+from colorize.models.colorizer import Learner, build_network
+from colorize.painting import painter as painting
+from colorize.painting.painter import Painter
+from colorize.painting.upsampling import Bilinear, Guided
+from colorize.run_folder import BEST, save_config
+from colorize.weights import load_colorizer, save_weights
+
+
+@pytest.fixture
+def shaken(config_of):
+    """Makes a colorizer of 16 x 32 whose colours vary, and its configuration."""
+
+    def make(*overrides):
+        config = config_of("fusion.units=4", "fusion.channels=2", *overrides)
+        colorizer = Learner(build_network(config))
+        rng = np.random.default_rng(0)
+        weights = colorizer.network.get_weights()
+        colorizer.network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in weights])
+        return colorizer, config
+
+    return make
+
+
+class Telltale:
+    """Stands for a colorizer: it gives each cell its row and column as ab, and remembers what it was shown."""
+
+    class network:
+        inputs = [np.zeros((1, 16, 32, 1))]
+
+    def predict_on_batch(self, rgb):
+        self.shown = rgb
+        rows, columns = np.mgrid[:16, :32].astype("float32")
+        return np.broadcast_to(np.stack([rows, columns], -1), (*rgb.shape[:3], 2))
+
+
+def colours_of(painted) -> np.ndarray:
+    return reference.rgb2lab(np.asarray(painted))[..., 1:]
+
+
+def test_a_photo_keeps_its_lightness_and_gets_the_models_colour(model_folder):
+    photo = data.coffee()
+    painted = np.asarray(colorize.load(model_folder).paint(photo))
+    assert painted.shape == photo.shape and painted.dtype == np.uint8
+    before, after = reference.rgb2lab(photo), reference.rgb2lab(painted)
+    middle = (before[..., 0] > 45) & (before[..., 0] < 70)  # where (20, -30) is in the gamut
+    np.testing.assert_allclose(after[middle][:, 0], before[middle][:, 0], atol=1)
+    np.testing.assert_allclose(after[middle][:, 1:], np.broadcast_to([20, -30], (middle.sum(), 2)), atol=2)
+
+
+def test_colours_do_not_depend_on_those_of_the_photo(shaken):
+    painter = Painter(*shaken())
+    rgb = data.chelsea()[:90]
+    grey = np.round(reference.lab2rgb(reference.rgb2lab(rgb) * [1, 0, 0]) * 255).astype("uint8")
+    painted = [np.asarray(painter.paint(photo)).astype(int) for photo in (rgb, grey)]
+    assert np.abs(painted[0] - painted[1]).max() <= 3  # of rounding the grey photo to uint8
+
+
+@pytest.mark.parametrize("upsampling", ["bilinear", "guided"])
+@pytest.mark.parametrize("size", [(1, 1), (7, 300), (301, 5)])
+def test_any_size_comes_back_at_that_size(size, upsampling, shaken, noise):
+    painted = Painter(*shaken(), upsampling=upsampling).paint(noise(size[1], size[0]))
+    assert painted.size == size and painted.mode == "RGB"
+
+
+@pytest.mark.parametrize("upsampling", ["bilinear", "guided"])
+def test_painting_in_bands_leaves_no_seam(upsampling, shaken, noise, monkeypatch):
+    painter = Painter(*shaken(), upsampling=upsampling)
+    photo = noise(61, 90)
+    whole = np.asarray(painter.paint(photo)).astype(int)
+    monkeypatch.setattr(painting, "PIXELS_AT_ONCE", 90 * 7)
+    banded = np.asarray(painter.paint(photo)).astype(int)
+    assert np.abs(whole - banded).max() <= 1
+    assert np.abs(np.diff(banded[6:8], axis=0) - np.diff(whole[6:8], axis=0)).max() <= 1
+
+
+def test_many_photos_at_once_are_painted_as_one_by_one(shaken, noise, monkeypatch):
+    painter = Painter(*shaken())
+    monkeypatch.setattr(painting, "PIXELS_AT_ONCE", 900)  # several small ones, and a part of the large one
+    photos = [Image.fromarray(noise(*size)) for size in ((20, 30), (11, 5), (64, 40), (3, 70), (8, 8))]
+    alone = [painter.paint(photo) for photo in photos]
+    chroma = painter.paint_over(photos)
+    for one, other in zip(alone, photos):
+        assert np.abs(np.asarray(one).astype(int) - np.asarray(other)).max() <= 1
+    assert len(chroma) == 5 and min(chroma) > 0
+
+
+def test_a_photo_of_another_shape_is_set_whole_into_its_mirror_image(config_of, noise):
+    colorizer = Telltale()
+    photo = noise(16, 8)
+    painted = Painter(colorizer, config_of(), "pad").paint(photo)
+    (shown,) = colorizer.shown
+    np.testing.assert_array_equal(shown[:, 12:20], photo)  # in its own shape, in the middle
+    np.testing.assert_array_equal(shown[:, 4:12], photo[:, ::-1])
+    np.testing.assert_array_equal(shown[:, 20:28], photo[:, ::-1])
+    expected = np.round(reference.lab2rgb(np.concatenate(
+        [reference.rgb2lab(photo)[..., :1], np.stack(np.mgrid[:16, 12:20], -1)], -1)) * 255)  # fmt: skip
+    assert np.abs(np.asarray(painted) - expected).max() <= 1, "its own cells' colours came back"
+
+
+def test_squashed_a_photo_has_all_of_the_models_picture(config_of):
+    colorizer = Telltale()
+    grey = np.full((64, 32), 128, "uint8")
+    ab = colours_of(Painter(colorizer, config_of(), "squash").paint(grey))
+    assert colorizer.shown.shape == (1, 16, 32, 3)
+    assert ab[0, 0] == pytest.approx([0, 0], abs=1) and ab[-1, -1] == pytest.approx([15, 31], abs=1)
+
+
+def test_the_shape_is_kept_as_in_training(config_of, photo_folder):
+    def fit(*overrides):
+        return Painter(Telltale(), config_of(*overrides)).fit
+
+    folder = ["data=folder", f"data.root={photo_folder}"]
+    assert fit(*folder, "data.fit=squash") == "squash" and fit(*folder, "data.fit=crop") == "pad"
+
+
+def test_guided_colours_end_where_the_lightness_does():
+    """Two fields meet at 0.4 of a cell: bilinear smears their colours over a cell, guided ones end at the edge."""
+    edge = 64 + 25  # in a photo of 128 x 256 over 8 x 16 cells; not between two of them
+    lightness = np.where(np.arange(256) < edge, 30.0, 80.0).astype("float32")
+    truth = np.where(np.arange(256)[:, None] < edge, [40.0, -20.0], [-10.0, 30.0])
+    cells = lightness.reshape(16, 16).mean(1), truth.reshape(16, 16, 2).mean(1)
+    guide, ab = np.tile(cells[0], (8, 1)), np.tile(cells[1], (8, 1, 1)).astype("float32")
+    photo = np.tile(lightness, (128, 1))
+    error = {
+        kind: np.abs(kind(ab, guide, (256, 128)).band(photo, 0) - truth).mean(axis=(0, 2))[edge - 16 : edge + 16].mean()
+        for kind in (Bilinear, Guided)
+    }
+    assert error[Guided] < error[Bilinear] / 4
+
+
+def test_guided_colours_of_a_flat_photo_are_those_of_its_cells(noise):
+    ab = np.random.default_rng(0).normal(0, 20, (4, 6, 2)).astype("float32")
+    flat = np.full((4, 6), 50.0, "float32")
+    smooth = Guided(ab, flat, (60, 40)).band(np.full((40, 60), 50.0, "float32"), 0)
+    assert ab.min() <= smooth.min() and smooth.max() <= ab.max()
+    np.testing.assert_allclose(smooth.mean((0, 1)), ab.mean((0, 1)), atol=3)
+
+
+def test_a_file_a_picture_and_an_array_are_painted_alike(shaken, noise, tmp_path):
+    painter, rgb = Painter(*shaken()), noise(20, 30)
+    Image.fromarray(rgb).save(tmp_path / "photo.png")
+    image = Image.fromarray(rgb)
+    painted = [painter.paint(photo) for photo in (tmp_path / "photo.png", str(tmp_path / "photo.png"), image, rgb)]
+    assert all(np.array_equal(painted[0], other) for other in painted[1:])
+    np.testing.assert_array_equal(np.asarray(image), rgb, err_msg="what was given is left as it was")
+    grey = painter.paint(rgb[..., 0])
+    np.testing.assert_array_equal(np.asarray(grey), np.asarray(painter.paint(np.stack([rgb[..., 0]] * 3, -1))))
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((4, 5, 3)), np.zeros((4, 5, 4), "uint8"), np.zeros((0, 5, 3), "uint8")])
+def test_an_array_that_is_no_picture_is_refused(wrong, config_of):
+    with pytest.raises(UserError, match="expected uint8"):
+        Painter(Telltale(), config_of()).paint(wrong)
+
+
+def test_threads_may_share_a_painter(shaken, noise):
+    painter, photos = Painter(*shaken()), [noise(20 + i, 30) for i in range(8)]
+    start = threading.Barrier(4)
+
+    def paint(photo):
+        start.wait(60)
+        return np.asarray(painter.paint(photo))
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(paint, photos))
+    for photo, painted in zip(photos, together):
+        np.testing.assert_array_equal(painted, np.asarray(painter.paint(photo)))
+
+
+def test_stored_weights_come_back_the_same(shaken, tmp_path, noise):
+    colorizer, config = shaken()
+    save_config(config, tmp_path)
+    save_weights(colorizer.network, tmp_path / BEST)
+    painted = [np.asarray(p.paint(noise(20, 30))) for p in (Painter(colorizer, config), colorize.load(tmp_path))]
+    np.testing.assert_array_equal(*painted)
+
+
+@pytest.mark.parametrize("damage", ["foreign", "more layers", "truncated", "text", "config", "yaml"])
+def test_a_damaged_or_foreign_model_is_an_error(damage, model_folder, config_of):
+    best = model_folder / BEST
+    if damage == "foreign":
+        save_config(config_of("fusion.units=9"), model_folder)
+    elif damage == "more layers":  # Keras would take what fits and pass over the rest
+        save_config(config_of("fusion.merges=[sum]"), model_folder)
+        save_weights(build_network(config_of("fusion.merges=[sum,sum]")).model, best)
+    elif damage == "truncated":
+        best.write_bytes(best.read_bytes()[:3000])
+    elif damage == "yaml":
+        (model_folder / "config.yaml").write_text("a: [1")
+    elif damage == "text":
+        best.write_text("weights")
+    else:
+        (model_folder / "config.yaml").write_text("seed: 1\n")
+    with pytest.raises(UserError, match=str(model_folder)):
+        colorize.load(model_folder)
+
+
+def test_a_missing_model_and_a_wrong_setting_are_errors(model_folder, tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="is no trained model: config.yaml and best.weights.h5"):
+        colorize.load(tmp_path)
+    with pytest.raises(UserError, match="fit: expected pad or squash, received 'crop'"):
+        colorize.load(model_folder, fit="crop")
+    with pytest.raises(UserError, match="upsampling: expected bilinear or guided, received None"):
+        colorize.load(model_folder, upsampling=None)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="no finished run in outputs/ or multirun/"):
+        colorize.load()
+
+
+def test_the_weights_that_are_loaded_are_the_best(model_folder):
+    network = load_colorizer(model_folder).network
+    np.testing.assert_allclose(network.get_weights()[-1], np.array([20, -30]) / 110, atol=1e-6)
