@@ -6,7 +6,6 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
 from skimage import color as reference
 
 from colorize.__main__ import main

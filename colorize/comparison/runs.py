@@ -9,8 +9,8 @@ import numpy as np
 
 from colorize.config import Config, load
 from colorize.errors import UserError
-from colorize.finding import RUN_ID, read_result
 from colorize.evaluation.report import Evaluation, evaluations_in, read_evaluation, read_photos
+from colorize.finding import RUN_ID, read_result
 from colorize.metrics.pooled import Values
 from colorize.run_folder import CONFIG, EVALUATION, HISTORY, RESULT
 from colorize.tracking.place import uri_of

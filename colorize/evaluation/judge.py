@@ -102,8 +102,8 @@ def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, phot
         size = f"Size {rows} x {columns}; the data set has {stored}, resized bilinearly where that differs."
     how = "squeezed to that" if subject.fit == "squash" else "set into that whole, within its own mirror image"
     brought = (
-        f"The model was made for {own_rows} x {own_columns}: each photo was {how} (antialiased bilinear), its ab brought"
-        " back bilinearly, as painting does."
+        f"The model was made for {own_rows} x {own_columns}: each photo was {how} (antialiased bilinear), its ab"
+        " brought back bilinearly, as painting does."
     )
     known = "train and val" if part == "test" else "train"
     left_out = f"{len(dataset.grey)} exactly grey photos are left out."

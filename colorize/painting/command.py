@@ -132,6 +132,6 @@ def _tell(console: Console, done: list[Job], grey: list[str], options: Options) 
     if grey:
         say(
             console,
-            f"{len(grey)} came out nearly grey (mean chroma below {HARDLY_A_COLOUR:g}): {listed(grey)}. The model is not"
-            " sure of their colours; one that was trained on more photos like these may be",
+            f"{len(grey)} came out nearly grey (mean chroma below {HARDLY_A_COLOUR:g}): {listed(grey)}. The model is"
+            " not sure of their colours; one that was trained on more photos like these may be",
         )

@@ -19,10 +19,8 @@ from colorize.files import commit, partial_of
 READ = (*FORMATS, "GIF", "JPEG2000", "PPM", "TGA", "AVIF", "ICO", "PCX", "SGI", "QOI")
 """What Pillow decodes by itself; of its other formats some start programs, some are no photos."""
 
-ENDINGS = (
-    ".jpg .jpeg .jpe .jfif .mpo .png .webp .tif .tiff .bmp .gif .jp2 .j2k .ppm .pgm .pbm .pnm .tga .avif .ico .pcx .sgi"
-    " .qoi"
-).split()
+ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".jp2", ".j2k")
+ENDINGS += (".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".avif", ".ico", ".pcx", ".sgi", ".qoi")
 """Of files that are looked for in folders."""
 
 LARGEST_PIXELS = 178_000_000
@@ -96,7 +94,7 @@ def jobs_for(given: Iterable[Path], out: Path) -> list[Job]:
     """The photos that files and folders name; those of a folder keep their places in it.
 
     Raises:
-        UserError: one does not exist, a folder has no photo, a photo would be painted over itself, or two into one file.
+        UserError: one does not exist, a folder has no photo, a photo would be painted over itself, or two into one.
     """
     jobs: dict[Path, Job] = {}
     for path in given:
@@ -107,8 +105,8 @@ def jobs_for(given: Iterable[Path], out: Path) -> list[Job]:
                 raise UserError(f"{job.target} would replace the photo itself; choose another folder for --out")
             if other.source.resolve() != source.resolve():
                 raise UserError(
-                    f"{other.source} and {source} have the same name and would be painted into one file; paint them into"
-                    " two folders"
+                    f"{other.source} and {source} have the same name and would be painted into one file; paint them"
+                    " into two folders"
                 )
     return list(jobs.values())
 

@@ -94,7 +94,8 @@ class Painter:
         """Gives one photo new colours; what falls out of the gamut is clipped.
 
         Args:
-            photo: the path of a file, a picture of Pillow's, or uint8 (H, W, 3) or (H, W). Its colours are not looked at.
+            photo: the path of a file, a picture of Pillow's, or uint8 (H, W, 3) or (H, W). Its colours are
+                not looked at.
         Returns:
             RGB of the same size; upright, where a file asks to be turned.
         Raises:

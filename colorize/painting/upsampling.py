@@ -46,7 +46,7 @@ class Guided(Bilinear):
     """Colours follow the edges of the lightness: around each cell ab is fitted as slope x L + offset, the two are
     brought up bilinearly, and meet the lightness of the photo at full size.
 
-    He and Sun 2015, Fast guided filter (arXiv 1505.00996), algorithm 2, with the network's own picture as the small one.
+    He and Sun 2015, Fast guided filter (arXiv 1505.00996), algorithm 2; the small picture is the network's own.
     """
 
     def __init__(self, ab: np.ndarray, lightness: np.ndarray, size: tuple[int, int]):

@@ -4,7 +4,7 @@ import base64
 import binascii
 import io
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -50,9 +50,9 @@ def painted(painter, photos: Sequence) -> list[bytes]:
 def _image_of(photo, largest: int) -> Image.Image:
     if isinstance(photo, str):
         photo = _decoded(photo)
-    if isinstance(photo, PurePath):
+    if isinstance(photo, Path):
         try:
-            photo = open(photo, "rb").read()
+            photo = Path(photo).read_bytes()
         except OSError as error:
             raise NotUsable(f"{photo} cannot be read: {error.strerror or error}") from None
     if isinstance(photo, (bytes, bytearray)):
@@ -76,7 +76,7 @@ def _decoded(text: str) -> bytes:
 
 
 def _from_numbers(photo, largest: int) -> Image.Image:
-    expected = "the bytes of a photo, these in base64, or its pixels: whole numbers 0..255, rows x columns x 3 or rows x columns"
+    expected = "the bytes of a photo, these in base64, or its pixels (0..255, rows x columns x 3 or rows x columns)"
     if not isinstance(photo, (np.ndarray, list, tuple)):
         raise NotUsable(f"{type(photo).__name__}; expected {expected}")
     try:

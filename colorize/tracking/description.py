@@ -16,11 +16,12 @@ def description(config: Config, photos: int, parameters: int, result: str | None
         result: a table in Markdown, once there is one.
     """
     data = config.data
-    backbone = "" if config.backbone.name == "none" else f", {config.backbone.name} beside the encoder"
+    backbone = "" if config.backbone.name == "none" else f", backbone {config.backbone.name}"
+    network = f"encoder **{config.encoder.name}**, fusion **{config.fusion.name}**, head {config.head.name}{backbone}"
     text = (
-        f"A colorizer: encoder **{config.encoder.name}**, fusion **{config.fusion.name}**, head {config.head.name}{backbone};"
-        f" {parameters:,} parameters. Trained on {photos:,} photos of **{data.name}** at {data.height} x {data.width}"
-        f" pixels for {config.trainer.epochs} epochs, seed {config.seed}, on {config.backend}."
+        f"A colorizer: {network}; {parameters:,} parameters. Trained on {photos:,} photos of **{data.name}** at"
+        f" {data.height} x {data.width} pixels for {config.trainer.epochs} epochs, seed {config.seed}, on"
+        f" {config.backend}."
     )
     if result is None:
         return text + "\n\nIt has not finished."
