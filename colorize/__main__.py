@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from colorize import export as exporting
 from colorize.errors import UserError
 from colorize.run_folder import DEPENDENCY_MAP
 
@@ -24,6 +25,8 @@ def main(arguments: list[str] | None = None) -> None:
     _add_paint(commands)
     _add_evaluate(commands)
     _add_compare(commands)
+    _add_export(commands)
+    _add_demo(commands)
     _add_sync(commands)
     options, rest = parser.parse_known_args(arguments)
     if rest and (not hasattr(options, "overrides") or any(text.startswith("-") for text in rest)):
@@ -73,6 +76,28 @@ def _add_temperature(parser) -> None:
     parser.add_argument("--temperature", type=float, metavar="T", help=text)
 
 
+def _add_export(commands) -> None:
+    text = "write a model for other programs: one graph from RGB to RGB, at the model's size"
+    parser = commands.add_parser("export", help=text, description=text)
+    parser.add_argument("model", nargs="?", metavar="MODEL", help=f"{MODELS} (the run that finished last)")
+    parser.add_argument("--format", nargs="+", choices=exporting.NAMES, required=True, help="one or several")
+    parser.add_argument("--out", type=Path, default=Path("exported"), help="folder for the files (exported)")
+    parser.add_argument("--tracking", metavar="URI", help="MLflow that knows the run or the model (mlflow.db)")
+    _add_temperature(parser)
+    parser.set_defaults(command=export)
+
+
+def _add_demo(commands) -> None:
+    text = "open a page on this machine: drop a photo, see it painted, download it"
+    parser = commands.add_parser("demo", help=text, description=text)
+    models = "that can be chosen there (all registered ones, else the run that finished last)"
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"{MODELS} {models}")
+    parser.add_argument("--port", type=int, default=8080, help="of the page (8080)")
+    parser.add_argument("--no-browser", action="store_true", help="only print its address")
+    parser.add_argument("--tracking", metavar="URI", help="MLflow that knows the models (mlflow.db)")
+    parser.set_defaults(command=demo)
+
+
 def _add_evaluate(commands) -> None:
     text = "judge a trained model on photos, the trivial baselines beside it"
     parser = commands.add_parser("evaluate", help=text, description=text)
@@ -120,6 +145,28 @@ def sync(options: argparse.Namespace) -> None:
         print(f"{output}: {done.delivered} records delivered to {done.uri}, run {done.run_id}")
         for reason in done.refused:
             print(f"  refused: {reason}", file=sys.stderr)
+
+
+def export(options: argparse.Namespace) -> None:
+    """Writes a model in other formats."""
+    from colorize.export.command import export
+
+    _check_folder(options.out)
+    export(options.model, options.format, options.out, options.tracking, options.temperature)
+
+
+def demo(options: argparse.Namespace) -> None:
+    """Serves a page to this machine."""
+    from importlib.util import find_spec
+
+    if not find_spec("nicegui"):
+        raise UserError("nicegui not installed: pip install -e '.[demo]' -c constraints.txt")
+    from colorize.demo.models import models_for
+
+    models = models_for(options.models, options.tracking)
+    from colorize.demo.page import serve
+
+    serve(models, options.port, not options.no_browser)
 
 
 def compare(options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ Imported before Keras. The only room of the package in which a backend is import
 """
 
 import ctypes
+import logging
 import os
 import sys
 import tempfile
@@ -66,6 +67,7 @@ def start(backend: str, device: str) -> Device:
 def _set_environment(backend: str, device: str) -> None:
     os.environ.setdefault("KERAS_BACKEND", backend)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # photos of several sizes are no mistake
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX: grow, do not take the whole card
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"

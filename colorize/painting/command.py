@@ -65,17 +65,28 @@ def paint(given: list[Path], options: Options, model: str | None, **how) -> None
     if model is None:
         model = str(newest_run(Path.cwd()))
         say(console, f"model     {model}, which finished last")
-    painter, grey, done = load_painter(model, **how), [], []
-    with without_warnings(), ThreadPoolExecutor() as pool, progress("painting", len(todo)) as advance:
-        for group in groups(todo):
-            for job, chroma in _paint_group(painter, group, options, pool, failures):
-                done.append(job)
-                grey += [job.source.name] * (chroma < HARDLY_A_COLOUR)
-            advance(len(group))
-    _tell(console, done, grey, options)
+    chroma = paint_jobs(load_painter(model, **how), todo, options, failures)
+    _tell(console, chroma, options)
     if failures:
         reasons = "".join(f"\n  {source}: {reason}" for source, reason in failures.items())
         raise SomeFailed(f"{len(failures)} of {len(jobs)} photos were not painted:{reasons}")
+
+
+def paint_jobs(painter, jobs: list[Job], options: Options, failures: dict[Path, str]) -> dict[Job, float]:
+    """Paints photos into their files.
+
+    Args:
+        painter: a `Painter`.
+        failures: gets the reasons of those that cannot be painted.
+    Returns:
+        those that were, and the mean chroma that was predicted for each.
+    """
+    chroma = {}
+    with without_warnings(), ThreadPoolExecutor() as pool, progress("painting", len(jobs)) as advance:
+        for group in groups(jobs):
+            chroma |= _paint_group(painter, group, options, pool, failures)
+            advance(len(group))
+    return chroma
 
 
 def groups(jobs: list[Job]) -> Iterator[list[Job]]:
@@ -92,8 +103,8 @@ def groups(jobs: list[Job]) -> Iterator[list[Job]]:
 
 def _paint_group(
     painter, group: list[Job], options: Options, pool: ThreadPoolExecutor, failures: dict[Path, str]
-) -> list[tuple[Job, float]]:
-    """Paints some photos; returns those that are done, with the mean chroma that was predicted for each."""
+) -> dict[Job, float]:
+    """As `paint_jobs`, for photos that are in memory together."""
     from colorize.painting.strips import save_strip, small  # Keras
 
     photos = _each(pool, lambda job: read(job.source), group, failures)
@@ -105,7 +116,7 @@ def _paint_group(
             save_strip(before[job], photos[job].image, job.target)
         write(photos[job], job.target)
 
-    return [(job, chroma[job]) for job in _each(pool, finish, list(photos), failures)]
+    return {job: chroma[job] for job in _each(pool, finish, list(photos), failures)}
 
 
 def _each(pool: ThreadPoolExecutor, do: Callable[[Job], T], jobs: list[Job], failures: dict[Path, str]) -> dict[Job, T]:
@@ -124,7 +135,9 @@ def _each(pool: ThreadPoolExecutor, do: Callable[[Job], T], jobs: list[Job], fai
     return {job: result for job, (result, reason) in results.items() if not reason}
 
 
-def _tell(console: Console, done: list[Job], grey: list[str], options: Options) -> None:
+def _tell(console: Console, chroma: dict[Job, float], options: Options) -> None:
+    done = list(chroma)
+    grey = [job.source.name for job in done if chroma[job] < HARDLY_A_COLOUR]
     for job in done[:LISTED]:
         say(console, f"{job.target}")
     if len(done) > LISTED:

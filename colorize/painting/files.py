@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
@@ -124,13 +125,16 @@ def _named(path: Path, out: Path) -> list[tuple[Path, Path]]:
 
 
 def _job(source: Path, target: Path) -> Job:
-    """`.png` stands behind the name of a format that is not written."""
     try:
         with Image.open(source, formats=READ) as image:
-            pixels, is_written = image.width * image.height, image.format in WRITTEN
+            return Job(source, target.with_name(painted_name(target.name, image.format)), image.width * image.height)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        pixels, is_written = 0, True
-    return Job(source, target if is_written else target.with_name(f"{target.name}.png"), pixels)
+        return Job(source, target, 0)
+
+
+def painted_name(name: str, image_format: str) -> str:
+    """What the painted photo is called: as the photo, and `.png` behind it where its format is not written."""
+    return name if image_format in WRITTEN else f"{name}.png"
 
 
 def _photos_below(folder: Path) -> list[Path]:
@@ -149,13 +153,17 @@ def read(path: Path) -> Photo:
         NotUsable: it cannot be used, and why.
     """
     try:
-        data = path.read_bytes()
-        picture = decode_in_thread(data, READ, LARGEST_PIXELS, keeps_alpha=True)
-        return Photo(picture.image, picture.alpha, picture.format, _metadata(data, picture), picture.converted)
+        return photo_of(path.read_bytes())
     except OSError as error:
         raise NotUsable(f"cannot be read: {error.strerror or error}") from None
     except MemoryError:
         raise NotUsable("there is not enough memory for it") from None
+
+
+def photo_of(data: bytes, largest: int = LARGEST_PIXELS) -> Photo:
+    """`read` for the bytes of a file, of at most so many pixels."""
+    picture = decode_in_thread(data, READ, largest, keeps_alpha=True)
+    return Photo(picture.image, picture.alpha, picture.format, _metadata(data, picture), picture.converted)
 
 
 def _metadata(data: bytes, picture: Picture) -> dict:
@@ -208,6 +216,17 @@ def write(photo: Photo, target: Path) -> None:
     Raises:
         OSError: the disk is full, or the folder cannot be written.
     """
+    partial = partial_of(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        encode(photo, partial)
+        commit(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def encode(photo: Photo, place: Path | BinaryIO) -> None:
+    """Writes a photo that was painted into a file that is there for it, or open already."""
     name = photo.format if photo.format in WRITTEN else "PNG"
     image, metadata = photo.image, dict(photo.metadata)
     if photo.alpha and name in TRANSPARENT:
@@ -220,10 +239,4 @@ def write(photo: Photo, target: Path) -> None:
         exif[_BASE.XMLPacket] = metadata.pop("xmp")
     if exif:
         metadata["exif"] = exif.tobytes()  # an `Exif` as it is would lose its parts in a TIFF (Pillow 13)
-    partial = partial_of(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        image.save(partial, "JPEG" if name == "MPO" else name, **WRITTEN[name], **metadata)
-        commit(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    image.save(place, "JPEG" if name == "MPO" else name, **WRITTEN[name], **metadata)

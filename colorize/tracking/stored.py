@@ -65,6 +65,19 @@ class StoredRuns:
         found = self._ask(f"find the model {uri}", version)
         return self._fetch_uri(f"models:/{name}/{found.version}", into), found.run_id
 
+    def registered(self) -> dict[str, str]:
+        """Every version of every registered model: `models:/NAME/VERSION` -> what it is, the newest of each first."""
+        found = {}
+        for model in self._ask("list the registered models", self.client.search_registered_models):
+            aliases: dict[str, list[str]] = {}
+            for alias, version in model.aliases.items():
+                aliases.setdefault(str(version), []).append(alias)
+            versions = self._ask("list versions", self.client.search_model_versions, f"name = '{model.name}'")
+            for number in sorted((int(version.version) for version in versions), reverse=True):
+                roles = "".join(f", {alias}" for alias in aliases.get(str(number), []))
+                found[f"models:/{model.name}/{number}"] = f"{model.name} version {number}{roles}"
+        return found
+
     def _fetch_uri(self, uri: str, into: Path) -> Path:
         fetch = self.mlflow.artifacts.download_artifacts
         return Path(self._ask(f"fetch {uri}", fetch, artifact_uri=uri, dst_path=str(into), tracking_uri=self.uri))

@@ -1,9 +1,9 @@
 """What reliability costs: `python tests/benchmarks/reliability.py [--times 5] [KEY=VALUE]` (nothing else running).
 
 Shares of the time of a run, each measured within one run, and their medians over some runs: of saving checkpoints; of
-tracking (the time in which training stands still for it) with a server that is absent, answers 500, or does not answer
-for half a minute, the wait at the end included (which is the same for a long run: the seconds are printed too). And the
-time of a step with the guard against NaN, over that of a step without it, taken in turns.
+tracking (the time in which training stands still for it) with a database, with a server that is absent, answers 500, or
+does not answer for half a minute, the wait at the end included (which is the same for a long run: the seconds are
+printed too). And the time of a step with the guard against NaN, over that of one without it, taken in turns.
 """
 
 import argparse
@@ -90,7 +90,9 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("overrides", nargs="*")
     options = parser.parse_args()
+    place = Path(tempfile.mkdtemp(prefix="colorize-runs-"))
     places = {
+        "database, new at first": f"tracking.uri=sqlite:///{place / 'runs.db'}",
         "absent server": "tracking.uri=http://127.0.0.1:9",
         "server that answers 500": f"tracking.uri={UselessServer(500).uri}",
         "server that answers after 30 s": f"tracking.uri={UselessServer(503, seconds=30).uri}",

@@ -43,6 +43,7 @@ def _block(config: Attention, stream, name: str, trace: Trace):
     return trace(layers.Add(name=f"{name}_mlp_add"), [stream, inner], CELLS_IN_A_ROW)
 
 
+@keras.saving.register_keras_serializable("colorize")
 class AddPositions(keras.Layer):
     """Adds sines and cosines of the row to one half of the channels, of the column to the other; learns nothing.
 

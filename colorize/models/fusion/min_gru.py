@@ -45,6 +45,7 @@ def _scan(config: MinGru, features, name: str, along: str, backward: bool, trace
     return trace(layer, features, AXES[along])
 
 
+@keras.saving.register_keras_serializable("colorize")
 class DirectedMinGru(keras.Layer):
     """A minGRU (Feng et al. 2024, section 3.1) along one axis of a map, in one direction.
 

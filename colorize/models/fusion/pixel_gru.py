@@ -35,6 +35,7 @@ def pixel_gru(config: PixelGru, features, trace: Trace):
     return beside(features, trace(layers.Dense(config.channels, name="project_units"), stream), trace)
 
 
+@keras.saving.register_keras_serializable("colorize")
 class LineGru(keras.Layer):
     """One bidirectional GRU that reads every line of a map by itself: the lines share its weights and nothing else.
 

@@ -1,0 +1,1 @@
+"""A page to try models on, for the browser of this machine."""

@@ -1,0 +1,138 @@
+"""The page: drop a photo, see it grey and painted, take the painted one away.
+
+Nothing that is dropped is written to a disk; it is forgotten with the page.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from nicegui import app, events, run, ui
+from PIL import Image
+from starlette.formparsers import MultiPartParser
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse
+
+from colorize.color import colorize_lightness
+from colorize.data.images import NotUsable, without_warnings
+from colorize.demo.models import Models
+from colorize.errors import UserError
+from colorize.painting.files import encode, painted_name, photo_of
+
+LARGEST_BYTES = 32_000_000
+"""Of a file that is dropped."""
+
+LARGEST_PIXELS = 40_000_000
+
+SHOWN = 1200
+"""Pixels of the longer side of what the page shows; what is downloaded has its full size."""
+
+HOST = "127.0.0.1"
+
+
+@dataclass
+class Painted:
+    """What a page holds of a photo: the full-size file, and the two pictures that it shows."""
+
+    name: str
+    file: bytes
+    grey: Image.Image
+    shown: Image.Image
+
+
+def paint(painter, data: bytes, name: str) -> Painted:
+    """Paints the bytes of a file.
+
+    Args:
+        painter: a `Painter`.
+    Raises:
+        NotUsable: it is no photo, or too large.
+    """
+    if len(data) > LARGEST_BYTES:
+        raise NotUsable(f"{len(data) / 1e6:.0f} MB; at most {LARGEST_BYTES / 1e6:.0f}")
+    with without_warnings():
+        photo = photo_of(data, LARGEST_PIXELS)
+    before = np.asarray(_small(photo.image))
+    painter.paint_over([photo.image])
+    shown, file = _small(photo.image), io.BytesIO()
+    encode(photo, file)
+    grey = Image.fromarray(colorize_lightness(before, np.zeros((*before.shape[:2], 2))))
+    return Painted(painted_name(name, photo.format), file.getvalue(), grey, shown)
+
+
+def _small(image: Image.Image) -> Image.Image:
+    small = image.copy()
+    small.thumbnail((SHOWN, SHOWN))
+    return small
+
+
+def build_page(models: Models) -> None:
+    """One page of a browser: what is dropped on it belongs to it alone."""
+    held: dict[str, bytes | str | Painted] = {}
+    ui.page_title("colorize")
+    with ui.column().classes("mx-auto w-full max-w-4xl"):
+        ui.label("colorize").classes("text-2xl")
+        choice = ui.select(models.choices, value=next(iter(models.choices)), label="Model").classes("w-full")
+        upload = ui.upload(
+            label="Drop a photo, grey or in colour", auto_upload=True, max_files=1, max_file_size=LARGEST_BYTES
+        ).classes("w-full")
+        state = ui.label("Nothing is stored: a photo is forgotten with this page.")
+        with ui.element("div").classes("relative w-full") as pair:
+            painted = ui.image().classes("w-full").mark("painted")
+            grey = ui.image().classes("w-full").style("position: absolute; inset: 0")
+        slider = ui.slider(min=0, max=100, value=50).classes("w-full")
+        button = ui.button("Download")
+    pair.visible = slider.visible = button.visible = False
+
+    def divide() -> None:
+        grey.style(f"clip-path: inset(0 {100 - slider.value}% 0 0)")
+
+    async def show() -> None:
+        if "data" not in held:
+            return
+        state.text = "Painting..."
+        try:
+            painter = await run.io_bound(models.painter, choice.value)
+            result = await run.io_bound(paint, painter, held["data"], held["name"])
+        except (NotUsable, UserError) as error:
+            pair.visible = slider.visible = button.visible = False
+            state.text = f"{held['name']}: {error}"
+            return
+        held["painted"] = result
+        painted.set_source(result.shown)
+        grey.set_source(result.grey)
+        divide()
+        state.text = f"{held['name']}: left grey, right painted by {models.choices[choice.value]}"
+        pair.visible = slider.visible = button.visible = True
+
+    async def take(event: events.UploadEventArguments) -> None:
+        held.clear()
+        held["data"], held["name"] = await event.file.read(), Path(event.file.name).name
+        upload.reset()
+        await show()
+
+    upload.on_upload(take)
+    upload.on_rejected(lambda: state.set_text(f"Refused: one photo of at most {LARGEST_BYTES / 1e6:.0f} MB"))
+    choice.on_value_change(show)
+    slider.on_value_change(divide)
+    button.on_click(lambda: ui.download.content(held["painted"].file, held["painted"].name))
+
+
+def serve(models: Models, port: int, opens_browser: bool) -> None:
+    """Serves the page until it is interrupted; to this machine alone."""
+    # Starlette would put what is larger into a file.
+    MultiPartParser.spool_max_size = 2 * LARGEST_BYTES
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
+
+    @app.middleware("http")
+    async def limited(request, call_next):
+        if int(request.headers.get("content-length") or 0) > LARGEST_BYTES + 100_000:
+            return PlainTextResponse(f"at most {LARGEST_BYTES} bytes", status_code=413)
+        return await call_next(request)
+
+    @ui.page("/")
+    def page() -> None:
+        build_page(models)
+
+    ui.run(host=HOST, port=port, title="colorize", reload=False, show=opens_browser)

@@ -1,0 +1,150 @@
+"""The page to try a model on, in a real browser: what is dropped, shown, chosen and downloaded."""
+
+import http.client
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from browser import browser, free_port, is_open, needs_browser, until
+from PIL import Image
+
+from colorize.config import PROJECT
+from colorize.data.images import NotUsable
+from colorize.demo.models import models_for
+from colorize.demo.page import paint
+from colorize.errors import UserError
+from colorize.painting.files import encode, photo_of
+from colorize.painting.loading import painter_of
+
+pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what draws the page
+
+
+@pytest.fixture
+def photo(tmp_path, noise):
+    """A photo that is larger than what the page shows."""
+    path = tmp_path / "grandma.jpg"
+    Image.fromarray(noise(9, 12)).resize((1600, 1200), Image.Resampling.BICUBIC).save(path, quality=90)
+    return path
+
+
+@contextmanager
+def demo(*arguments):
+    """`python -m colorize demo` in a process of its own; yields its port."""
+    port = free_port()
+    command = [sys.executable, "-m", "colorize", "demo", *map(str, arguments), "--port", str(port), "--no-browser"]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    environment.pop("PYTEST_CURRENT_TEST", None)  # NiceGUI would take itself for one of its own tests
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        until(lambda: is_open(port) or process.poll() is not None, "its page")
+        assert process.poll() is None, process.stdout.read()
+        yield port
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@needs_browser
+def test_a_photo_is_dropped_seen_painted_and_downloaded(model_folder, photo, tmp_path):
+    from selenium.webdriver.common.by import By
+
+    downloads = tmp_path / "downloads"
+    downloads.mkdir()
+    with demo(model_folder) as port, browser(downloads) as page:
+        page.get(f"http://127.0.0.1:{port}/")
+        drop = until(lambda: page.find_elements(By.CSS_SELECTOR, "input[type=file]"), "a place to drop a photo")[0]
+        assert str(model_folder) in page.page_source, "the model"
+        drop.send_keys(str(photo))
+        until(lambda: "left grey, right painted by" in page.page_source, "the painted photo")
+        pictures = until(lambda: two_pictures(page), "two pictures")
+        assert [picture.get_property("naturalWidth") for picture in pictures] == [1200, 1200]
+
+        def share_of_grey() -> str:
+            return page.find_element(By.CSS_SELECTOR, "[style*=clip-path]").get_attribute("style")
+
+        assert "50%" in share_of_grey()
+        thumb = page.find_element(By.CSS_SELECTOR, ".q-slider")
+        page.execute_script("arguments[0].scrollIntoView()", thumb)
+        from selenium.webdriver import ActionChains
+
+        width = thumb.size["width"]
+        ActionChains(page).move_to_element_with_offset(thumb, int(0.3 * width), 0).click().perform()  # from its middle
+        until(
+            lambda: "clip-path: inset(0px 2" in share_of_grey() or "inset(0px 1" in share_of_grey(), "another division"
+        )
+
+        (button,) = [b for b in page.find_elements(By.CSS_SELECTOR, "button") if "Download" in b.text.title()]
+        button.click()
+        file = downloads / "grandma.jpg"
+        until(file.exists, "the file")
+        with Image.open(file) as painted, Image.open(photo) as before:
+            assert painted.size == before.size == (1600, 1200)
+            expected = photo_of(photo.read_bytes())
+            painter_of(model_folder).paint_over([expected.image])
+            difference = np.asarray(painted).astype(int) - np.asarray(expected.image)
+        assert np.abs(difference).mean() < 1, "the one that was painted, compressed again"
+
+        drop = page.find_elements(By.CSS_SELECTOR, "input[type=file]")[0]
+        (tmp_path / "text.jpg").write_text("no photo")
+        drop.send_keys(str(tmp_path / "text.jpg"))
+        until(lambda: "text.jpg: not a photo of a known format" in page.page_source, "the reason")
+
+
+def two_pictures(page):
+    found = page.find_elements("css selector", ".q-img__image")
+    return found if len(found) == 2 and all(p.get_property("naturalWidth") for p in found) else None
+
+
+def test_it_is_for_this_machine_alone_and_takes_no_more_than_it_says(model_folder):
+    with demo(model_folder) as port:
+
+        def asked(headers, body=None, method="GET"):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request(method, "/", body, headers)
+            return connection.getresponse().status
+
+        assert asked({}) == 200
+        assert asked({"Host": "evil.example"}) == 400, "another name for this machine, as a page elsewhere might use"
+        assert asked({"Content-Length": "99000000"}, b"", "POST") == 413
+        addresses = (
+            subprocess.run(["ss", "-ltn"], capture_output=True, text=True).stdout if os.path.exists("/bin/ss") else ""
+        )
+        assert f"0.0.0.0:{port}" not in addresses and f"*:{port}" not in addresses
+
+
+def test_what_is_dropped_has_limits(model_folder, monkeypatch, photo):
+    painter = painter_of(model_folder)
+    with pytest.raises(NotUsable, match="33 MB; at most 32"):
+        paint(painter, bytes(33_000_000), "large.jpg")
+    monkeypatch.setattr("colorize.demo.page.LARGEST_PIXELS", 1_000_000)
+    with pytest.raises(NotUsable, match="more than 1 megapixels"):
+        paint(painter, photo.read_bytes().replace(b"JFIF", b"JFIX"), "many.jpg")
+
+
+def test_the_painted_file_is_what_the_command_would_write(model_folder, photo):
+    import io
+
+    painter = painter_of(model_folder)
+    painted = paint(painter, photo.read_bytes(), "grandma.jpg")
+    expected, content = photo_of(photo.read_bytes()), io.BytesIO()
+    painter.paint_over([expected.image])
+    encode(expected, content)
+    assert np.array_equal(*[np.asarray(Image.open(io.BytesIO(d))) for d in (painted.file, content.getvalue())])
+    assert painted.shown.size == painted.grey.size == (1200, 900)
+    assert np.ptp(np.asarray(painted.grey).astype(int), axis=-1).max() <= 1
+
+
+def test_the_models_are_those_named_or_registered_or_the_newest(model_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert models_for([str(model_folder)], None).choices == {str(model_folder): str(model_folder)}
+    uri = f"sqlite:///{tmp_path / 'runs.db'}"
+    with pytest.raises(UserError, match="there is no finished run"):
+        models_for([], uri)
+    newest = tmp_path / "outputs" / "one"
+    newest.parent.mkdir()
+    model_folder.rename(newest)
+    (newest / "result.json").write_text("{}")
+    assert models_for([], uri).choices == {str(newest): f"{newest}, which finished last"}

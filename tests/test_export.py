@@ -1,0 +1,120 @@
+"""Exported models: each file gives the colours of the original, in the program that it is meant for."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from colorize.__main__ import main
+from colorize.errors import UserError
+from colorize.export import command
+from colorize.export.command import export
+from colorize.export.formats import FORMATS
+from colorize.export.graph import painting_graph
+from colorize.models.bins import Bins
+from colorize.models.colorizer import Colorizer, build_network
+from colorize.painting.loading import painter_of
+from colorize.painting.painter import Painter
+from colorize.run_folder import BEST, save_config
+from colorize.weights import save_weights
+
+pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what writes the formats
+
+
+def shaken(config, bins=None):
+    network = build_network(config, bins)
+    rng = np.random.default_rng(0)
+    weights = network.model.get_weights()
+    network.model.set_weights([w + rng.normal(0, 0.05, w.shape) for w in weights])
+    return network
+
+
+@pytest.fixture
+def model(tmp_path, config_of):
+    """A model whose colours vary, of 16 x 32."""
+    config = config_of("fusion.units=4", "fusion.channels=2")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    save_config(config, folder)
+    save_weights(shaken(config).model, folder / BEST)
+    return folder
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_exported_model_paints_as_the_original(name, model, noise, tmp_path, capsys):
+    main(["export", str(model), "--format", name, "--out", str(tmp_path / "out")])
+    path = tmp_path / "out" / f"colorizer{FORMATS[name].ending}"
+    told = capsys.readouterr().out
+    assert path.name in told and repr(str(path)) in told and "checked on 8 photos" in told
+    rgb = noise(1, 16, 32)
+    painted = FORMATS[name].load(path)(rgb)
+    assert painted.dtype == np.uint8 and painted.shape == rgb.shape
+    expected = np.asarray(painter_of(model).paint(rgb[0])).astype(int)
+    assert np.abs(painted[0] - expected).max() <= 1 and np.abs(expected - rgb[0]).max() > 20
+
+
+def test_several_photos_go_into_an_onnx_model_together(model, noise, tmp_path):
+    import onnxruntime
+
+    export(str(model), ["onnx"], tmp_path / "out")
+    session = onnxruntime.InferenceSession(str(tmp_path / "out" / "colorizer.onnx"))
+    rgb, painter = noise(3, 16, 32), painter_of(model)
+    (painted,) = session.run(None, {"rgb": rgb})
+    for photo, answer in zip(rgb, painted):
+        assert np.abs(answer - np.asarray(painter.paint(photo)).astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("fusion", ["pixel_gru", "min_gru", "attention"])
+def test_layers_of_our_own_come_back_from_a_keras_file(fusion, config_of, noise, tmp_path):
+    config = config_of(f"fusion={fusion}")
+    graph = painting_graph(Colorizer(shaken(config)), mirror=False)
+    FORMATS["keras"].save(graph, tmp_path / "a.keras")
+    rgb = noise(1, 16, 32)
+    np.testing.assert_array_equal(FORMATS["keras"].load(tmp_path / "a.keras")(rgb), graph.predict_on_batch(rgb))
+
+
+def test_mirror_images_and_bins_are_part_of_the_graph(config_of, noise):
+    config = config_of("head=bins", "evaluation.mirror=true")
+    bins = Bins(np.float32([[20, -30], [-10, 40], [0, 0]]), np.float32([0.3, 0.3, 0.4]))
+    colorizer = Colorizer(shaken(config, bins))
+    rgb = noise(2, 16, 32)
+    answers = painting_graph(colorizer, mirror=True).predict_on_batch(rgb)
+    painter = Painter(colorizer, config)
+    for photo, answer in zip(rgb, answers):
+        assert np.abs(np.asarray(painter.paint(photo)).astype(int) - answer).max() <= 1
+
+
+def test_what_differs_too_much_is_removed(model, tmp_path, monkeypatch):
+    save = FORMATS["keras"].save
+
+    def wrong(graph, path):
+        graph.set_weights([weight * 1.5 for weight in graph.get_weights()])
+        save(graph, path)
+
+    monkeypatch.setitem(FORMATS, "keras", FORMATS["keras"]._replace(save=wrong))
+    with pytest.raises(UserError, match="was removed: it differs from the original by up to"):
+        export(str(model), ["keras"], tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_cannot_be_written_is_told(model, tmp_path, monkeypatch):
+    def fails(graph, path):
+        path.write_text("half")
+        raise RuntimeError("no such operation\nand a trace")
+
+    monkeypatch.setitem(FORMATS, "keras", FORMATS["keras"]._replace(save=fails))
+    with pytest.raises(UserError, match="cannot be written so: no such operation$"):
+        export(str(model), ["keras"], tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_mistakes_are_told_at_once(model, tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "colorizer.keras").write_text("mine")
+    with pytest.raises(UserError, match="is there already"):
+        export(str(model), ["keras"], tmp_path / "out")
+    find = importlib.util.find_spec
+    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find(name))
+    with pytest.raises(UserError, match=r"tf2onnx not installed: pip install -e '.\[export\]'"):
+        export(str(model), ["onnx"], tmp_path / "out")
+    assert (tmp_path / "out" / "colorizer.keras").read_text() == "mine"
