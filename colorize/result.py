@@ -66,6 +66,11 @@ class Result:
         """Share by which ab RMSE is below the best trivial baseline's."""
         return 1 - self.metrics["ab_rmse"] / min(b["ab_rmse"] for b in self.baselines.values())
 
+    def gain_in_words(self) -> str:
+        """How far ours is from the best trivial baseline."""
+        best, gain = min(b["ab_rmse"] for b in self.baselines.values()), self.gain()
+        return f"{abs(gain):.1%} {'below' if gain > 0 else 'above'} the best trivial baseline ({best:.3f})"
+
     @property
     def title(self) -> str:
         """Of the table."""
@@ -90,11 +95,12 @@ class Result:
         return table
 
     def markdown(self) -> str:
-        """The same for MLflow."""
+        """The same for MLflow, and the gain in a sentence before it."""
         *baselines, ours, truth = self.rows()
         head = [self.title, *[METRICS[name].title for name in COLUMNS]]
         lines = [head, ["---"] * len(head), *baselines, [f"**{text}**" for text in ours], truth]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return f"**ab RMSE {self.metrics['ab_rmse']:.3f}, {self.gain_in_words()}.**\n\n{table}"
 
 
 def _shown(values: dict[str, float]) -> list[str]:

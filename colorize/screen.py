@@ -16,14 +16,12 @@ def print_result(result: Result, config: Config, folder: Path) -> None:
     """Prints the table beside the baselines, the folder, and the commands that show and use the model."""
     console = Console()
     console.print(result.table())
-    best = min(baseline["ab_rmse"] for baseline in result.baselines.values())
-    verdict = "below" if result.gain() > 0 else "above"
     shown = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else folder
     lines = [
-        f"ab RMSE is {abs(result.gain()):.1%} {verdict} the best trivial baseline ({best:.3f});"
-        f" {result.seconds:.0f} s, {result.images_per_second:.0f} images/s, input wait {result.input_wait_share:.1%}",
+        f"ab RMSE is {result.gain_in_words()}; {result.seconds:.0f} s, {result.images_per_second:.0f} images/s,"
+        f" input wait {result.input_wait_share:.1%}",
         f"results   {shown}: {RESULT}, {STRIPS}/, {SHAPES}, {DEPENDENCY_MAP}, {BEST}",
-        f"paint     python -m colorize paint PHOTO... --model {shown} --out painted",
+        f"paint     python -m colorize paint PHOTO_OR_FOLDER... --model {shown} --out painted",
     ]
     if not isinstance(config.tracking, NoTracking):
         lines.append(f"look      {ui_command(config)}")

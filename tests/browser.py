@@ -11,7 +11,7 @@ import pytest
 NEEDED = ("chromium", "chromedriver")
 NOT_THERE = [name for name in NEEDED if not shutil.which(name)]
 needs_browser = pytest.mark.skipif(bool(NOT_THERE), reason=f"no {' and no '.join(NOT_THERE)} on this machine")
-PATIENCE = 120
+PATIENCE = 90
 
 
 @contextmanager

@@ -25,7 +25,8 @@ def description(config: Config, photos: int, parameters: int, result: str | None
     )
     if result is None:
         return text + "\n\nIt has not finished."
-    return f"{text}\n\n{result}\n\n{_commands(config)}"
+    sentence, _, table = result.partition("\n\n")  # MLflow shows the first lines, and the rest when asked
+    return f"{sentence}\n\n{text}\n\n{table}\n\n{_commands(config)}"
 
 
 def _commands(config: Config) -> str:

@@ -1,5 +1,6 @@
 """Models in MLflow: a run's own, with its metrics and photos, and the registry's versions, champion and challenger."""
 
+import json
 import tempfile
 from pathlib import Path
 
@@ -79,6 +80,8 @@ class Models:
         Returns:
             what came of it, in a sentence.
         """
+        from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
         try:
             self.client.create_registered_model(name)
         except self.mlflow.MlflowException as error:
@@ -87,6 +90,9 @@ class Models:
         version = self._version(name, model_id) or self.client.create_model_version(
             name, f"models:/{model_id}", run_id, {HELD_OUT: digest, SCORE: f"{score:.6f}"}, model_id=model_id
         )
+        # By this its own page knows it; the registry alone does not tell it (`mlflow.register_model` does the same).
+        versions = json.dumps([{"name": name, "version": version.version}])
+        self.client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: versions})
         alias, why = self._alias(name, version, score, digest)
         self.client.set_registered_model_alias(name, alias, version.version)
         return f"{name} version {version.version} is its {alias}: {why}"

@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 
 from colorize.config import PROJECT, Config, MlflowTracking
+from colorize.tracking.views import experiment_tags
 
 ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the last lines on the screen are ours
@@ -56,9 +57,11 @@ def is_server(uri: str) -> bool:
 
 
 def experiment_id(mlflow, uri: str, name: str) -> str:
-    """The experiment of that name, made where there is none."""
+    """The experiment of that name, made where there is none; with the view of it that `views` describes."""
     found = mlflow.get_experiment_by_name(name)
-    return found.experiment_id if found else mlflow.create_experiment(name, artifact_location=artifact_location(uri))
+    if found is None:
+        return mlflow.create_experiment(name, artifact_location=artifact_location(uri), tags=experiment_tags())
+    return found.experiment_id
 
 
 def artifact_location(uri: str) -> str | None:

@@ -1,0 +1,153 @@
+"""Pages of MLflow's UI as a user finds them, and README's pictures of them.
+
+`python tests/mlflow_pages.py DATABASE FOLDER` (an SQLite database with a run that has finished) writes the pictures.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+from browser import browser, free_port, is_open, until
+from mlflow import MlflowClient
+from selenium.webdriver import ActionChains, Keys
+
+from colorize.tracking.views import VIEW
+
+
+class Pages:
+    """The UI of one run.
+
+    Args:
+        driver: of the browser.
+        base: address of the UI.
+        client: of the same database.
+        run: of MLflow.
+    """
+
+    def __init__(self, driver, base: str, client, run):
+        self.driver, self.client, self.run = driver, client, run
+        self.base, self.experiment = f"{base}/#", f"experiments/{run.info.experiment_id}"
+        self.of_run = f"{self.experiment}/runs/{run.info.run_id}"
+        driver.get(base)
+        # MLflow's assistant opens itself on the first visit and covers a quarter of the page.
+        for key, value in (("panelOpen_v1", "false"), ("fab.autoOpenedOnFirstLoad_v1", "true")):
+            driver.execute_script("localStorage.setItem(arguments[0], arguments[1])", f"mlflow.assistant.{key}", value)
+
+    def open(self, place: str, *texts: str) -> None:
+        """Opens a page and waits until it shows some texts."""
+        self.driver.get("about:blank")  # the same address with another part behind # would not be loaded anew
+        self.driver.get(f"{self.base}/{place}")
+        for text in texts:
+            until(lambda text=text: text in self.text(), f"{text!r} on {place}")
+
+    def text(self) -> str:
+        """All that the page shows."""
+        return self.driver.execute_script("return document.body.innerText")
+
+    def runs(self, *texts: str) -> None:
+        """The table of runs in its view of results."""
+        self.open(f"{self.experiment}/runs?viewStateShareKey={VIEW}", *texts)
+
+    def overview(self, *texts: str) -> None:
+        """The page of the run, its description unfolded."""
+        self.open(self.of_run, "Show more")
+        (more, *_) = self.driver.find_elements("xpath", "//button[.//text()='Show more'] | //*[text()='Show more']")
+        more.click()
+        for text in texts:
+            until(lambda text=text: text in self.text(), f"{text!r} in the description")
+
+    def curves(self, *texts: str) -> None:
+        """The curves of the run."""
+        self.open(f"{self.of_run}/model-metrics", *texts)
+
+    def strip(self) -> tuple:
+        """The first strip in the image grid, as an element, and the slider of its steps; below the curves."""
+        picture = until(self._find_strip, "a strip")
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", picture)
+        return picture, self.driver.find_elements("css selector", "[role=slider]")[0]
+
+    def _find_strip(self):
+        shown = [picture for picture in self.driver.find_elements("tag name", "img") if "strip" in source(picture)]
+        if not shown:
+            self.driver.execute_script(
+                "for (const box of document.querySelectorAll('div'))"
+                " if (box.scrollHeight > box.clientHeight + 300) box.scrollTop += 500"
+            )
+        return shown[0] if shown and shown[0].get_property("naturalWidth") else None
+
+    def step_of_strip(self, picture) -> int:
+        """Which step it shows."""
+        return int(source(picture).split("%2Bstep%2B")[1].split("%2B")[0])
+
+    def slide(self, slider) -> None:
+        """One step on."""
+        ActionChains(self.driver).click(slider).send_keys(Keys.ARROW_RIGHT).perform()
+
+    def artifact(self, path: str, *texts: str) -> None:
+        """A file of the run."""
+        self.open(f"{self.of_run}/artifacts/{path}", *texts)
+
+    def picture(self) -> bool:
+        """Whether the page shows a picture that was loaded."""
+        return any(
+            picture.get_property("naturalWidth") > 300
+            for picture in self.driver.find_elements("css selector", "img, canvas, svg image")
+            if picture.get_property("naturalWidth")
+        )
+
+    def model(self, *texts: str) -> None:
+        """The page of the run's model."""
+        self.open(f"{self.experiment}/models/{self.run.outputs.model_outputs[0].model_id}", *texts)
+
+    def registered(self, name: str, *texts: str) -> None:
+        """The page of a registered model."""
+        self.open(f"models/{name}", *texts)
+
+    def save(self, path: Path) -> None:
+        """Writes what the window shows."""
+        self.driver.save_screenshot(str(path))
+
+
+def source(picture) -> str:
+    """The address of a picture."""
+    return picture.get_attribute("src") or ""
+
+
+@contextmanager
+def opened(database: str, **size):
+    """`mlflow ui` in a process of its own and a browser in front of it; yields the `Pages` of the newest run."""
+    port = free_port()
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", database, "--port", str(port)]
+    client = MlflowClient(database)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    run = client.search_runs(experiments, "attributes.status = 'FINISHED'", order_by=["attributes.start_time DESC"])[0]
+    process = subprocess.Popen(
+        [*command, "--workers", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        until(lambda: is_open(port) or process.poll() is not None, "the UI")
+        with browser(**size) as driver:
+            yield Pages(driver, f"http://127.0.0.1:{port}", client, run)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def main(database: str, folder: Path) -> None:
+    """Writes README's pictures of the UI."""
+    with opened(database, width=1500, height=800) as pages:
+        pages.runs("final/ab_rmse")
+        pages.save(folder / "mlflow_runs.png")
+        pages.overview("evaluate")
+        pages.save(folder / "mlflow_run.png")
+        pages.curves("val_ab_rmse")
+        pages.save(folder / "mlflow.png")
+        pages.strip()
+        pages.save(folder / "mlflow_strips.png")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

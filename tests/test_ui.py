@@ -1,0 +1,57 @@
+"""The MLflow UI as a user sees it, in a real browser: what a run must show there."""
+
+import pytest
+from browser import needs_browser, until
+from processes import TINY, launch
+
+pytestmark = [pytest.mark.once, needs_browser, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """A smoke run, registered, in the UI."""
+    from mlflow_pages import opened
+
+    place = tmp_path_factory.mktemp("ui")
+    database = f"sqlite:///{place / 'runs.db'}"
+    tracked = [f"tracking.uri={database}", "tracking.register=grandma", "trainer.epochs=3", "trainer.strip_every=1"]
+    shown = ["fusion=row_gru", "trainer.strips=1", f"hydra.run.dir={place / 'run'}"]
+    training = launch(place / "run", [*TINY, *tracked, *shown])
+    assert training.end() == 0, training.written
+    with opened(database) as found:
+        yield found
+
+
+def figure(pages, name: str) -> float:
+    return pages.run.data.metrics[f"final/{name}"]
+
+
+def test_the_runs_table_says_which_run_is_how_good(pages):
+    pages.runs("pyramid + row_gru", "grandma", f"{figure(pages, 'ab_rmse'):.4f}"[:-1], "row_gru", "final/psnr_pooled")
+
+
+def test_the_page_of_a_run_says_what_it_is_what_came_of_it_and_what_to_do_next(pages):
+    best = min(figure(pages, f"baseline.{name}.ab_rmse") for name in ("grey", "mean_ab", "ab_given_lightness"))
+    gain = f"the best trivial baseline ({best:.3f})"
+    paint = f"python -m colorize paint PHOTO_OR_FOLDER... --model {pages.run.info.run_id}"
+    pages.overview(f"ab RMSE {figure(pages, 'ab_rmse'):.3f}", gain, "E[ab given L]", paint, "evaluate", "grandma")
+
+
+def test_the_curves_and_the_strips_of_several_steps_are_there(pages):
+    pages.curves("val_ab_rmse", "learning_rate")
+    picture, slider = pages.strip()
+    assert pages.step_of_strip(picture) == 0, "before the first step"
+    assert slider.get_attribute("aria-valuemax") == "3"
+    pages.slide(slider)
+    until(lambda: pages.step_of_strip(pages.strip()[0]) == 1, "the strip after an epoch")
+
+
+def test_the_shape_report_is_a_table_and_the_dependency_map_a_picture(pages):
+    pages.artifact("shapes/shapes.json", "encoder_down1", "Conv2D", "stage", "axes")
+    pages.artifact("shapes/dependency_map.png", "dependency_map.png")
+    until(pages.picture, "the dependency map")
+
+
+def test_the_model_its_figures_and_its_version_are_there(pages):
+    pages.model("final/ab_rmse", f"{figure(pages, 'ab_rmse'):.6f}"[:-1], "sample val", "grandma", "v1", "Ready")
+    pages.registered("grandma", "Version 1", "champion")
