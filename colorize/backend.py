@@ -49,6 +49,7 @@ def start(backend: str, device: str) -> Device:
             import keras
 
             found = _devices(backend, device)
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # photos of several sizes are no mistake
     except ModuleNotFoundError as error:
         raise UserError(f"backend={backend} needs the package {error.name}: {_install(backend, device)}") from None
     if keras.backend.backend() != backend:
@@ -67,7 +68,6 @@ def start(backend: str, device: str) -> Device:
 def _set_environment(backend: str, device: str) -> None:
     os.environ.setdefault("KERAS_BACKEND", backend)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # photos of several sizes are no mistake
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX: grow, do not take the whole card
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
@@ -111,6 +111,14 @@ def _quiet_tensorflow() -> None:
     except ModuleNotFoundError:
         return
     tf.config.set_visible_devices([], "GPU")
+
+
+def let_xla_introduce_itself() -> None:
+    """TensorFlow says once in a process that it has compiled something with XLA: here, and nobody hears it."""
+    import tensorflow as tf
+
+    with _silenced():
+        tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(1.0))
 
 
 def feed(backend: str, batches: Iterable[tuple], example) -> Iterable[tuple]:

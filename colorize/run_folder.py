@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from colorize.config import LOWEST_TEMPERATURE, BinsHead, Config, dump, load
+from colorize.config import LOWEST_TEMPERATURE, BinsHead, Config, PretrainedBackbone, dump, load
 from colorize.errors import UserError
 from colorize.files import write_whole
 
@@ -23,6 +23,7 @@ DEPENDENCY_MAP = "dependency_map.png"
 PHOTOS = "photos.csv"
 HISTORY = "history.csv"
 BINS = "bins.csv"
+BACKBONE = "backbone.weights.h5"
 EVALUATION = "evaluation"
 CHECKPOINTS = "checkpoints"
 TRACKING = "tracking"
@@ -113,7 +114,7 @@ def check_init(init: str | None) -> None:
 
 
 def read_config(folder: Path) -> Config:
-    """The configuration of a finished run.
+    """The configuration of a finished run; its backbone's weights are those beside it, where a copy of them is there.
 
     Raises:
         UserError: the folder is missing, or no run was kept there.
@@ -124,7 +125,11 @@ def read_config(folder: Path) -> Config:
             f"{folder} is no trained model: {' and '.join(missing)} not found there; expected the output folder of"
             " a finished `python train.py`"
         )
-    return load_config(folder)
+    config = load_config(folder)
+    if (folder / BACKBONE).is_file() and isinstance(config.backbone, PretrainedBackbone):
+        backbone = config.backbone.model_copy(update={"weights": str(folder / BACKBONE)})
+        config = config.model_copy(update={"backbone": backbone})
+    return config
 
 
 def load_config(folder: Path) -> Config:

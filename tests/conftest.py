@@ -35,6 +35,9 @@ from colorize.data.photos import Photos  # noqa: E402
 SLOW = [
     "resume",
     "server",
+    "ui",
+    "serving",
+    "export",
     "faults",
     "fusions",
     "training",
@@ -44,6 +47,7 @@ SLOW = [
     "backends",
     "nan",
     "backbone",
+    "demo",
 ]
 """Files that take longest: they go first, so that the others can fill the cores at the end."""
 

@@ -1,6 +1,7 @@
 """A run's model in MLflow: what a request may hold, the registry, and a server that is asked over HTTP."""
 
 import base64
+import hashlib
 import http.client
 import io
 import json
@@ -24,9 +25,9 @@ from colorize.composing import composed
 from colorize.data.images import NotUsable
 from colorize.finding import find_model
 from colorize.painting.loading import painter_of
-from colorize.run_folder import BEST, load_config, save_config
+from colorize.run_folder import BEST, load_config, read_config, save_config
 from colorize.serving import requests
-from colorize.serving.packaging import NEEDED, requirements
+from colorize.serving.packaging import NEEDED, package, requirements
 from colorize.tracking.tracker import open_tracker
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
@@ -152,6 +153,26 @@ def test_a_run_logs_a_model_without_pickle_with_all_that_belongs_to_it(logged, t
     pinned = (root / "requirements.txt").read_text().split()
     assert pinned == requirements(found.config.backend) and all("==" in line for line in pinned)
     assert '"name": "image"' in (root / "MLmodel").read_text()
+
+
+def test_the_weights_of_a_backbone_go_with_the_model_and_no_other_file_does(model_folder, tmp_path):
+    secret = tmp_path / "backbone.h5"
+    secret.write_bytes(b"weights")
+    overrides = ["debug=smoke", "tracking=off", "backbone=mobilenet", f"backbone.weights={secret}"]
+    config = composed(overrides)
+
+    def packaged(sha256, into):
+        backbone = config.backbone.model_copy(update={"sha256": sha256})
+        save_config(config.model_copy(update={"backbone": backbone}), model_folder)
+        package(model_folder, into)
+        return into / "artifacts" / "colorizer"
+
+    files = packaged(hashlib.sha256(b"weights").hexdigest(), tmp_path / "model")
+    assert (files / "backbone.weights.h5").read_bytes() == b"weights"
+    assert read_config(files).backbone.weights == str(files / "backbone.weights.h5")
+    for number, wrong in enumerate((hashlib.sha256(b"others").hexdigest(), None)):
+        with pytest.raises(ValueError, match="another file than in training"):
+            packaged(wrong, tmp_path / f"model{number}")
 
 
 def test_delivering_it_twice_changes_nothing(logged):

@@ -35,7 +35,9 @@ def painter_of(
     if "keras" not in sys.modules:
         from colorize import backend
 
-        backend.start(os.environ.get("KERAS_BACKEND", config.backend), device)
+        started = backend.start(os.environ.get("KERAS_BACKEND", config.backend), device)
+        if started.backend == "tensorflow":
+            backend.let_xla_introduce_itself()
     from colorize.painting.painter import Painter
     from colorize.weights import load_colorizer
 

@@ -1,0 +1,73 @@
+"""README's pictures of painted photos: `python tests/readme_pictures.py MODEL FOLDER_OF_HISTORIC_PHOTOS`."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from skimage import data
+
+from colorize.config import PROJECT
+from colorize.data.decoding import is_grey
+from colorize.painting.loading import load_painter
+
+PICTURES = PROJECT / "data" / "pictures"
+HEIGHT, COLUMNS, GAP = 190, 2, 6
+
+
+def painted(model: str, folder: Path) -> Image.Image:
+    """A strip of each photo, all of one height: grey, painted, and the photo where it has colours."""
+    from colorize.color import colorize_lightness
+
+    painter = load_painter(model, None, "guided", None, None)
+    photos = [Image.fromarray(getattr(data, name)()) for name in ("astronaut", "chelsea", "coffee", "rocket")]
+    photos += [Image.open(path).convert("RGB") for path in sorted(folder.iterdir()) if path.suffix == ".jpg"]
+    strips = []
+    for photo in photos:
+        rgb = np.asarray(photo)
+        grey = Image.fromarray(colorize_lightness(rgb, np.zeros((*rgb.shape[:2], 2))))
+        strips.append(row([grey, painter.paint(photo), *([] if is_grey(rgb) else [photo])]))
+    return grid(strips)
+
+
+def shapes(model: str) -> Image.Image:
+    """What the network sees of a square photo and what becomes of it, padded and squashed."""
+    from colorize.painting.prediction import framed
+
+    rows = []
+    for fit in ("pad", "squash"):
+        painter = load_painter(model, fit, "bilinear", None, None)
+        seen, _ = framed(Image.fromarray(data.astronaut()), *painter.size, fit)
+        rows += [Image.fromarray(seen), painter.paint(data.astronaut())]
+    return row(rows)
+
+
+def row(pictures: list[Image.Image]) -> Image.Image:
+    """Pictures side by side at one height."""
+    small = [picture.resize((max(1, round(HEIGHT * picture.width / picture.height)), HEIGHT)) for picture in pictures]
+    return pasted(small, lambda place, picture: (place[0] + picture.width + GAP, 0))
+
+
+def grid(strips: list[Image.Image]) -> Image.Image:
+    """Strips in lines, as wide as they come."""
+    lines = [strips[start : start + COLUMNS] for start in range(0, len(strips), COLUMNS)]
+    wide = [pasted(line, lambda place, picture: (place[0] + picture.width + 4 * GAP, 0)) for line in lines]
+    return pasted(wide, lambda place, picture: (0, place[1] + picture.height + GAP))
+
+
+def pasted(pictures: list[Image.Image], after) -> Image.Image:
+    """Pictures on white, each where `after` puts it behind the one before."""
+    places = [(0, 0)]
+    for picture in pictures[:-1]:
+        places.append(after(places[-1], picture))
+    width = max(x + picture.width for (x, _), picture in zip(places, pictures))
+    height = max(y + picture.height for (_, y), picture in zip(places, pictures))
+    canvas = Image.new("RGB", (width, height), "white")
+    for place, picture in zip(places, pictures):
+        canvas.paste(picture, place)
+    return canvas
+
+
+if __name__ == "__main__":
+    painted(sys.argv[1], Path(sys.argv[2])).save(PICTURES / "painted.jpg", quality=88)
+    shapes(sys.argv[1]).save(PICTURES / "fit.jpg", quality=88)
