@@ -24,4 +24,5 @@ def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
 
 def say(console: Console, text: str) -> None:
     """Prints a line as it stands: a path or a label may hold what rich would take for colours."""
+    text = text.encode("utf-8", "backslashreplace").decode()  # a name that is no UTF-8
     console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -110,6 +110,7 @@ def test_it_is_for_this_machine_alone_and_takes_no_more_than_it_says(model_folde
         assert asked({}) == 200
         assert asked({"Host": "evil.example"}) == 400, "another name for this machine, as a page elsewhere might use"
         assert asked({"Content-Length": "99000000"}, b"", "POST") == 413
+        assert asked({"Transfer-Encoding": "chunked"}, iter([b"0"]), "POST") == 411
         listening = [c.laddr for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
         assert [place.ip for place in listening if place.port == port] == ["127.0.0.1"]
 

@@ -80,6 +80,38 @@ def test_a_strip_lies_beside_each(album, model_folder, tmp_path):
     assert np.ptp(cat[:60].astype(int), axis=-1).max() <= 1
 
 
+def test_a_strip_that_is_there_is_not_replaced_either(album, model_folder, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "cat.png.compare.png").write_text("mine")
+    arguments = [album / "cat.png", album / "noise.bmp", "--model", model_folder, "--out", out, "--compare"]
+    assert paint(*arguments) == 1 and "cat.png.compare.png is there already" in capsys.readouterr().err
+    assert (out / "cat.png.compare.png").read_text() == "mine" and not (out / "cat.png").exists()
+
+
+def test_one_that_fails_in_a_way_nobody_thought_of_does_not_stop_the_others(
+    album, model_folder, tmp_path, capsys, monkeypatch
+):
+    write = command.write
+
+    def sometimes(photo, target):
+        if target.name == "cat.png":
+            raise TypeError("odd")
+        write(photo, target)
+
+    monkeypatch.setattr(command, "write", sometimes)
+    out = tmp_path / "out"
+    assert paint(album / "cat.png", album / "noise.bmp", "--model", model_folder, "--out", out) == 1
+    assert "cat.png: TypeError: odd" in capsys.readouterr().err and (out / "noise.bmp").exists()
+
+
+def test_frames_that_are_lost_are_told(model_folder, tmp_path, noise, capsys):
+    pages = [Image.fromarray(noise(20, 30)) for _ in range(3)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    assert paint(tmp_path / "scan.tif", "--model", model_folder, "--out", tmp_path / "out") == 0
+    assert "1 had several frames or pages, of which the first is left: scan.tif" in capsys.readouterr().out
+
+
 def test_the_run_that_finished_last_is_taken(album, model_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for age, place in enumerate(["outputs/b", "multirun/x/0", "outputs/a"]):

@@ -1,6 +1,8 @@
 """Photos on disk: names, formats, and what of a file is kept."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from colorize.data.images import NotUsable, without_warnings
 from colorize.errors import UserError
-from colorize.painting.files import LARGEST_PIXELS, jobs_for, read, write
+from colorize.painting.files import jobs_for, read, write
 
 Base = ExifTags.Base
 FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tif": "TIFF", "bmp": "BMP"}
@@ -141,8 +143,43 @@ def test_photos_that_would_be_lost_are_refused(tmp_path, noise):
         jobs_for([tmp_path / "nowhere.jpg"], tmp_path / "out")
 
 
-def test_a_bomb_is_refused_and_a_photo_of_a_hundred_megapixels_is_not():
-    assert 100_000_000 < LARGEST_PIXELS < 2 * Image.MAX_IMAGE_PIXELS
+def test_the_caption_of_an_archive_is_kept(tmp_path, noise):
+    caption = b"\x1c\x02\x78\x00\x05Ada's"[:9]
+    block = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + (9).to_bytes(4, "big") + caption + b"\0"
+    block += b"8BIM\x04\x0f\0\0" + (4).to_bytes(4, "big") + b"icc!"  # a profile, which is no longer true
+    segment = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
+    Image.fromarray(noise(20, 30)).save(tmp_path / "a.jpg", extra=segment)
+    written = repainted(tmp_path / "a.jpg", tmp_path / "out.jpg")
+    assert written.info["photoshop"] == {0x0404: caption}
+
+
+def test_exif_that_cannot_be_written_costs_nothing_but_itself(tmp_path, noise, monkeypatch):
+    Image.fromarray(noise(20, 30)).save(tmp_path / "a.jpg", exif=exif_of_a_camera())
+
+    def fails(exif):
+        raise struct.error("'L' format requires 0 <= number")
+
+    monkeypatch.setattr(Image.Exif, "tobytes", fails)
+    written = repainted(tmp_path / "a.jpg", tmp_path / "out.jpg")
+    assert written.size == (20, 30) and not written.getexif()
+
+
+def test_more_pixels_than_pillow_opens_are_refused_and_a_photo_of_a_hundred_megapixels_is_not(tmp_path):
+    for side, refused in ((10_000, False), (20_000, True)):
+        header = b"IHDR" + side.to_bytes(4, "big") * 2 + b"\x08\x00\0\0\0"
+        head = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4, "big") + header + zlib.crc32(header).to_bytes(4, "big")
+        (tmp_path / "a.png").write_bytes(head + (1000).to_bytes(4, "big") + b"IDAT" + bytes(1000))  # no pixels follow
+        told = "too large to open safely" if refused else "damaged"
+        with without_warnings(), pytest.raises(NotUsable, match=told):
+            read(tmp_path / "a.png")
+
+
+def test_photos_may_lie_below_the_folder_that_they_are_painted_into(tmp_path, noise):
+    (tmp_path / "album").mkdir()
+    Image.fromarray(noise(8, 9)).save(tmp_path / "album" / "1.jpg")
+    assert [job.target for job in jobs_for([tmp_path / "album"], tmp_path)] == [tmp_path / "1.jpg"]
+    with pytest.raises(UserError, match="would replace the photo itself"):
+        jobs_for([tmp_path / "album"], tmp_path / "album")
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path):

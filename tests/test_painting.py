@@ -135,16 +135,16 @@ def test_guided_colours_end_where_the_lightness_does():
     guide, ab = np.tile(cells[0], (8, 1)), np.tile(cells[1], (8, 1, 1)).astype("float32")
     photo = np.tile(lightness, (128, 1))
     error = {
-        kind: np.abs(kind(ab, guide, (256, 128)).band(photo, 0) - truth).mean(axis=(0, 2))[edge - 16 : edge + 16].mean()
-        for kind in (Bilinear, Guided)
+        kind: np.abs(colours.band(0, 128, photo) - truth).mean(axis=(0, 2))[edge - 16 : edge + 16].mean()
+        for kind, colours in (("bilinear", Bilinear(ab, (256, 128))), ("guided", Guided(ab, guide, (256, 128))))
     }
-    assert error[Guided] < error[Bilinear] / 4
+    assert error["guided"] < error["bilinear"] / 4
 
 
 def test_guided_colours_of_a_flat_photo_are_those_of_its_cells(noise):
     ab = np.random.default_rng(0).normal(0, 20, (4, 6, 2)).astype("float32")
     flat = np.full((4, 6), 50.0, "float32")
-    smooth = Guided(ab, flat, (60, 40)).band(np.full((40, 60), 50.0, "float32"), 0)
+    smooth = Guided(ab, flat, (60, 40)).band(0, 40, np.full((40, 60), 50.0, "float32"))
     assert ab.min() <= smooth.min() and smooth.max() <= ab.max()
     np.testing.assert_allclose(smooth.mean((0, 1)), ab.mean((0, 1)), atol=3)
 
@@ -158,6 +158,14 @@ def test_a_file_a_picture_and_an_array_are_painted_alike(shaken, noise, tmp_path
     np.testing.assert_array_equal(np.asarray(image), rgb, err_msg="what was given is left as it was")
     grey = painter.paint(rgb[..., 0])
     np.testing.assert_array_equal(np.asarray(grey), np.asarray(painter.paint(np.stack([rgb[..., 0]] * 3, -1))))
+
+
+def test_sixteen_bits_of_a_picture_are_scaled(shaken):
+    painter = Painter(*shaken())
+    deep = np.linspace(0, 65535, 600).astype("uint16").reshape(20, 30)
+    whole = painter.paint(Image.fromarray(deep))
+    shallow = painter.paint(np.round(deep / 257).astype("uint8"))
+    np.testing.assert_array_equal(np.asarray(whole), np.asarray(shallow))
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((4, 5, 3)), np.zeros((4, 5, 4), "uint8"), np.zeros((0, 5, 3), "uint8")])

@@ -74,6 +74,18 @@ def test_no_call_waits_and_more_records_than_the_queue_holds_arrive_in_their_ord
     assert steps_of(client(), tracker.run_id) == [(step, float(step)) for step in range(40)]
 
 
+def test_the_end_waits_longer_for_a_model_than_for_an_answer(open_at, stored, monkeypatch):
+    uri, client = stored
+    tracker = open_at(uri)
+    tracker.start()
+    monkeypatch.setattr(Delivery, "_model", lambda *args: Event().wait(2.5))
+    tracker.patience, tracker.sender._waited = 0.2, 0.0
+    tracker._record("model")
+    tracker.finish("FINISHED")
+    assert tracker.sender.delivered == tracker.journal.count
+    assert client().get_run(tracker.run_id).info.status == "FINISHED"
+
+
 def test_a_record_that_mlflow_refuses_stops_nothing_and_is_told(open_at, stored, capsys):
     uri, client = stored
     tracker = open_at(uri)

@@ -94,7 +94,7 @@ class MlflowTracking(Section):
     patience: Annotated[float, Field(ge=0)]
     """Seconds that the end of a run waits for a server that does not answer."""
     register_as: Annotated[
-        Annotated[str, Field(pattern=r"^[^/:@\s][^/:@]*$", max_length=200)] | None, Field(alias="register")
+        Annotated[str, Field(pattern=r"^[\w][\w .+-]*$", max_length=200)] | None, Field(alias="register")
     ]
     """Name of a registered model that the run's model becomes a version of: champion or challenger. (`register` itself
     is taken in pydantic.)"""

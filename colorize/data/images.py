@@ -2,6 +2,7 @@
 
 import functools
 import io
+import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -9,13 +10,23 @@ from dataclasses import dataclass
 
 import numpy as np
 import simplejpeg
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 JPEG_START = b"\xff\xd8\xff"
 NOT_PLAIN = (b"Exif\0", b"ICC_PROFILE\0", b"Adobe", b"MPF\0")  # orientation, colours, CMYK, several frames
 ORIENTATION = 0x0112  # the EXIF tag
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""Its value -> what makes a picture upright (Exif 2.32, section 4.6.4)."""
 LARGE_PIXELS = 16_000_000
 """Of such photos one is decoded at a time, so that all processes together stay below 1 GiB."""
 
@@ -31,6 +42,25 @@ class NotUsable(Exception):
 
 
 @dataclass(frozen=True)
+class About:
+    """What a file says beside its pixels, as Pillow gives it."""
+
+    exif: Image.Exif
+    info: dict
+
+    @classmethod
+    def of(cls, image: Image.Image) -> "About":
+        """Of a picture whose file is still open; its EXIF with the parts."""
+        try:
+            exif = image.getexif()
+            for part in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+                exif.get_ifd(part)
+        except Exception:  # of whatever kind Pillow likes where EXIF lies
+            exif = Image.Exif()
+        return cls(exif, dict(image.info))
+
+
+@dataclass(frozen=True)
 class Picture:
     """A photo as it is used.
 
@@ -40,6 +70,7 @@ class Picture:
         format: as Pillow calls it.
         size: (width, height) of the file, before turning.
         alpha: opacity, where it was to be kept and the file has some.
+        about: what else the file says; None of a plain JPEG.
     """
 
     source: Image.Image | np.ndarray
@@ -47,6 +78,7 @@ class Picture:
     format: str
     size: tuple[int, int]
     alpha: Image.Image | None = None
+    about: About | None = None
 
     @property
     def image(self) -> Image.Image:
@@ -119,7 +151,10 @@ def decode_in_thread(
         raise NotUsable(f"not a photo of a known format ({', '.join(formats)})") from None
     except Image.DecompressionBombError:
         raise NotUsable(f"too large to open safely: its header says more than {largest / 1e6:.0f} megapixels") from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError) as error:
+    except (
+        OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError, AttributeError,
+        struct.error,
+    ) as error:  # fmt: skip
         # Pillow lets many kinds through where a header lies.
         raise NotUsable(f"damaged: {str(error) or type(error).__name__}") from None
 
@@ -152,14 +187,16 @@ def _to_srgb(image: Image.Image, size: tuple[int, int], keeps_alpha: bool) -> Pi
     if getattr(image, "n_frames", 1) > 1:
         converted.append(f"first of {image.n_frames} frames")
     image.load()
-    if image.getexif().get(ORIENTATION, 1) in range(2, 9):
-        image = ImageOps.exif_transpose(image)
+    about = About.of(image)
+    turn = TURNS.get(about.exif.get(ORIENTATION, 1))
+    if turn is not None:  # `exif_transpose` would write the EXIF too, which fails where that is odd
+        image = image.transpose(turn)
         converted.append("turned by EXIF")
     if image.mode == "F":
         raise NotUsable("floating-point pixels, whose range is not told")
     profile = image.info.get("icc_profile")
     if image.mode in SIXTEEN_BIT:
-        image = _eight_bits(image)
+        image = eight_bits(image)
         converted.append("16 bits scaled to 8")
     elif image.mode not in ("RGB", "RGBA"):
         converted.append(f"from mode {image.mode}")
@@ -173,7 +210,7 @@ def _to_srgb(image: Image.Image, size: tuple[int, int], keeps_alpha: bool) -> Pi
         white.paste(image, mask=alpha)
         image = white
         converted.append("alpha on white")
-    return Picture(image, tuple(converted), file_format, size, alpha if keeps_alpha else None)
+    return Picture(image, tuple(converted), file_format, size, alpha if keeps_alpha else None, about)
 
 
 def _without_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
@@ -188,7 +225,12 @@ def _without_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]
     return (whole.getchannel("R") if target == "L" else whole.convert("RGB")), alpha
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def eight_bits(image: Image.Image) -> Image.Image:
+    """A picture of 16 bits scaled to 8.
+
+    Raises:
+        NotUsable: its values are more than 16 bits.
+    """
     pixels = np.asarray(image)  # Pillow would clip these to 8 bits, not scale them
     if pixels.min() < 0 or pixels.max() > 65535:
         raise NotUsable("32-bit pixels, whose range is not told")

@@ -4,6 +4,8 @@ Nothing that is dropped is written to a disk; it is forgotten with the page.
 """
 
 import io
+import socket
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
 
 from colorize.color import colorize_lightness
-from colorize.data.images import NotUsable, without_warnings
+from colorize.data.images import NotUsable
 from colorize.demo.models import Models
 from colorize.errors import UserError
 from colorize.painting.files import encode, painted_name, photo_of
@@ -51,8 +53,7 @@ def paint(painter, data: bytes, name: str) -> Painted:
     """
     if len(data) > LARGEST_BYTES:
         raise NotUsable(f"{len(data) / 1e6:.0f} MB; at most {LARGEST_BYTES / 1e6:.0f}")
-    with without_warnings():
-        photo = photo_of(data, LARGEST_PIXELS)
+    photo = photo_of(data, LARGEST_PIXELS)
     before = np.asarray(_small(photo.image))
     painter.paint_over([photo.image])
     shown, file = _small(photo.image), io.BytesIO()
@@ -91,19 +92,26 @@ def build_page(models: Models) -> None:
     async def show() -> None:
         if "data" not in held:
             return
-        state.text = "Painting..."
+        asked = held["data"], held["name"], choice.value
+        state.text, result = "Painting...", None
         try:
             painter = await run.io_bound(models.painter, choice.value)
-            result = await run.io_bound(paint, painter, held["data"], held["name"])
+            result = await run.io_bound(paint, painter, *asked[:2])
         except (NotUsable, UserError) as error:
+            told = str(error)
+        except Exception as error:  # of Pillow, where a file lies
+            told = f"{type(error).__name__}: {error}"
+        if asked != (held["data"], held["name"], choice.value):
+            return  # another photo or model was chosen meanwhile, whose turn comes
+        if result is None:
             pair.visible = slider.visible = button.visible = False
-            state.text = f"{held['name']}: {error}"
+            state.text = f"{asked[1]}: {told}"
             return
         held["painted"] = result
         painted.set_source(result.shown)
         grey.set_source(result.grey)
         divide()
-        state.text = f"{held['name']}: left grey, right painted by {models.choices[choice.value]}"
+        state.text = f"{asked[1]}: left grey, right painted by {models.choices[asked[2]]}"
         pair.visible = slider.visible = button.visible = True
 
     async def take(event: events.UploadEventArguments) -> None:
@@ -125,9 +133,14 @@ def serve(models: Models, port: int, opens_browser: bool) -> None:
     MultiPartParser.spool_max_size = 2 * LARGEST_BYTES
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
 
+    warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; here, since threads share such filters
+
     @app.middleware("http")
     async def limited(request, call_next):
-        if int(request.headers.get("content-length") or 0) > LARGEST_BYTES + 100_000:
+        length = request.headers.get("content-length", "")
+        if request.method == "POST" and not length.isdigit():
+            return PlainTextResponse("how long?", status_code=411)
+        if int(length or 0) > LARGEST_BYTES + 100_000:
             return PlainTextResponse(f"at most {LARGEST_BYTES} bytes", status_code=413)
         return await call_next(request)
 
@@ -135,4 +148,7 @@ def serve(models: Models, port: int, opens_browser: bool) -> None:
     def page() -> None:
         build_page(models)
 
+    with socket.socket() as probe:
+        if probe.connect_ex((HOST, port)) == 0:
+            raise UserError(f"--port: something listens to {port} already; choose another")
     ui.run(host=HOST, port=port, title="colorize", reload=False, show=opens_browser)

@@ -84,14 +84,20 @@ def export(
         painter = painter_of(found.folder, fit="squash", temperature=temperature)
         expected = [np.asarray(painter.paint(photo)) for photo in photos]
         console, exported = Console(), []
-        out.mkdir(parents=True, exist_ok=True)
-        for name, path in paths.items():
-            say(console, f"writing   {path}")
-            graph = painting_graph_of(found.folder, config, temperature, FORMATS[name].photos)
-            exported.append(_written(FORMATS[name], graph, path, photos, expected))
-    console.print(_table(exported, len(photos)))
-    for name, path in paths.items():
-        say(console, f"use       {FORMATS[name].used.replace('PATH', repr(str(path)))}")
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"--out: {out} cannot be made: {error.strerror}") from None
+        try:
+            for name, path in paths.items():
+                say(console, f"writing   {path}")
+                graph = painting_graph_of(found.folder, config, temperature, FORMATS[name].photos)
+                exported.append(_written(FORMATS[name], graph, path, photos, expected))
+        finally:  # those before one that fails are written
+            if exported:
+                console.print(_table(exported, len(photos)))
+            for name, one in zip(paths, exported):
+                say(console, f"use       {FORMATS[name].used.replace('PATH', repr(str(one.path)))}")
     return exported
 
 

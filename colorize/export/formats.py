@@ -52,9 +52,7 @@ def _load_onnx(path: Path) -> Run:
 
 
 def _save_litert(graph: keras.Model, path: Path) -> None:
-    partial = path.with_suffix(".tflite")  # Keras insists on this ending
-    graph.export(str(partial), format="litert", verbose=False, input_signature=_signature(graph))
-    partial.replace(path)
+    graph.export(str(path), format="litert", verbose=False, input_signature=_signature(graph))
 
 
 def _load_litert(path: Path) -> Run:

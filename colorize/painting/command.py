@@ -11,9 +11,10 @@ from rich.console import Console
 from colorize.data.images import NotUsable, without_warnings
 from colorize.errors import LISTED, UserError, listed
 from colorize.finding import newest_run
-from colorize.painting.files import Job, jobs_for, read, write
+from colorize.painting.files import Job, jobs_for, read, strip_of, write
 from colorize.painting.loading import load_painter
 from colorize.progress import progress, say
+from colorize.tracking.place import first_line
 
 PHOTOS_AT_ONCE, PIXELS_AT_ONCE = 32, 16_000_000
 """Photos that are in memory together, where they are small; and pixels, where they are large."""
@@ -56,37 +57,56 @@ def paint(given: list[Path], options: Options, model: str | None, **how) -> None
         SomeFailed: of some photos that could not be painted, after all others were.
     """
     console, failures = Console(), {}
-    jobs = jobs_for(given, options.out)
+    with without_warnings():
+        jobs = jobs_for(given, options.out)
     if not options.overwrite:
-        failures = {job.source: f"{job.target} is there already" for job in jobs if job.target.exists()}
+        failures = {job.source: f"{found} is there already" for job in jobs for found in _taken(job, options)}
     todo = [job for job in jobs if job.source not in failures]
     if not todo:
         raise UserError(f"all of these are in {options.out} already; to paint them again: --overwrite")
     if model is None:
         model = str(newest_run(Path.cwd()))
         say(console, f"model     {model}, which finished last")
-    chroma = paint_jobs(load_painter(model, **how), todo, options, failures)
-    _tell(console, chroma, options)
+    _tell(console, paint_jobs(load_painter(model, **how), todo, options, failures), options)
     if failures:
         reasons = "".join(f"\n  {source}: {reason}" for source, reason in failures.items())
         raise SomeFailed(f"{len(failures)} of {len(jobs)} photos were not painted:{reasons}")
 
 
-def paint_jobs(painter, jobs: list[Job], options: Options, failures: dict[Path, str]) -> dict[Job, float]:
+def _taken(job: Job, options: Options) -> list[Path]:
+    """Files that painting it would replace."""
+    targets = [job.target, *([strip_of(job.target)] if options.compare else [])]
+    return [target for target in targets if target.exists()]
+
+
+@dataclass(frozen=True)
+class Painted:
+    """What became of a photo.
+
+    Attributes:
+        chroma: the mean that was predicted, Lab units.
+        converted: what was done to it when it was read, in words.
+    """
+
+    chroma: float
+    converted: tuple[str, ...]
+
+
+def paint_jobs(painter, jobs: list[Job], options: Options, failures: dict[Path, str]) -> dict[Job, Painted]:
     """Paints photos into their files.
 
     Args:
         painter: a `Painter`.
         failures: gets the reasons of those that cannot be painted.
     Returns:
-        those that were, and the mean chroma that was predicted for each.
+        those that were painted.
     """
-    chroma = {}
+    done: dict[Job, Painted] = {}
     with without_warnings(), ThreadPoolExecutor() as pool, progress("painting", len(jobs)) as advance:
         for group in groups(jobs):
-            chroma |= _paint_group(painter, group, options, pool, failures)
+            done |= _paint_group(painter, group, options, pool, failures)
             advance(len(group))
-    return chroma
+    return done
 
 
 def groups(jobs: list[Job]) -> Iterator[list[Job]]:
@@ -103,7 +123,7 @@ def groups(jobs: list[Job]) -> Iterator[list[Job]]:
 
 def _paint_group(
     painter, group: list[Job], options: Options, pool: ThreadPoolExecutor, failures: dict[Path, str]
-) -> dict[Job, float]:
+) -> dict[Job, Painted]:
     """As `paint_jobs`, for photos that are in memory together."""
     from colorize.painting.strips import save_strip, small  # Keras
 
@@ -113,10 +133,11 @@ def _paint_group(
 
     def finish(job: Job) -> None:
         if options.compare:
-            save_strip(before[job], photos[job].image, job.target)
+            save_strip(before[job], photos[job].image, strip_of(job.target))
         write(photos[job], job.target)
 
-    return {job: chroma[job] for job in _each(pool, finish, list(photos), failures)}
+    done = _each(pool, finish, list(photos), failures)
+    return {job: Painted(chroma[job], photos[job].converted) for job in done}
 
 
 def _each(pool: ThreadPoolExecutor, do: Callable[[Job], T], jobs: list[Job], failures: dict[Path, str]) -> dict[Job, T]:
@@ -129,19 +150,26 @@ def _each(pool: ThreadPoolExecutor, do: Callable[[Job], T], jobs: list[Job], fai
             return None, str(error)
         except OSError as error:
             return None, f"{job.target} cannot be written: {error.strerror or error}"
+        except (
+            Exception
+        ) as error:  # Pillow lets many kinds through where a file lies; the others are painted all the same
+            return None, f"{type(error).__name__}: {first_line(error)}"
 
     results = dict(zip(jobs, pool.map(attempt, jobs)))
     failures.update({job.source: reason for job, (_, reason) in results.items() if reason})
     return {job: result for job, (result, reason) in results.items() if not reason}
 
 
-def _tell(console: Console, chroma: dict[Job, float], options: Options) -> None:
-    done = list(chroma)
-    grey = [job.source.name for job in done if chroma[job] < HARDLY_A_COLOUR]
+def _tell(console: Console, painted: dict[Job, Painted], options: Options) -> None:
+    done = list(painted)
+    grey = [job.source.name for job in done if painted[job].chroma < HARDLY_A_COLOUR]
+    cut = [job.source.name for job in done if any("frames" in words for words in painted[job].converted)]
     for job in done[:LISTED]:
         say(console, f"{job.target}")
     if len(done) > LISTED:
         say(console, f"... and {len(done) - LISTED} more in {options.out}")
+    if cut:
+        say(console, f"{len(cut)} had several frames or pages, of which the first is left: {listed(cut)}")
     if grey:
         say(
             console,

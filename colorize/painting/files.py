@@ -7,15 +7,16 @@ import io
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
-from colorize.data.images import FORMATS, NotUsable, Picture, decode_in_thread
+from colorize.data.images import FORMATS, About, NotUsable, decode_in_thread
 from colorize.errors import UserError
-from colorize.files import commit, partial_of
+from colorize.files import partial_of
 
 READ = (*FORMATS, "GIF", "JPEG2000", "PPM", "TGA", "AVIF", "ICO", "PCX", "SGI", "QOI")
 """What Pillow decodes by itself; of its other formats some start programs, some are no photos."""
@@ -53,6 +54,9 @@ NOT_KEPT = {
     *(_BASE.XMLPacket, _BASE.ImageResources),
 }
 """EXIF that speaks of turning, of colour or of how pixels were stored: true of the file that was read, not of ours."""
+
+IPTC = 0x0404
+"""Number of its resource among Photoshop's."""
 
 XMP_NOT_KEPT = (
     "tiff:Orientation photoshop:ICCProfile photoshop:ColorMode exif:ColorSpace tiff:PhotometricInterpretation"
@@ -118,7 +122,8 @@ def _named(path: Path, out: Path) -> list[tuple[Path, Path]]:
         raise UserError(f"there is no photo {path}")
     if not path.is_dir():
         return [(path, Path(path.name))]
-    found = [file for file in _photos_below(path) if not file.resolve().is_relative_to(out.resolve())]
+    below = out.resolve() if path.resolve() in out.resolve().parents else None  # what was painted is not painted again
+    found = [file for file in _photos_below(path) if not (below and file.resolve().is_relative_to(below))]
     if not found:
         raise UserError(f"{path} has no photos; their names end in {' '.join(ENDINGS)}")
     return [(file, file.relative_to(path)) for file in found]
@@ -146,6 +151,11 @@ def _photos_below(folder: Path) -> list[Path]:
     )
 
 
+def strip_of(target: Path) -> Path:
+    """The comparison that lies beside a painted photo."""
+    return target.with_name(f"{target.name}.compare.png")
+
+
 def read(path: Path) -> Photo:
     """Reads a photo whole; within `without_warnings`.
 
@@ -163,27 +173,43 @@ def read(path: Path) -> Photo:
 def photo_of(data: bytes, largest: int = LARGEST_PIXELS) -> Photo:
     """`read` for the bytes of a file, of at most so many pixels."""
     picture = decode_in_thread(data, READ, largest, keeps_alpha=True)
-    return Photo(picture.image, picture.alpha, picture.format, _metadata(data, picture), picture.converted)
+    about = picture.about
+    if about is None:  # of a plain JPEG: its header is read again, which is quick
+        with Image.open(io.BytesIO(data), formats=READ) as image:
+            about = About.of(image)
+    image = picture.image
+    return Photo(image, picture.alpha, picture.format, _metadata(about, picture.format, image.size), picture.converted)
 
 
-def _metadata(data: bytes, picture: Picture) -> dict:
+def _metadata(about: About, image_format: str, size: tuple[int, int]) -> dict:
     """What of a file's metadata is true of the painted photo too."""
-    with Image.open(io.BytesIO(data), formats=READ) as image:
-        kept = {"icc_profile": SRGB, "exif": _exif(image, picture.image.size)}
-        xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
-        if xmp:
-            kept["xmp"] = _xmp(xmp if isinstance(xmp, bytes) else xmp.encode())
-        if image.info.get("dpi"):
-            kept["dpi"] = image.info["dpi"]
-        if image.format == "PNG":
-            kept["pnginfo"] = _png_text(image)
-        elif image.info.get("comment"):
-            kept["comment"] = image.info["comment"]
+    kept = {"icc_profile": SRGB, "exif": _exif(about.exif, size)}
+    xmp = about.info.get("xmp") or about.info.get("XML:com.adobe.xmp")
+    if xmp:
+        kept["xmp"] = _xmp(xmp if isinstance(xmp, bytes) else xmp.encode())
+    if about.info.get("dpi"):
+        kept["dpi"] = about.info["dpi"]
+    if image_format == "PNG":
+        kept["pnginfo"] = _png_text(about.info)
+    elif about.info.get("comment"):
+        kept["comment"] = about.info["comment"]
+    if image_format in ("JPEG", "MPO"):
+        kept["extra"] = _iptc(about.info.get("photoshop"))
     return kept
 
 
-def _exif(image: Image.Image, size: tuple[int, int]) -> Image.Exif:
-    exif = image.getexif()
+def _iptc(resources) -> bytes:
+    """The caption and the rights that archives write (IPTC), as a segment of a JPEG; nothing else of Photoshop's."""
+    text = resources.get(IPTC) if isinstance(resources, dict) else None
+    if not text or len(text) > 65_000:
+        return b""
+    block = b"Photoshop 3.0\0" + b"8BIM" + IPTC.to_bytes(2, "big") + bytes(2) + len(text).to_bytes(4, "big")
+    block += text + bytes(len(text) % 2)
+    return b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
+
+
+def _exif(exif: Image.Exif, size: tuple[int, int]) -> Image.Exif:
+    """Without what is no longer true."""
     for tag in NOT_KEPT & set(exif):
         del exif[tag]
     details = exif.get_ifd(ExifTags.IFD.Exif)
@@ -201,12 +227,11 @@ def _xmp(xmp: bytes) -> bytes:
     return xmp
 
 
-def _png_text(image: Image.Image) -> PngImagePlugin.PngInfo:
+def _png_text(info: dict) -> PngImagePlugin.PngInfo:
     kept = PngImagePlugin.PngInfo()
-    for key, value in image.text.items():
-        if key.startswith("XML:") or key.lower().startswith("raw profile"):
-            continue
-        kept.add_itxt(key, str(value))
+    for key, value in info.items():
+        if isinstance(value, str) and not key.startswith("XML:") and not key.lower().startswith("raw profile"):
+            kept.add_itxt(key, str(value))
     return kept
 
 
@@ -220,7 +245,7 @@ def write(photo: Photo, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         encode(photo, partial)
-        commit(partial, target)
+        os.replace(partial, target)  # without waiting for the disk: it can be painted again
     finally:
         partial.unlink(missing_ok=True)
 
@@ -238,5 +263,6 @@ def encode(photo: Photo, place: Path | BinaryIO) -> None:
     if name == "TIFF" and "xmp" in metadata:
         exif[_BASE.XMLPacket] = metadata.pop("xmp")
     if exif:
-        metadata["exif"] = exif.tobytes()  # an `Exif` as it is would lose its parts in a TIFF (Pillow 13)
+        with suppress(Exception):  # of odd EXIF, which Pillow reads and cannot write; the photo is worth more
+            metadata["exif"] = exif.tobytes()  # an `Exif` as it is would lose its parts in a TIFF (Pillow 13)
     image.save(place, "JPEG" if name == "MPO" else name, **WRITTEN[name], **metadata)

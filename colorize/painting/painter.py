@@ -16,12 +16,12 @@ from PIL import Image
 
 from colorize.color import paint, rgb_to_lightness
 from colorize.config import Config
-from colorize.data.images import NotUsable, without_warnings
+from colorize.data.images import SIXTEEN_BIT, NotUsable, eight_bits, without_warnings
 from colorize.errors import UserError
 from colorize.models.colorizer import Colorizer
 from colorize.painting.files import read
 from colorize.painting.prediction import Fit, fit_of, framed, predictor, size_of
-from colorize.painting.upsampling import UPSAMPLING, Bilinear, Upsampling
+from colorize.painting.upsampling import Bilinear, Guided, Upsampling
 
 PIXELS_AT_ONCE = 2**18
 """Colours are laid on in portions of so many pixels, whatever the photos, to bound the memory."""
@@ -41,10 +41,11 @@ class Lightness(keras.Model):
 
 
 class Brush(keras.Model):
-    """uint8 RGB (N, 3) of lightness (N, 1) and ab (N, 2), compiled."""
+    """uint8 RGB (N, 3) with the lightness of another (N, 3) and ab (N, 2), compiled."""
 
     def call(self, given):
-        return paint(*given)
+        rgb, ab = given
+        return paint(rgb_to_lightness(rgb), ab)
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,10 @@ class _Band:
         below = self.top + self.rows
         return np.asarray(self.image.crop((0, self.top, self.image.width, below))).reshape(-1, 3)
 
-    def ab(self, lightness: np.ndarray) -> np.ndarray:
-        """(N, 2) for lightness (N, 1)."""
-        return self.colours.band(lightness.reshape(self.rows, -1), self.top).reshape(-1, 2)
+    def ab(self, lightness: np.ndarray | None) -> np.ndarray:
+        """(N, 2); for lightness (N, 1), where the colours depend on it."""
+        guide = None if lightness is None else lightness.reshape(self.rows, -1)
+        return self.colours.band(self.top, self.rows, guide).reshape(-1, 2)
 
     def put(self, rgb: np.ndarray) -> None:
         """Replaces the pixels."""
@@ -123,14 +125,14 @@ class Painter:
         pictures, frames = zip(*(framed(image, *self.size, self.fit) for image in images))
         pictures = np.stack(pictures)
         predicted = _filled_up(self._predict, PHOTOS, pictures)
-        guides = self._lightness_of(pictures.reshape(-1, 3)).reshape(pictures.shape[:3])
-        colours = UPSAMPLING[self.upsampling]
         framed_ab = [frame.of(ab) for frame, ab in zip(frames, predicted)]
-        bands = (
-            band
-            for image, frame, ab, guide in zip(images, frames, framed_ab, guides)
-            for band in _bands(image, colours(ab, frame.of(guide), image.size))
-        )
+        if self.upsampling == "guided":
+            guides = self._lightness_of(pictures.reshape(-1, 3)).reshape(pictures.shape[:3])
+            guides = [frame.of(guide) for frame, guide in zip(frames, guides)]
+            colours = [Guided(ab, guide, image.size) for ab, guide, image in zip(framed_ab, guides, images)]
+        else:
+            colours = [Bilinear(ab, image.size) for ab, image in zip(framed_ab, images)]
+        bands = (band for image, own in zip(images, colours) for band in _bands(image, own))
         for portion in _portions(bands):
             self._paint_bands(portion)
         return [float(np.linalg.norm(ab, axis=-1).mean()) for ab in framed_ab]
@@ -138,11 +140,13 @@ class Painter:
     def _paint_bands(self, bands: list[_Band]) -> None:
         pixels = [band.pixels() for band in bands]
         ends = np.cumsum([len(p) for p in pixels])[:-1]
-        lightness = self._lightness_of(np.concatenate(pixels))
-        ab = np.concatenate([band.ab(part) for band, part in zip(bands, np.split(lightness, ends))])
-        painted = _filled_up(lambda *given: self._brush.predict_on_batch(list(given)), PIXELS, lightness, ab)
-        for band, rgb in zip(bands, np.split(painted, ends)):
-            band.put(rgb)
+        rgb, lightness = np.concatenate(pixels), [None] * len(bands)
+        if self.upsampling == "guided":
+            lightness = np.split(self._lightness_of(rgb), ends)
+        ab = np.concatenate([band.ab(part) for band, part in zip(bands, lightness)])
+        painted = _filled_up(lambda *given: self._brush.predict_on_batch(list(given)), PIXELS, rgb, ab)
+        for band, part in zip(bands, np.split(painted, ends)):
+            band.put(part)
 
     def _lightness_of(self, rgb: np.ndarray) -> np.ndarray:
         """(N, 1) of (N, 3), a portion at a time."""
@@ -152,7 +156,7 @@ class Painter:
 
 def _own_image(photo) -> Image.Image:
     if isinstance(photo, Image.Image):
-        return photo.convert("RGB")
+        return (eight_bits(photo) if photo.mode in SIXTEEN_BIT else photo).convert("RGB")
     if not isinstance(photo, np.ndarray):
         try:
             with without_warnings():

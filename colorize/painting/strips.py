@@ -23,12 +23,11 @@ def small(image: Image.Image) -> np.ndarray:
 
 
 def save_strip(before: np.ndarray, painted: Image.Image, target: Path) -> None:
-    """Writes the strip of a photo beside the file that it is painted into: grey, painted, and the photo as it was
-    where that has colours.
+    """Writes the strip of a photo: grey, painted, and the photo as it was where that has colours.
 
     Args:
         before: what `small` made of it.
     """
     grey = colorize_lightness(before, np.zeros((*before.shape[:2], 2)))
     truth = [] if is_grey(before) else [before]
-    save(side_by_side(grey, small(painted), *truth), target.with_name(f"{target.name}.compare.png"))
+    save(side_by_side(grey, small(painted), *truth), target)

@@ -24,16 +24,15 @@ class Bilinear:
 
     Args:
         ab: float32 (h, w, 2), Lab units, of the whole photo.
-        lightness: float32 (h, w), 0..100, of the same cells.
         size: (W, H) of the photo.
     """
 
-    def __init__(self, ab: np.ndarray, lightness: np.ndarray, size: tuple[int, int]):
+    def __init__(self, ab: np.ndarray, size: tuple[int, int]):
         self.planes, self.size = ab, size
 
-    def band(self, lightness: np.ndarray, top: int) -> np.ndarray:
-        """ab, float32 (n, W, 2), of the rows from `top` on that have this lightness, (n, W)."""
-        return self._resized(top, len(lightness))
+    def band(self, top: int, rows: int, lightness: np.ndarray | None = None) -> np.ndarray:
+        """ab, float32 (n, W, 2), of some rows from `top` on; their lightness, (n, W), makes no difference."""
+        return self._resized(top, rows)
 
     def _resized(self, top: int, rows: int) -> np.ndarray:
         width, height = self.size
@@ -48,6 +47,10 @@ class Guided(Bilinear):
 
     The slopes are those of the guided filter (He et al. 2013, Guided image filtering, eq. 5, averaged as in eq. 8). The
     filter itself would blur the colours by its window once more, and came out worse than bilinear.
+
+    Args:
+        ab, size: as of `Bilinear`.
+        lightness: float32 (h, w), 0..100, of the same cells.
     """
 
     def __init__(self, ab: np.ndarray, lightness: np.ndarray, size: tuple[int, int]):
@@ -55,16 +58,13 @@ class Guided(Bilinear):
         covariance = _mean(guide * ab) - _mean(guide) * _mean(ab)
         variance = _mean(guide * guide) - _mean(guide) ** 2
         slope = _mean(covariance / (variance + EPSILON))
-        super().__init__(np.concatenate([ab, slope, guide], axis=-1), lightness, size)
+        super().__init__(np.concatenate([ab, slope, guide], axis=-1), size)
 
-    def band(self, lightness: np.ndarray, top: int) -> np.ndarray:
-        """As `Bilinear.band`."""
-        resized = self._resized(top, len(lightness))
+    def band(self, top: int, rows: int, lightness: np.ndarray | None = None) -> np.ndarray:
+        """As `Bilinear.band`; of this lightness."""
+        resized = self._resized(top, rows)
         ab, slope, guide = resized[..., :2], resized[..., 2:4], resized[..., 4:]
         return ab + slope * (lightness[..., None] - guide)
-
-
-UPSAMPLING = {"bilinear": Bilinear, "guided": Guided}
 
 
 def _mean(planes: np.ndarray) -> np.ndarray:

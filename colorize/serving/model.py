@@ -1,5 +1,6 @@
 """The code that MLflow keeps with a model and runs to load it: no pickle, and nothing that its user must import."""
 
+import warnings
 from pathlib import Path
 
 import mlflow
@@ -15,6 +16,7 @@ class PaintingModel(mlflow.pyfunc.PythonModel):
         """Loads the weights."""
         from colorize.painting.loading import painter_of
 
+        warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; here, since threads share such filters
         self.painter = painter_of(Path(context.artifacts["colorizer"]))
 
     def predict(self, context, model_input: pd.DataFrame, params: dict | None = None) -> pd.DataFrame:

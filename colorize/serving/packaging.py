@@ -86,7 +86,8 @@ def _copy_backbone(config: Config, files: Path) -> None:
 
 def requirements(backend: str) -> list[str]:
     """What must be installed to paint, in the versions of this machine."""
-    return [f"{name}=={metadata.version(name)}" for name in (*NEEDED, backend)]
+    owner = metadata.packages_distributions().get(backend, [backend])[0]  # perhaps tensorflow-cpu
+    return [f"{name}=={metadata.version(name)}" for name in (*NEEDED, owner)]
 
 
 def _example():

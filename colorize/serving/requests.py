@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorize.data.images import NotUsable, decode_in_thread, without_warnings
+from colorize.data.images import NotUsable, decode_in_thread
 from colorize.painting.files import READ, SRGB
 
 COLUMN = "image"
@@ -36,13 +36,12 @@ def painted(painter, photos: Sequence) -> list[bytes]:
     if not 1 <= len(photos) <= MOST_PHOTOS:
         raise NotUsable(f"expected 1 to {MOST_PHOTOS} photos in a request, received {len(photos)}")
     images, left = [], LARGEST_PIXELS
-    with without_warnings():
-        for number, photo in enumerate(photos, start=1):
-            try:
-                images.append(_image_of(photo, left))
-            except NotUsable as error:
-                raise NotUsable(f"photo {number} of {len(photos)}: {error}") from None
-            left -= images[-1].width * images[-1].height
+    for number, photo in enumerate(photos, start=1):
+        try:
+            images.append(_image_of(photo, left))
+        except (NotUsable, MemoryError) as error:
+            raise NotUsable(f"photo {number} of {len(photos)}: {error or 'too large for the memory'}") from None
+        left -= images[-1].width * images[-1].height
     painter.paint_over(images)
     return [_png(image) for image in images]
 
@@ -52,7 +51,7 @@ def _image_of(photo, largest: int) -> Image.Image:
         photo = _decoded(photo)
     if isinstance(photo, Path):
         try:
-            photo = Path(photo).read_bytes()
+            photo = photo.read_bytes()
         except OSError as error:
             raise NotUsable(f"{photo} cannot be read: {error.strerror or error}") from None
     if isinstance(photo, (bytes, bytearray)):

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorize.run_folder import BEST, CONFIG
+from colorize.run_folder import BEST, BINS, CONFIG
 from colorize.tracking.description import RUN_ID
 from colorize.tracking.place import experiment_id, import_mlflow
 
@@ -178,7 +178,7 @@ class Delivery:
     def _model(self, record: dict) -> None:
         from colorize.tracking.models import Models  # which imports a good part of MLflow
 
-        for name in (CONFIG, BEST):
+        for name in (CONFIG, BEST, *([BINS] if (self.output / BINS).exists() else [])):
             self._file_in_output(name)
         self.mlflow.set_tracking_uri(self.uri)  # the registry looks for the model there, whatever its client was told
         models = Models(self.mlflow, self.client)

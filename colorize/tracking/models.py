@@ -1,9 +1,12 @@
 """Models in MLflow: a run's own, with its metrics and photos, and the registry's versions, champion and challenger."""
 
+import hashlib
 import json
+import math
 import tempfile
 from pathlib import Path
 
+from colorize.run_folder import BEST
 from colorize.serving.packaging import package
 
 WEIGHTS = "colorize.weights"
@@ -11,6 +14,9 @@ WEIGHTS = "colorize.weights"
 
 HELD_OUT, SCORE = "held_out.digest", "held_out.ab_rmse"
 """Tags of a registered version: the photos that it was judged by, and how far its colours are from theirs."""
+
+JUDGED = "judged"
+"""Tag of a version: what it became when it was compared with the champion of that time."""
 
 NAME = "colorizer"
 
@@ -34,10 +40,14 @@ class Models:
                 `dataset` (name and digest of the photos that they were measured on).
         Returns:
             its id.
+        Raises:
+            ValueError: the weights are no longer there.
         """
         from mlflow.entities import LoggedModelOutput
         from mlflow.models import Model
 
+        if hashlib.sha256((output / BEST).read_bytes()).hexdigest() != record["weights"]:
+            raise ValueError(f"{output / BEST} holds other weights by now: the run went on")
         run = self.client.get_run(run_id)
         model = self._found(run, record["weights"]) or self.client.create_logged_model(
             run.info.experiment_id, NAME, run_id, {WEIGHTS: record["weights"]}, record["parameters"], "colorizer"
@@ -65,7 +75,8 @@ class Models:
         from mlflow.entities import Metric
 
         about = {"model_id": model_id, "run_id": run_id, **{f"dataset_{k}": v for k, v in record["dataset"].items()}}
-        points = [self.client.get_metric_history(run_id, name)[-1] for name in record["metrics"]]
+        histories = [self.client.get_metric_history(run_id, name) for name in record["metrics"]]
+        points = [history[-1] for history in histories if history]  # what is not finite was not logged
         # Of the same time: to the run they are the points that it has already.
         same = [Metric(p.key, p.value, p.timestamp, p.step, **about) for p in points]
         self.client.log_batch(run_id, metrics=same)
@@ -90,19 +101,24 @@ class Models:
         version = self._version(name, model_id) or self.client.create_model_version(
             name, f"models:/{model_id}", run_id, {HELD_OUT: digest, SCORE: f"{score:.6f}"}, model_id=model_id
         )
+        if JUDGED in version.tags:  # a record that comes twice; others may have been judged since
+            return f"{name} version {version.version} is there already"
         # By this its own page knows it; the registry alone does not tell it (`mlflow.register_model` does the same).
         versions = json.dumps([{"name": name, "version": version.version}])
         self.client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: versions})
         alias, why = self._alias(name, version, score, digest)
         self.client.set_registered_model_alias(name, alias, version.version)
+        self.client.set_model_version_tag(name, version.version, JUDGED, alias)
         return f"{name} version {version.version} is its {alias}: {why}"
 
     def _version(self, name: str, model_id: str):
         found = self.client.search_model_versions(f"name = '{name}'")
-        return next((version for version in found if version.model_id == model_id), None)
+        return next((version for version in found if version.source == f"models:/{model_id}"), None)
 
     def _alias(self, name: str, version, score: float, digest: str) -> tuple[str, str]:
         champion = self._champion(name)
+        if not math.isfinite(score):
+            return "challenger", f"its ab RMSE is {score}"
         if champion is None or champion.version == version.version:
             return "champion", f"ab RMSE {score:.3f}, there is no other"
         if champion.tags.get(HELD_OUT) != digest or SCORE not in champion.tags:

@@ -17,6 +17,9 @@ QUEUED = 1000
 AT_MOST = 5
 """Times the patience that is waited in all, where MLflow answers slowly."""
 
+MODEL_SECONDS = 60.0
+"""What a model may take, which is many files, of an MLflow that has answered so far."""
+
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before the next try, the first, second, ... time that MLflow does not answer."""
 
@@ -39,6 +42,7 @@ class Sender:
         self._queue: queue.Queue = queue.Queue(QUEUED)
         self._held: dict | None = None
         self._is_checked, self._done, self._saved, self._tries = False, False, 0.0, 0
+        self._under_way = ""  # the kind of record
         self._waited, self._silent_at = 0.0, -1  # seconds in `wait`; where it was given up for lack of an answer
         self._ending = threading.Event()
         self._moved = threading.Condition()
@@ -65,9 +69,11 @@ class Sender:
         deadline = start + AT_MOST * patience - self._waited
         with self._moved:
             while self.delivered < until and not (self._done or self.reason or self.delivered == self._silent_at):
-                if time.monotonic() > deadline:
+                more = MODEL_SECONDS if self._under_way == "model" else 0.0
+                if time.monotonic() > deadline + more:
                     break
-                if not self._moved.wait(patience):
+                moved = self._moved.wait(patience + more)
+                if not moved and (more or self._under_way != "model"):
                     self._silent_at = self.delivered
         self._waited += time.monotonic() - start
         return self.delivered >= until
@@ -122,7 +128,7 @@ class Sender:
             if not self._is_checked and self.delivery.is_gone():
                 self.marks.reset()
                 return
-            self._is_checked = True
+            self._is_checked, self._under_way = True, record["kind"]
             self.delivery.deliver(record)
         except Exception as error:  # of whatever kind: a training is worth more than its log
             is_refused = is_refusal(error)

@@ -26,7 +26,7 @@ from colorize.painting.command import Options, paint_jobs
 from colorize.painting.files import jobs_for, read, write
 from colorize.painting.loading import load_painter
 from colorize.painting.prediction import resized
-from colorize.painting.upsampling import UPSAMPLING
+from colorize.painting.upsampling import Bilinear, Guided
 
 SMALL = 160, 120
 TURNS = 3
@@ -64,13 +64,14 @@ def seconds_one_by_one(painter, folder: Path, out: Path) -> float:
 
 def upsampling_errors(size: tuple[int, int]) -> dict[str, list[float]]:
     """ab RMSE, Lab units, of each photo, by the way that its ab is brought up from (rows, columns)."""
-    errors: dict[str, list[float]] = {name: [] for name in UPSAMPLING}
+    errors: dict[str, list[float]] = {"bilinear": [], "guided": []}
     for name in ("astronaut", "chelsea", "coffee", "rocket"):
         lab = rgb2lab(getattr(data, name)()).astype("float32")
         small = resized(lab, size[::-1])
-        for way, colours in UPSAMPLING.items():
-            ab = colours(small[..., 1:], small[..., 0], lab.shape[1::-1]).band(lab[..., 0], 0)
-            errors[way].append(float(np.sqrt(np.mean((ab - lab[..., 1:]) ** 2))))
+        full, ab = lab.shape[1::-1], small[..., 1:]
+        for way, colours in (("bilinear", Bilinear(ab, full)), ("guided", Guided(ab, small[..., 0], full))):
+            brought_up = colours.band(0, len(lab), lab[..., 0])
+            errors[way].append(float(np.sqrt(np.mean((brought_up - lab[..., 1:]) ** 2))))
     return errors
 
 
