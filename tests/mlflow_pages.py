@@ -139,13 +139,20 @@ def opened(database: str, **size):
 def main(database: str, folder: Path) -> None:
     """Writes README's pictures of the UI."""
     with opened(database, width=1500, height=800) as pages:
-        pages.runs("final/ab_rmse")
+        pages.runs(pages.run.info.run_name[:12], f"{pages.run.data.metrics['final/ab_rmse']:.3f}")
         pages.save(folder / "mlflow_runs.png")
         pages.overview("evaluate")
         pages.save(folder / "mlflow_run.png")
         pages.curves("val_ab_rmse")
+        until(
+            lambda: len(pages.driver.find_elements("css selector", ".plot-container .scatterlayer .trace")) > 5,
+            "curves",
+        )
         pages.save(folder / "mlflow.png")
-        pages.strip()
+        picture, slider = pages.strip()
+        while pages.step_of_strip(picture) < int(slider.get_attribute("aria-valuemax")):
+            pages.slide(slider)
+            picture, slider = pages.strip()
         pages.save(folder / "mlflow_strips.png")
 
 

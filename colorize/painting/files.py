@@ -40,7 +40,8 @@ WRITTEN = {
 
 TRANSPARENT = ("PNG", "WEBP", "TIFF")
 
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+_MADE_NOW = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+SRGB = _MADE_NOW[:24] + bytes(12) + _MADE_NOW[36:]  # without the date, so that a photo is painted into the same bytes
 
 _BASE = ExifTags.Base
 NOT_KEPT = {
