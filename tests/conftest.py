@@ -123,6 +123,41 @@ def model_folder(tmp_path, config_of):
     return folder
 
 
+@pytest.fixture
+def logged(model_folder, tmp_path):
+    """Logs the model of `model_folder` with some score, as the end of a run does; returns the tracker."""
+    from mlflow import MlflowClient
+
+    from colorize.run_folder import BEST, load_config, save_config
+    from colorize.tracking.tracker import open_tracker
+
+    uri = f"sqlite:///{tmp_path / 'runs.db'}"
+
+    def log(name: str, score: float = 12.0, digest: str = "photos", register: str | None = None):
+        folder = tmp_path / name
+        shutil.copytree(model_folder, folder)
+        with open(folder / BEST, "ab") as file:
+            file.write(name.encode())  # weights of its own, as far as their hash knows
+        config = load_config(folder)
+        as_name = [] if register is None else [f"tracking.register={register}"]
+        with_mlflow = composed(["debug=smoke", "tracking=mlflow", f"tracking.uri={uri}", *as_name])
+        config = config.model_copy(update={"tracking": with_mlflow.tracking})
+        save_config(config, folder)
+        tracker = open_tracker(config, folder)
+        tracker.start()
+        tracker.metrics({"final/ab_rmse": score, "final/psnr_pooled": 21.0}, 3)
+        finals = ["final/ab_rmse", "final/psnr_pooled"]
+        tracker.model(folder / BEST, {"fusion": "row_gru"}, finals, score, {"name": "sample val", "digest": digest}, 3)
+        tracker.finish("FINISHED")
+        tracker.sender._thread.join()  # its last act is to note what it has delivered
+        assert not tracker.sender.refusals and tracker.sender.delivered == tracker.journal.count
+        return tracker
+
+    log.client = MlflowClient(uri)
+    log.uri = uri
+    return log
+
+
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory):
     """A run by `trained.PLAN` that nothing happened to: one, for all processes of pytest."""

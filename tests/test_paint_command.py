@@ -10,7 +10,7 @@ from skimage import data
 
 from colorize.__main__ import main
 from colorize.painting import command
-from colorize.painting.files import Job
+from colorize.painting.jobs import Job
 from colorize.run_folder import RESULT
 
 

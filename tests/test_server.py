@@ -11,6 +11,7 @@ import threading
 
 import pytest
 from benchmarks.useless import UselessServer
+from browser import free_port
 from processes import go_on, start, train
 from trained import PLAN, assert_same, before, die_at
 
@@ -21,12 +22,6 @@ from colorize.training import _Run
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
 TRACKED = [*PLAN, "trainer.strips=1", "tracking.patience=1.0"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Server:

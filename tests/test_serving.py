@@ -1,19 +1,15 @@
-"""A run's model in MLflow: what a request may hold, the registry, and a server that is asked over HTTP."""
+"""A run's model at work: what a request may hold, who can load it, and a server that is asked over HTTP."""
 
 import base64
-import hashlib
 import http.client
 import io
 import json
 import os
 import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib import metadata
@@ -21,16 +17,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import free_port
+from evil import claiming
 from PIL import Image
 
-from colorize.composing import composed
 from colorize.data.images import NotUsable
-from colorize.finding import find_model
 from colorize.painting.loading import painter_of
-from colorize.run_folder import BEST, load_config, read_config, save_config
+from colorize.run_folder import load_config
 from colorize.serving import requests
-from colorize.serving.packaging import NEEDED, package, requirements
-from colorize.tracking.tracker import open_tracker
+from colorize.serving.packaging import NEEDED
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
 
@@ -45,13 +40,6 @@ def opened(png: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(png)) as image:
         assert image.format == "PNG"
         return np.asarray(image)
-
-
-def bomb() -> bytes:
-    """A PNG that claims 100,000 x 100,000 pixels."""
-    header = b"IHDR" + (100_000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
-    head = b"\x89PNG\r\n\x1a\n" + (13).to_bytes(4, "big") + header + zlib.crc32(header).to_bytes(4, "big")
-    return head + (1000).to_bytes(4, "big") + b"IDAT" + bytes(1000)
 
 
 def test_bytes_base64_paths_and_arrays_are_painted_alike(model_folder, noise, tmp_path):
@@ -73,7 +61,7 @@ def test_bytes_base64_paths_and_arrays_are_painted_alike(model_folder, noise, tm
         ("/etc/passwd", "a string that is no base64"),
         (base64.b64encode(b"<svg/>").decode(), "not a photo of a known format"),
         (Path("/nowhere.jpg"), "cannot be read: No such file"),
-        (bomb(), "too large to open safely"),
+        (claiming(100_000), "too large to open safely"),
         (bytes(16_000_001), "expected at most 16,000,000"),
         ("A" * 33_000_000, "characters of base64"),
         (3, "int; expected the bytes"),
@@ -101,148 +89,6 @@ def test_many_photos_share_one_limit(noise, monkeypatch):
     monkeypatch.setattr(requests, "LARGEST_PIXELS", 1500)
     with pytest.raises(NotUsable, match="photo 3 of 3"):
         requests.painted(None, [noise(20, 30), noise(20, 30), noise(20, 30)])
-
-
-@pytest.fixture
-def logged(model_folder, tmp_path):
-    """Logs a model with some score, as the end of a run does; returns its run id and its tracker."""
-    uri = f"sqlite:///{tmp_path / 'runs.db'}"
-
-    def log(name: str, score: float = 12.0, digest: str = "photos", register: str | None = None):
-        folder = tmp_path / name
-        shutil.copytree(model_folder, folder)
-        with open(folder / BEST, "ab") as file:
-            file.write(name.encode())  # weights of its own, as far as their hash knows
-        config = load_config(folder)
-        as_name = [] if register is None else [f"tracking.register={register}"]
-        with_mlflow = composed(["debug=smoke", "tracking=mlflow", f"tracking.uri={uri}", *as_name])
-        config = config.model_copy(update={"tracking": with_mlflow.tracking})
-        save_config(config, folder)
-        tracker = open_tracker(config, folder)
-        tracker.start()
-        tracker.metrics({"final/ab_rmse": score, "final/psnr_pooled": 21.0}, 3)
-        finals = ["final/ab_rmse", "final/psnr_pooled"]
-        tracker.model(folder / BEST, {"fusion": "row_gru"}, finals, score, {"name": "sample val", "digest": digest}, 3)
-        tracker.finish("FINISHED")
-        tracker.sender._thread.join()  # its last act is to note what it has delivered
-        assert not tracker.sender.refusals and tracker.sender.delivered == tracker.journal.count
-        return tracker
-
-    from mlflow import MlflowClient
-
-    log.client = MlflowClient(uri)
-    log.uri = uri
-    return log
-
-
-def test_a_run_logs_a_model_without_pickle_with_all_that_belongs_to_it(logged, tmp_path):
-    tracker = logged("a")
-    run = logged.client.get_run(tracker.run_id)
-    (output,) = run.outputs.model_outputs
-    model = logged.client.get_logged_model(output.model_id)
-    assert model.status == "READY" and model.source_run_id == tracker.run_id and model.params == {"fusion": "row_gru"}
-    of = {metric.key: (metric.value, metric.dataset_name, metric.dataset_digest) for metric in model.metrics}
-    assert of["final/ab_rmse"] == (12.0, "sample val", "photos")
-    assert len(logged.client.get_metric_history(tracker.run_id, "final/ab_rmse")) == 1, (
-        "to the run it is no other point"
-    )
-
-    found = find_model(tracker.run_id, logged.uri, None, tmp_path / "fetched")
-    files = {path.name for path in (tmp_path / "fetched").rglob("*")}
-    assert {"MLmodel", "config.yaml", "best.weights.h5", "serving_input_example.json"} <= files
-    assert not [name for name in files if name.endswith((".pkl", ".pickle", ".pyc"))]
-    assert found.config.fusion.name == "row_gru"
-    (root,) = [path.parent for path in (tmp_path / "fetched").rglob("MLmodel")]
-    pinned = (root / "requirements.txt").read_text().split()
-    assert pinned == requirements(found.config.backend) and all("==" in line for line in pinned)
-    assert '"name": "image"' in (root / "MLmodel").read_text()
-
-
-def test_the_weights_of_a_backbone_go_with_the_model_and_no_other_file_does(model_folder, tmp_path):
-    secret = tmp_path / "backbone.h5"
-    secret.write_bytes(b"weights")
-    overrides = ["debug=smoke", "tracking=off", "backbone=mobilenet", f"backbone.weights={secret}"]
-    config = composed(overrides)
-
-    def packaged(sha256, into):
-        backbone = config.backbone.model_copy(update={"sha256": sha256})
-        save_config(config.model_copy(update={"backbone": backbone}), model_folder)
-        package(model_folder, into)
-        return into / "artifacts" / "colorizer"
-
-    files = packaged(hashlib.sha256(b"weights").hexdigest(), tmp_path / "model")
-    assert (files / "backbone.weights.h5").read_bytes() == b"weights"
-    assert read_config(files).backbone.weights == str(files / "backbone.weights.h5")
-    for number, wrong in enumerate((hashlib.sha256(b"others").hexdigest(), None)):
-        with pytest.raises(ValueError, match="another file than in training"):
-            packaged(wrong, tmp_path / f"model{number}")
-
-
-def test_delivering_it_twice_changes_nothing(logged):
-    tracker = logged("a", register="colorizer")
-    from colorize.__main__ import main
-
-    (tracker.output / "tracking" / "delivered.json").unlink()
-    main(["sync", str(tracker.output)])
-    run = logged.client.get_run(tracker.run_id)
-    assert len(run.outputs.model_outputs) == 1
-    assert [version.version for version in logged.client.search_model_versions("name = 'colorizer'")] == [1]
-
-
-def test_weights_that_changed_meanwhile_are_not_logged_as_those_before(logged, capsys):
-    tracker = logged("a")
-    (tracker.output / BEST).write_bytes(b"later weights")
-    (tracker.output / "tracking" / "delivered.json").unlink()
-    from colorize.__main__ import main
-
-    main(["sync", str(tracker.output), "--tracking", logged.uri.replace("runs.db", "other.db")])
-    assert "refused: " in (told := capsys.readouterr().err) and "holds other weights by now" in told
-
-
-def test_a_strangers_bins_send_off_no_file_of_this_machine(logged, tmp_path, capsys):
-    tracker = logged("a")
-    (tmp_path / "secret").write_text("secret")
-    (tracker.output / "bins.csv").symlink_to(tmp_path / "secret")
-    from colorize.__main__ import main
-
-    main(["sync", str(tracker.output), "--tracking", logged.uri.replace("runs.db", "other.db")])
-    assert "bins.csv does not lie in" in capsys.readouterr().err
-
-
-def test_who_was_judged_once_is_not_judged_again(logged):
-    first, second = logged("first", 12.0, register="colorizer"), logged("second", 12.5, register="colorizer")
-    from colorize.__main__ import main
-
-    logged.client.set_registered_model_alias("colorizer", "champion", 2)  # somebody's own choice
-    for tracker in (first, second, first):
-        (tracker.output / "tracking" / "delivered.json").unlink()
-        main(["sync", str(tracker.output)])
-    aliases = logged.client.get_registered_model("colorizer").aliases
-    assert {alias: int(version) for alias, version in aliases.items()} == {"champion": 2, "challenger": 2}
-
-
-def test_a_score_that_is_no_number_makes_no_champion(logged):
-    logged("nan", float("nan"), register="colorizer")
-    assert list(logged.client.get_registered_model("colorizer").aliases) == ["challenger"]
-
-
-def test_the_champion_is_who_beats_it_by_the_same_photos(logged, capsys):
-    def registered(name, score, digest="photos"):
-        tracker = logged(name, score, digest, register="colorizer")
-        tracker.tell()
-        aliases = logged.client.get_registered_model("colorizer").aliases
-        return {alias: int(version) for alias, version in aliases.items()}, capsys.readouterr().out
-
-    aliases, told = registered("first", 12.0)
-    assert aliases == {"champion": 1} and "colorizer version 1 is its champion" in told
-    aliases, told = registered("worse", 12.5)
-    assert aliases == {"champion": 1, "challenger": 2} and "12.500 against 12.000 of version 1" in told
-    aliases, told = registered("equal", 12.0)
-    assert aliases == {"champion": 1, "challenger": 3}
-    aliases, told = registered("better", 11.5)
-    assert aliases["champion"] == 4 and "11.500 against 12.000 of version 1" in told
-    aliases, told = registered("elsewhere", 3.0, "other photos")
-    assert aliases == {"champion": 4, "challenger": 5} and "was judged by other photos" in told
 
 
 CALLER = """
@@ -300,9 +146,7 @@ def test_a_caller_needs_mlflow_and_the_pinned_packages_alone(logged, noise, tmp_
 def served(logged, tmp_path):
     """The port of `mlflow models serve`, in a process of its own."""
     logged("a", register="colorizer")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/colorizer@champion"]
     command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # of uvicorn, where the environment is not activated
@@ -368,7 +212,7 @@ def test_a_server_paints_and_withstands_hostile_requests(served, model_folder, n
         "no photo": {"dataframe_records": [{"image": text(b"hello")}]},
         "a path": {"dataframe_records": [{"image": "/etc/passwd"}]},
         "a number": {"dataframe_records": [{"image": 3}]},
-        "a bomb": {"dataframe_records": [{"image": text(bomb())}]},
+        "a bomb": {"dataframe_records": [{"image": text(claiming(100_000))}]},
         "20 MB": {"dataframe_records": [{"image": text(bytes(20_000_000))}]},
         "too many": {"dataframe_records": [photo] * 65},
     }

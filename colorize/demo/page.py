@@ -20,7 +20,8 @@ from colorize.color import colorize_lightness
 from colorize.data.images import NotUsable
 from colorize.demo.models import Models
 from colorize.errors import UserError
-from colorize.painting.files import encode, painted_name, photo_of
+from colorize.painting.files import encode, photo_of
+from colorize.painting.jobs import painted_name
 
 LARGEST_BYTES = 32_000_000
 """Of a file that is dropped."""

@@ -11,7 +11,8 @@ from rich.console import Console
 from colorize.data.images import NotUsable, without_warnings
 from colorize.errors import LISTED, UserError, listed
 from colorize.finding import newest_run
-from colorize.painting.files import Job, jobs_for, read, strip_of, write
+from colorize.painting.files import read, write
+from colorize.painting.jobs import Job, jobs_for, strip_of
 from colorize.painting.loading import load_painter
 from colorize.progress import progress, say
 from colorize.tracking.place import first_line

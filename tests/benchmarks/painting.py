@@ -23,7 +23,8 @@ from skimage.color import rgb2lab
 from colorize.config import PROJECT
 from colorize.data.images import without_warnings
 from colorize.painting.command import Options, paint_jobs
-from colorize.painting.files import jobs_for, read, write
+from colorize.painting.files import read, write
+from colorize.painting.jobs import jobs_for
 from colorize.painting.loading import load_painter
 from colorize.painting.prediction import resized
 from colorize.painting.upsampling import Bilinear, Guided
