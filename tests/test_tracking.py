@@ -81,6 +81,8 @@ def test_the_end_waits_longer_for_a_model_than_for_an_answer(open_at, stored, mo
     monkeypatch.setattr(Delivery, "_model", lambda *args: Event().wait(2.5))
     tracker.patience, tracker.sender._waited = 0.2, 0.0
     tracker._record("model")
+    for number in range(20):  # and what comes after it is waited for as ever
+        tracker.metrics({"epoch/loss": float(number)}, number)
     tracker.finish("FINISHED")
     assert tracker.sender.delivered == tracker.journal.count
     assert client().get_run(tracker.run_id).info.status == "FINISHED"

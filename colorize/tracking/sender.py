@@ -70,11 +70,15 @@ class Sender:
         with self._moved:
             while self.delivered < until and not (self._done or self.reason or self.delivered == self._silent_at):
                 more = MODEL_SECONDS if self._under_way == "model" else 0.0
-                if time.monotonic() > deadline + more:
+                turn = time.monotonic()
+                if turn > deadline + more:
                     break
                 moved = self._moved.wait(patience + more)
                 if not moved and (more or self._under_way != "model"):
                     self._silent_at = self.delivered
+                if more:  # the time of a model is taken from no other record
+                    spent = time.monotonic() - turn
+                    start, deadline = start + spent, deadline + spent
         self._waited += time.monotonic() - start
         return self.delivered >= until
 
