@@ -1,7 +1,9 @@
 """`python -m colorize paint`: photos and folders, many at a time; one that fails does not stop the others."""
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +24,9 @@ PHOTOS_AT_ONCE, PIXELS_AT_ONCE = 32, 16_000_000
 
 HARDLY_A_COLOUR = 2.0
 """Mean chroma, Lab units, below which a painted photo looks grey."""
+
+AT_WORK = 3
+"""Threads, each with such a portion."""
 
 T = TypeVar("T")
 
@@ -102,10 +107,18 @@ def paint_jobs(painter, jobs: list[Job], options: Options, failures: dict[Path, 
     Returns:
         those that were painted.
     """
+    one_large = threading.Lock()  # of photos that take much memory, one is painted at a time
+
+    def paint_group(group: list[Job]) -> dict[Job, Painted]:
+        with one_large if sum(job.pixels for job in group) > PIXELS_AT_ONCE else nullcontext():
+            return _paint_group(painter, group, options, failures)
+
     done: dict[Job, Painted] = {}
-    with without_warnings(), ThreadPoolExecutor() as pool, progress("painting", len(jobs)) as advance:
-        for group in groups(jobs):
-            done |= _paint_group(painter, group, options, pool, failures)
+    # While the network has one group, files of another are read and written.
+    with without_warnings(), ThreadPoolExecutor(AT_WORK) as pool, progress("painting", len(jobs)) as advance:
+        portions = list(groups(jobs))
+        for group, painted in zip(portions, pool.map(paint_group, portions)):
+            done |= painted
             advance(len(group))
     return done
 
@@ -122,13 +135,11 @@ def groups(jobs: list[Job]) -> Iterator[list[Job]]:
     yield group
 
 
-def _paint_group(
-    painter, group: list[Job], options: Options, pool: ThreadPoolExecutor, failures: dict[Path, str]
-) -> dict[Job, Painted]:
+def _paint_group(painter, group: list[Job], options: Options, failures: dict[Path, str]) -> dict[Job, Painted]:
     """As `paint_jobs`, for photos that are in memory together."""
     from colorize.painting.strips import save_strip, small  # Keras
 
-    photos = _each(pool, lambda job: read(job.source), group, failures)
+    photos = _each(lambda job: read(job.source), group, failures)
     before = {job: small(photo.image) for job, photo in photos.items()} if options.compare else {}
     chroma = dict(zip(photos, painter.paint_over([photo.image for photo in photos.values()])))
 
@@ -137,12 +148,12 @@ def _paint_group(
             save_strip(before[job], photos[job].image, strip_of(job.target))
         write(photos[job], job.target)
 
-    done = _each(pool, finish, list(photos), failures)
+    done = _each(finish, list(photos), failures)
     return {job: Painted(chroma[job], photos[job].converted) for job in done}
 
 
-def _each(pool: ThreadPoolExecutor, do: Callable[[Job], T], jobs: list[Job], failures: dict[Path, str]) -> dict[Job, T]:
-    """Does something for each job, in threads; leaves out those that fail, and says why."""
+def _each(do: Callable[[Job], T], jobs: list[Job], failures: dict[Path, str]) -> dict[Job, T]:
+    """Does something for each job; leaves out those that fail, and says why."""
 
     def attempt(job: Job) -> tuple[T | None, str]:
         try:
@@ -156,7 +167,7 @@ def _each(pool: ThreadPoolExecutor, do: Callable[[Job], T], jobs: list[Job], fai
         ) as error:  # Pillow lets many kinds through where a file lies; the others are painted all the same
             return None, f"{type(error).__name__}: {first_line(error)}"
 
-    results = dict(zip(jobs, pool.map(attempt, jobs)))
+    results = dict(zip(jobs, map(attempt, jobs)))
     failures.update({job.source: reason for job, (_, reason) in results.items() if reason})
     return {job: result for job, (result, reason) in results.items() if not reason}
 

@@ -92,7 +92,8 @@ class Painter:
         self._lightness, self._brush = Lightness(dtype="float32"), Brush(dtype="float32")
         for model in (self._lightness, self._brush):
             model.compile(jit_compile=True)  # five times as fast as TensorFlow's graph, which keeps what is in between
-        self._lock = threading.Lock()  # Keras prepares a model's functions when it is first called
+        # Keras prepares a model's functions when it is first called; two photos may be at the two stages.
+        self._network_lock, self._brush_lock = threading.Lock(), threading.Lock()
 
     def paint(self, photo: str | PathLike | np.ndarray | Image.Image) -> Image.Image:
         """Gives one photo new colours; what falls out of the gamut is clipped.
@@ -117,14 +118,14 @@ class Painter:
         """
         chroma = []
         for start in range(0, len(images), PHOTOS_AT_ONCE):
-            with self._lock:
-                chroma += self._paint_batch(images[start : start + PHOTOS_AT_ONCE])
+            chroma += self._paint_batch(images[start : start + PHOTOS_AT_ONCE])
         return chroma
 
     def _paint_batch(self, images: Sequence[Image.Image]) -> list[float]:
         pictures, frames = zip(*(framed(image, *self.size, self.fit) for image in images))
         pictures = np.stack(pictures)
-        predicted = _filled_up(self._predict, PHOTOS, pictures)
+        with self._network_lock:
+            predicted = _filled_up(self._predict, PHOTOS, pictures)
         framed_ab = [frame.of(ab) for frame, ab in zip(frames, predicted)]
         if self.upsampling == "guided":
             guides = self._lightness_of(pictures.reshape(-1, 3)).reshape(pictures.shape[:3])
@@ -144,14 +145,16 @@ class Painter:
         if self.upsampling == "guided":
             lightness = np.split(self._lightness_of(rgb), ends)
         ab = np.concatenate([band.ab(part) for band, part in zip(bands, lightness)])
-        painted = _filled_up(lambda *given: self._brush.predict_on_batch(list(given)), PIXELS, rgb, ab)
+        with self._brush_lock:
+            painted = _filled_up(lambda *given: self._brush.predict_on_batch(list(given)), PIXELS, rgb, ab)
         for band, part in zip(bands, np.split(painted, ends)):
             band.put(part)
 
     def _lightness_of(self, rgb: np.ndarray) -> np.ndarray:
         """(N, 1) of (N, 3), a portion at a time."""
         portions = [rgb[start : start + PIXELS_AT_ONCE] for start in range(0, len(rgb), PIXELS_AT_ONCE)]
-        return np.concatenate([_filled_up(self._lightness.predict_on_batch, PIXELS, portion) for portion in portions])
+        with self._brush_lock:
+            return np.concatenate([_filled_up(self._lightness.predict_on_batch, PIXELS, part) for part in portions])
 
 
 def _own_image(photo) -> Image.Image:
