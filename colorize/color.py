@@ -81,6 +81,11 @@ def colorize_lightness(rgb: np.ndarray, ab) -> np.ndarray:
     return ops.convert_to_numpy(paint(rgb_to_lab(rgb)[..., :1], ab))
 
 
+def in_grey(rgb: np.ndarray) -> np.ndarray:
+    """The lightness of a photo alone; uint8 (..., 3), both."""
+    return colorize_lightness(rgb, np.zeros((*rgb.shape[:-1], 2)))
+
+
 def _apply(matrix, pixels):
     # Written out: a matmul would run in bfloat16 or TF32 where an accelerator is allowed to.
     channels = ops.unstack(pixels, 3, axis=-1)

@@ -17,7 +17,7 @@ HEIGHT, COLUMNS, GAP = 190, 2, 6
 
 def painted(model: str, folder: Path) -> Image.Image:
     """A strip of each photo, all of one height: grey, painted, and the photo where it has colours."""
-    from colorize.color import colorize_lightness
+    from colorize.color import in_grey
 
     painter = load_painter(model, None, "guided", None, None)
     photos = [Image.fromarray(getattr(data, name)()) for name in ("astronaut", "chelsea", "coffee", "rocket")]
@@ -25,7 +25,7 @@ def painted(model: str, folder: Path) -> Image.Image:
     strips = []
     for photo in photos:
         rgb = np.asarray(photo)
-        grey = Image.fromarray(colorize_lightness(rgb, np.zeros((*rgb.shape[:2], 2))))
+        grey = Image.fromarray(in_grey(rgb))
         strips.append(row([grey, painter.paint(photo), *([] if is_grey(rgb) else [photo])]))
     return grid(strips)
 

@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartParser
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
 
-from colorize.color import colorize_lightness
+from colorize.color import in_grey
 from colorize.data.images import NotUsable
 from colorize.demo.models import Models
 from colorize.errors import UserError
@@ -59,7 +59,7 @@ def paint(painter, data: bytes, name: str) -> Painted:
     painter.paint_over([photo.image])
     shown, file = _small(photo.image), io.BytesIO()
     encode(photo, file)
-    grey = Image.fromarray(colorize_lightness(before, np.zeros((*before.shape[:2], 2))))
+    grey = Image.fromarray(in_grey(before))
     return Painted(painted_name(name, photo.format), file.getvalue(), grey, shown)
 
 

@@ -149,7 +149,7 @@ def _png_text(info: dict) -> PngImagePlugin.PngInfo:
     kept = PngImagePlugin.PngInfo()
     for key, value in info.items():
         if isinstance(value, str) and not key.startswith("XML:") and not key.lower().startswith("raw profile"):
-            kept.add_itxt(key, str(value))
+            kept.add_itxt(key, value)
     return kept
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorize.color import colorize_lightness
+from colorize.color import in_grey
 from colorize.data.decoding import is_grey
 from colorize.pictures import save, side_by_side
 
@@ -28,6 +28,6 @@ def save_strip(before: np.ndarray, painted: Image.Image, target: Path) -> None:
     Args:
         before: what `small` made of it.
     """
-    grey = colorize_lightness(before, np.zeros((*before.shape[:2], 2)))
+    grey = in_grey(before)
     truth = [] if is_grey(before) else [before]
     save(side_by_side(grey, small(painted), *truth), target)
