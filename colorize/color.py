@@ -29,6 +29,8 @@ LAB_LINEAR_SLOPE = 7.787
 LAB_OFFSET = 16.0 / 116.0
 LAB_LINEAR_BELOW_INVERSE = 0.2068966  # the same place, seen from the other side
 
+TINY = 1e-9  # instead of a division by nothing, at black and white
+
 AB_SCALE = 110.0  # all of sRGB has |a|, |b| below this
 
 
@@ -59,11 +61,7 @@ def lab_to_rgb(lab):
     Returns:
         float32 of the same shape, in 0..1. The gradient is finite everywhere, and 0 where RGB was clipped.
     """
-    lightness, a, b = ops.unstack(ops.cast(lab, "float32"), 3, axis=-1)
-    y = (lightness + 16.0) / 116.0
-    # A negative z has no colour; scikit-image sets it to 0 (and warns, which we do not).
-    curved = ops.stack([y + a / 500.0, y, ops.maximum(y - b / 200.0, 0.0)], axis=-1)
-    return _encode(_apply(XYZ_TO_RGB * WHITE_D65, _lab_curve_inverse(curved)))
+    return _encode(_lab_to_linear(lab)[0])
 
 
 def to_uint8(rgb_float):
@@ -72,8 +70,25 @@ def to_uint8(rgb_float):
 
 
 def paint(lightness, ab):
-    """Lightness (..., 1) and ab (..., 2) in Lab units -> uint8 RGB (..., 3), clipped to the gamut."""
-    return to_uint8(lab_to_rgb(ops.concatenate([ops.cast(lightness, "float32"), ops.cast(ab, "float32")], axis=-1)))
+    """Lightness (..., 1) and ab (..., 2) in Lab units -> uint8 RGB (..., 3), clipped to the gamut.
+
+    It is what the field's metrics are defined on; where a colour is clipped, its lightness changes.
+    """
+    return to_uint8(lab_to_rgb(_lab_of(lightness, ab)))
+
+
+def paint_in_gamut(lightness, ab):
+    """As `paint`, but a colour that sRGB does not have keeps its lightness and gives up as much colour as it must.
+
+    It moves towards the grey of its own luminance, straight in linear light, until no channel is out of 0..1. Luminance
+    is linear there, so that L stays as it is but for the rounding: white paper stays white.
+    """
+    linear, luminance = _lab_to_linear(_lab_of(lightness, ab))
+    luminance = ops.clip(luminance, 0.0, 1.0)
+    away = linear - luminance
+    room = ops.where(away > 0.0, 1.0 - luminance, luminance)
+    share = ops.min(room / ops.maximum(ops.maximum(ops.abs(away), room), TINY), axis=-1, keepdims=True)
+    return to_uint8(_encode(luminance + share * away))
 
 
 def colorize_lightness(rgb: np.ndarray, ab) -> np.ndarray:
@@ -84,6 +99,20 @@ def colorize_lightness(rgb: np.ndarray, ab) -> np.ndarray:
 def in_grey(rgb: np.ndarray) -> np.ndarray:
     """The lightness of a photo alone; uint8 (..., 3), both."""
     return colorize_lightness(rgb, np.zeros((*rgb.shape[:-1], 2)))
+
+
+def _lab_of(lightness, ab):
+    return ops.concatenate([ops.cast(lightness, "float32"), ops.cast(ab, "float32")], axis=-1)
+
+
+def _lab_to_linear(lab):
+    """Linear RGB (..., 3), out of 0..1 where sRGB does not have the colour, and its luminance (..., 1)."""
+    lightness, a, b = ops.unstack(ops.cast(lab, "float32"), 3, axis=-1)
+    y = (lightness + 16.0) / 116.0
+    # A negative z has no colour; scikit-image sets it to 0 (and warns, which we do not).
+    curved = ops.stack([y + a / 500.0, y, ops.maximum(y - b / 200.0, 0.0)], axis=-1)
+    xyz = _lab_curve_inverse(curved)
+    return _apply(XYZ_TO_RGB * WHITE_D65, xyz), xyz[..., 1:2]
 
 
 def _apply(matrix, pixels):

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from colorize.color import colorize_lightness
+from colorize.color import colorize_lightness, in_grey
 from colorize.shapes import DependencyMap
 
 GAP = 4
@@ -22,7 +22,7 @@ def strip(rgb: np.ndarray, ab: np.ndarray) -> np.ndarray:
     Returns:
         uint8, as `side_by_side`.
     """
-    return side_by_side(colorize_lightness(rgb, np.zeros_like(ab)), colorize_lightness(rgb, ab), rgb)
+    return side_by_side(in_grey(rgb), colorize_lightness(rgb, ab), rgb)
 
 
 def side_by_side(*pictures: np.ndarray) -> np.ndarray:

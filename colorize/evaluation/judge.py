@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 from keras import ops
 
-from colorize.color import colorize_lightness
+from colorize.color import colorize_lightness, in_grey
 from colorize.config import BinsHead, Config, FolderData
 from colorize.config import Evaluation as EvaluationConfig
 from colorize.data.photos import Dataset, Photos
@@ -157,7 +157,7 @@ def paint(predict: Predictor, photos: Photos, values: Values, config: Config, fo
     for index in common:
         rgb, key = photos.fitted([index])[0], photos.key(index)
         save(rgb, folder / TRUTH / f"{key}.png")
-        save(colorize_lightness(rgb, np.zeros_like(ab_of[index])), folder / GREY / f"{key}.png")
+        save(in_grey(rgb), folder / GREY / f"{key}.png")
         save(colorize_lightness(rgb, ab_of[index]), folder / PAINTED / f"{key}.png")
 
 

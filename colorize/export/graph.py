@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from colorize.color import paint, rgb_to_lightness
+from colorize.color import paint_in_gamut, rgb_to_lightness
 from colorize.models.colorizer import Colorizer
 from colorize.painting.prediction import size_of
 
@@ -23,4 +23,4 @@ def painting_graph(colorizer: Colorizer, mirror: bool, photos: int | None = None
     ab = colorizer.call(rgb)
     if mirror:
         ab = (ab + ops.flip(colorizer.call(ops.flip(rgb, axis=2)), axis=2)) / 2
-    return keras.Model(rgb, paint(rgb_to_lightness(rgb), ab), name="painter")
+    return keras.Model(rgb, paint_in_gamut(rgb_to_lightness(rgb), ab), name="painter")

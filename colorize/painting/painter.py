@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
-from colorize.color import paint, rgb_to_lightness
+from colorize.color import paint_in_gamut, rgb_to_lightness
 from colorize.config import Config
 from colorize.data.images import SIXTEEN_BIT, NotUsable, eight_bits, without_warnings
 from colorize.errors import UserError
@@ -45,7 +45,7 @@ class Brush(keras.Model):
 
     def call(self, given):
         rgb, ab = given
-        return paint(rgb_to_lightness(rgb), ab)
+        return paint_in_gamut(rgb_to_lightness(rgb), ab)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Painter:
         self._network_lock, self._brush_lock = threading.Lock(), threading.Lock()
 
     def paint(self, photo: str | PathLike | np.ndarray | Image.Image) -> Image.Image:
-        """Gives one photo new colours; what falls out of the gamut is clipped.
+        """Gives one photo new colours; its lightness stays, also where sRGB does not have so strong a colour.
 
         Args:
             photo: the path of a file, a picture of Pillow's, or uint8 (H, W, 3) or (H, W). Its colours are
