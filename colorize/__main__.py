@@ -4,6 +4,7 @@ import argparse
 import re
 import sys
 from pathlib import Path
+from shlex import quote
 
 from rich.console import Console
 
@@ -222,7 +223,7 @@ def show_shapes(options: argparse.Namespace) -> None:
     for fault in check_wiring(network):
         raise UserError(f"this fusion is wired wrongly: {fault}")
     console.print(f"which row of the map depends on which row of the picture: {options.out / DEPENDENCY_MAP}")
-    console.print("next: " + " ".join(["python train.py", *options.overrides]), highlight=False)
+    console.print("next: " + " ".join(["python train.py", *map(quote, options.overrides)]), highlight=False)
 
 
 def paint(options: argparse.Namespace) -> None:

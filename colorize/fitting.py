@@ -5,6 +5,7 @@ Keras trains in parts, each of which ends at the end of an epoch: the rest of th
 
 import time
 from pathlib import Path
+from shlex import quote
 
 from rich.console import Console
 
@@ -86,7 +87,7 @@ class Fitting:
         if unwritten:
             raise UserError(
                 f"{' and '.join(unwritten)} could not be written at the end ({self.attempts.last[unwritten[0]]}); make"
-                f" space in {self.folder}, then: python train.py resume={self.folder}"
+                f" space in {self.folder}, then: python train.py {quote(f'resume={self.folder}')}"
             )
 
     def _write_last(self) -> None:
@@ -221,7 +222,7 @@ class Fitting:
             raise UserError(
                 f"{CHECKPOINT} could not be written {self._misses} times in a row"
                 f" ({self.attempts.last[CHECKPOINT]}); training ends, since all would be lost with this process. Make"
-                f" space in {self.folder}, then go on from the last one: python train.py resume={self.folder}"
+                f" space in {self.folder}, then go on from the last: python train.py {quote(f'resume={self.folder}')}"
             )
 
     def _step_back(self) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from shlex import quote
 
 from rich.console import Console
 
@@ -21,7 +22,7 @@ def print_result(result: Result, config: Config, folder: Path) -> None:
         f"ab RMSE is {result.gain_in_words()}; {result.seconds:.0f} s, {result.images_per_second:.0f} images/s,"
         f" input wait {result.input_wait_share:.1%}",
         f"results   {shown}: {RESULT}, {STRIPS}/, {SHAPES}, {DEPENDENCY_MAP}, {BEST}",
-        f"paint     python -m colorize paint PHOTO_OR_FOLDER... --model {shown} --out painted",
+        f"paint     python -m colorize paint PHOTO_OR_FOLDER... --model {quote(str(shown))} --out painted",
     ]
     if not isinstance(config.tracking, NoTracking):
         lines.append(f"look      {ui_command(config)}")

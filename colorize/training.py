@@ -3,6 +3,7 @@
 import errno
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 
 import keras
 from rich.console import Console
@@ -83,14 +84,14 @@ def run(
         status = "KILLED"
         kept = [name for name in (CHECKPOINTS, LAST, BEST) if (folder / name).exists()]
         if kept:
-            stopped.left = f"kept in {folder}: {', '.join(kept)}. To go on: python train.py resume={folder}"
+            stopped.left = f"kept in {folder}: {', '.join(kept)}. To go on: python train.py {quote(f'resume={folder}')}"
         raise
     except OSError as error:
         if error.errno not in CANNOT_WRITE:
             raise
         raise UserError(
             f"{folder} cannot be written: {error.strerror}. Make space, or give leave; what was trained is kept in"
-            f" {CHECKPOINTS}/: python train.py resume={folder}"
+            f" {CHECKPOINTS}/: python train.py {quote(f'resume={folder}')}"
         ) from None
     finally:
         tracker.finish(status)

@@ -3,6 +3,7 @@
 `python tests/mlflow_pages.py DATABASE FOLDER` (an SQLite database with a run that has finished) writes the pictures.
 """
 
+import io
 import os
 import signal
 import subprocess
@@ -12,9 +13,13 @@ from pathlib import Path
 
 from browser import browser, free_port, is_open, until
 from mlflow import MlflowClient
+from PIL import Image
 from selenium.webdriver import ActionChains, Keys
 
 from colorize.tracking.views import VIEW
+
+WIDTH, LOW, HIGH = 1500, 800, 3000
+"""Of the window; high, all that a test looks for is in it."""
 
 
 class Pages:
@@ -64,18 +69,13 @@ class Pages:
         self.open(f"{self.of_run}/model-metrics", *texts)
 
     def strip(self) -> tuple:
-        """The first strip in the image grid, as an element, and the slider of its steps; below the curves."""
+        """The first strip in the image grid, as an element, and the slider of its steps; below the curves, and made
+        only where one looks: the window must be high."""
         picture = until(self._find_strip, "a strip")
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", picture)
         return picture, self.driver.find_elements("css selector", "[role=slider]")[0]
 
     def _find_strip(self):
         shown = [picture for picture in self.driver.find_elements("tag name", "img") if "strip" in source(picture)]
-        if not shown:
-            self.driver.execute_script(
-                "for (const box of document.querySelectorAll('div'))"
-                " if (box.scrollHeight > box.clientHeight + 300) box.scrollTop += 500"
-            )
         return shown[0] if shown and shown[0].get_property("naturalWidth") else None
 
     def step_of_strip(self, picture) -> int:
@@ -106,9 +106,15 @@ class Pages:
         """The page of a registered model."""
         self.open(f"models/{name}", *texts)
 
-    def save(self, path: Path) -> None:
-        """Writes what the window shows."""
-        self.driver.save_screenshot(str(path))
+    def save(self, path: Path, around=None) -> None:
+        """Writes what the window shows; of a high one, as much as a low one would, around an element."""
+        if around:
+            self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", around)
+        with Image.open(io.BytesIO(self.driver.get_screenshot_as_png())) as shown:
+            if around:
+                top = max(0, around.rect["y"] + around.rect["height"] / 2 - LOW / 2)
+                shown = shown.crop((0, int(top), shown.width, int(top) + LOW))
+            shown.save(path)
 
 
 def source(picture) -> str:
@@ -117,7 +123,7 @@ def source(picture) -> str:
 
 
 @contextmanager
-def opened(database: str, **size):
+def opened(database: str, height: int = HIGH):
     """`mlflow ui` in a process of its own and a browser in front of it; yields the `Pages` of the newest run."""
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", database, "--port", str(port)]
@@ -129,7 +135,7 @@ def opened(database: str, **size):
     )
     try:
         until(lambda: is_open(port) or process.poll() is not None, "the UI")
-        with browser(**size) as driver:
+        with browser(width=WIDTH, height=height) as driver:
             yield Pages(driver, f"http://127.0.0.1:{port}", client, run)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
@@ -138,7 +144,7 @@ def opened(database: str, **size):
 
 def main(database: str, folder: Path) -> None:
     """Writes README's pictures of the UI."""
-    with opened(database, width=1500, height=800) as pages:
+    with opened(database, LOW) as pages:
         pages.runs(pages.run.info.run_name[:12], f"{pages.run.data.metrics['final/ab_rmse']:.3f}")
         pages.save(folder / "mlflow_runs.png")
         pages.overview("evaluate")
@@ -149,11 +155,12 @@ def main(database: str, folder: Path) -> None:
             "curves",
         )
         pages.save(folder / "mlflow.png")
+        pages.driver.set_window_size(WIDTH, HIGH)
         picture, slider = pages.strip()
         while pages.step_of_strip(picture) < int(slider.get_attribute("aria-valuemax")):
             pages.slide(slider)
             picture, slider = pages.strip()
-        pages.save(folder / "mlflow_strips.png")
+        pages.save(folder / "mlflow_strips.png", picture)
 
 
 if __name__ == "__main__":

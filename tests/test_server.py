@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from benchmarks.useless import UselessServer
@@ -106,36 +107,21 @@ def assert_complete(found: dict) -> None:
     assert status == "READY" and metrics > 5
 
 
-def sync_until_nothing_changes(folder, server, capsys) -> dict:
-    """Starts the server, delivers; twice more, once without a memory of it: nothing changes."""
-    server.start()
-    capsys.readouterr()
-    main(["sync", str(folder)])
-    assert f"records delivered to {server.uri}, run " in capsys.readouterr().out
-    found = stored(server.uri, folder)
-    main(["sync", str(folder)])
-    assert " 0 records delivered" in capsys.readouterr().out
-    (folder / "tracking" / "delivered.json").unlink()
-    main(["sync", str(folder)])
-    assert stored(server.uri, folder) == found
-    return found
-
-
-def hold(folder: str) -> None:
-    """The process of a training waits before its end, until a file is there."""
+def hold(there: str, owner, method: str, call: int) -> None:
+    """The process of a training says that it came to a call of a method, and waits for the file `go` beside that."""
 
     def wait():
-        while not os.path.exists(os.path.join(folder, "go")):
+        Path(there).touch()
+        while not Path(there).with_name("go").exists():
             threading.Event().wait(0.1)
 
-    before(_Run, "finish", wait)
+    before(owner, method, wait, call)
 
 
 def test_a_server_that_comes_back_gets_everything_without_a_word_from_anybody(server, undisturbed, tmp_path):
     folder = tmp_path / "run"
-    server.kill()
-    patient = [*TRACKED, "tracking.patience=60"]
-    training = start(folder, *patient, tracking=server.uri, sabotage=functools.partial(hold, str(tmp_path)))
+    held = functools.partial(hold, str(tmp_path / "there"), _Run, "finish", 1)
+    training = start(folder, *TRACKED, "tracking.patience=60", tracking=server.uri, sabotage=held)
     training.until(lambda: "does not answer" in training.written, "its first try")
     server.start()
     training.until(lambda: "answers again" in training.written, "another try")
@@ -145,44 +131,56 @@ def test_a_server_that_comes_back_gets_everything_without_a_word_from_anybody(se
     assert_complete(stored(server.uri, folder))
 
 
-def trained_without(server: Server, folder, undisturbed, kill=None) -> None:
-    """A run that the server does not see the end of, or anything: it learns the same and says what to do."""
-    training = train(folder, *TRACKED, tracking=server.uri, sabotage=kill)
-    assert_same(folder, undisturbed)
-    *_, last = training.written.strip().splitlines()
-    assert f"records did not reach MLflow at {server.uri}" in last and f"python -m colorize sync {folder}" in last
-    assert "Traceback" not in training.written
-
-
-def killer(server: Server, owner, method: str, call: int):
-    """Kills the server before a call in the process of a training."""
-    kill = functools.partial(os.killpg, server.process.pid, signal.SIGKILL)
-    return functools.partial(before, owner, method, kill, call)
-
-
-def test_a_server_that_is_killed_in_the_middle(server, undisturbed, tmp_path, capsys):
+@pytest.fixture(scope="module")
+def cut_off(server, tmp_path_factory):
+    """Runs that the server was killed in, at one of their steps and at their end, or was never there for: the folder of
+    each, and what it wrote."""
+    place = tmp_path_factory.mktemp("cut")
     server.start()
-    trained_without(server, tmp_path / "run", undisturbed, killer(server, Clock, "_advance", 40))
+    calls = {"in the middle": (Clock, "_advance", 40), "before the end": (_Run, "finish", 1)}
+    trainings = {}
+    for name, call in calls.items():
+        held = functools.partial(hold, str(place / name), *call)
+        trainings[name] = start(place / f"run {name}", *TRACKED, tracking=server.uri, sabotage=held)
+        trainings[name].until((place / name).exists, name)
     server.kill()
-    assert_complete(sync_until_nothing_changes(tmp_path / "run", server, capsys))
+    (place / "go").touch()
+    for training in trainings.values():
+        assert training.end() == 0, training.written
+    trainings["absent"] = train(place / "run absent", *TRACKED, tracking=server.uri)
+    return {name: (place / f"run {name}", training.written) for name, training in trainings.items()}
 
 
-def test_a_server_that_is_killed_before_the_end_and_absent_at_the_next_start(server, undisturbed, tmp_path, capsys):
-    cut, alone = tmp_path / "cut", tmp_path / "alone"
-    server.start()
-    trained_without(server, cut, undisturbed, killer(server, _Run, "finish", 1))
+def test_what_did_not_reach_a_server_is_kept_until_it_is_there(cut_off, server, capsys):
     server.kill()
-    trained_without(server, alone, undisturbed)
-    assert json.loads((alone / "result.json").read_text())["mlflow_run_id"] is None
+    folder, _ = cut_off["absent"]
+    assert json.loads((folder / "result.json").read_text())["mlflow_run_id"] is None
     with pytest.raises(SystemExit) as ended:
-        main(["sync", str(alone)])
+        main(["sync", str(folder)])
     assert ended.value.code == 2 and "Nothing is lost: start it" in capsys.readouterr().err
-    for folder in (cut, alone):
-        found = sync_until_nothing_changes(folder, server, capsys)
-        assert_complete(found)
-        assert find_model(str(folder), None, None, tmp_path).run_id == found["info"][0], (
-            "where an evaluation of it will be logged"
-        )
+
+
+@pytest.mark.parametrize("when", ["in the middle", "before the end", "absent"])
+def test_a_run_without_its_server_learns_the_same_and_a_sync_delivers_it(
+    when, cut_off, server, undisturbed, tmp_path, capsys
+):
+    folder, written = cut_off[when]
+    assert_same(folder, undisturbed)
+    *_, last = written.strip().splitlines()
+    assert f"records did not reach MLflow at {server.uri}" in last and f"colorize sync '{folder}'" in last
+    assert "Traceback" not in written
+    server.start()
+    main(["sync", str(folder)])
+    assert f"records delivered to {server.uri}, run " in capsys.readouterr().out
+    found = stored(server.uri, folder)
+    assert_complete(found)
+    assert find_model(str(folder), None, None, tmp_path).run_id == found["info"][0], "where an evaluation is logged"
+    main(["sync", str(folder)])
+    assert " 0 records delivered" in capsys.readouterr().out
+    if when == "in the middle":
+        (folder / "tracking" / "delivered.json").unlink()  # without a memory of it: nothing changes either
+        main(["sync", str(folder)])
+        assert stored(server.uri, folder) == found
 
 
 def wait_for_answers_forever() -> None:

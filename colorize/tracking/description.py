@@ -1,5 +1,7 @@
 """What MLflow's page of a run says of it, in Markdown: what it is, what came of it, and what can be done with it."""
 
+from shlex import quote
+
 from colorize.config import Config
 from colorize.tracking.place import default_uri, uri_of
 
@@ -31,7 +33,7 @@ def description(config: Config, photos: int, parameters: int, result: str | None
 
 def _commands(config: Config) -> str:
     uri = uri_of(config)
-    where = "" if uri == default_uri() or "@" in uri else f" --tracking {uri}"
+    where = "" if uri == default_uri() or "@" in uri else f" --tracking {quote(uri)}"
     return (
         "Lower ab RMSE is better; the trivial baselines need no network.\n\n```bash\n"
         f"python -m colorize paint PHOTO_OR_FOLDER... --model {RUN_ID}{where}\n"

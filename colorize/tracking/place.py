@@ -4,6 +4,7 @@ import logging
 import os
 import warnings
 from pathlib import Path
+from shlex import quote
 
 from colorize.config import PROJECT, Config, MlflowTracking
 from colorize.tracking.views import experiment_tags
@@ -48,7 +49,7 @@ def uri_of(config: Config) -> str | None:
 def ui_command(config: Config) -> str:
     """The command that shows the runs."""
     uri = uri_of(config)
-    return f"open {uri}" if uri and is_server(uri) else f"mlflow ui --backend-store-uri {uri or default_uri()}"
+    return f"open {uri}" if uri and is_server(uri) else f"mlflow ui --backend-store-uri {quote(uri or default_uri())}"
 
 
 def is_server(uri: str) -> bool:

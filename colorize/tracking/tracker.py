@@ -10,6 +10,7 @@ import hashlib
 import sys
 import time
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 from PIL import Image
@@ -257,11 +258,11 @@ class MlflowTracker(Tracker):
             print(f"MLflow at {self.uri} refused {len(refusals)} records, the first: {refusals[0]}", file=sys.stderr)
         if left:
             known = self.config.tracking.uri or "@" in self.uri or self.uri == default_uri()
-            elsewhere = "" if known else f" --tracking {self.uri}"
+            elsewhere = "" if known else f" --tracking {quote(self.uri)}"
             print(
                 f"{left} of {self.journal.count} records did not reach MLflow at {self.uri}:"
                 f" {self.sender.first_reason or 'it takes too long to answer'}. They are kept. Deliver them with:"
-                f" python -m colorize sync {self.output}{elsewhere}",
+                f" python -m colorize sync {quote(str(self.output))}{elsewhere}",
                 file=sys.stderr,
             )
 
