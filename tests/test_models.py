@@ -36,8 +36,9 @@ def lightness(config, batch=2):
     return np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
 
 
+@pytest.mark.once  # on a second backend the pairs of tests/test_fusions.py are trained
 @pytest.mark.parametrize("overrides", NETWORKS, ids=NETWORK_IDS)
-@pytest.mark.parametrize("size", [(16, 32), pytest.param((24, 8), marks=pytest.mark.once)])
+@pytest.mark.parametrize("size", [(16, 32), (24, 8)])
 def test_every_step_has_the_shape_it_declares(overrides, size, config_of):
     changes = [f"data.height={size[0]}", f"data.width={size[1]}"]
     if overrides == ["experiment=seed"]:  # its units fit 2 x units columns only, on purpose
@@ -203,7 +204,12 @@ def test_mixed_precision_keeps_head_and_loss_in_float32(config_of, noise):
 
 @pytest.mark.parametrize(
     ("overrides", "precision"),
-    [(NETWORKS[0], "float32"), (NETWORKS[0], "mixed_bfloat16"), (NETWORKS[1], "float32"), (NETWORKS[-1], "float32")],
+    [
+        (NETWORKS[0], "float32"),
+        (NETWORKS[0], "mixed_bfloat16"),
+        pytest.param(NETWORKS[1], "float32", marks=pytest.mark.once),
+        pytest.param(NETWORKS[-1], "float32", marks=pytest.mark.once),
+    ],
     ids=["row_gru float32", "row_gru mixed_bfloat16", "none float32", "seed float32"],
 )
 def test_a_few_steps_learn_a_photo_by_heart(overrides, precision, config_of):
