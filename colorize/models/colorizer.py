@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
-from colorize.color import rgb_to_lab
+from colorize.color import rgb_to_lab, rgb_to_lightness
 from colorize.config import Config, PretrainedBackbone
 from colorize.models.backbone import CLASSES, Backbone, join_embedding
 from colorize.models.bins import Bins
@@ -115,11 +115,10 @@ class Colorizer(keras.Model):
 
     def call(self, photos, training=False):
         """Predicts ab from nothing but the lightness of the photos."""
-        return self.head.ab(self.output_of(photos, training))
+        return self.head.ab(self.output_of(photos, rgb_to_lightness(rgb_of(photos)), training))
 
-    def output_of(self, photos, training: bool):
-        """What the head learns, for nothing but the lightness of the photos."""
-        lightness = rgb_to_lab(rgb_of(photos))[..., :1]
+    def output_of(self, photos, lightness, training: bool):
+        """What the head learns, for nothing but the lightness of the photos, (B, H, W, 1)."""
         if self.backbone is None:
             return self.network(scale_lightness(lightness), training=training)
         known = photos[1] if isinstance(photos, (list, tuple)) else self.backbone(lightness)
@@ -143,7 +142,8 @@ class Learner(Colorizer):
 
     def call(self, photos, training=False):
         """The output of the network."""
-        return self.output_of(photos, training)
+        # Lab as a whole, though L is enough: loss and metrics need it too, and the graph computes it once.
+        return self.output_of(photos, rgb_to_lab(rgb_of(photos))[..., :1], training)
 
     def train_step(self, *given):
         """As in Keras; a step at which the optimizer halts changes no statistic, metric or seed either.

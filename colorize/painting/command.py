@@ -25,7 +25,7 @@ PHOTOS_AT_ONCE, PIXELS_AT_ONCE = 32, 16_000_000
 HARDLY_A_COLOUR = 2.0
 """Mean chroma, Lab units, below which a painted photo looks grey."""
 
-AT_WORK = 3
+AT_WORK = 4
 """Threads, each with such a portion."""
 
 T = TypeVar("T")

@@ -29,7 +29,7 @@ PIXELS_AT_ONCE = 2**18
 PHOTOS_AT_ONCE = 32
 """Photos that the network sees together."""
 
-PIXELS, PHOTOS = (2**12, 2**15, PIXELS_AT_ONCE), (1, 4, PHOTOS_AT_ONCE)
+PIXELS, PHOTOS = (2**12, 2**15, 2**17, PIXELS_AT_ONCE), (1, 4, PHOTOS_AT_ONCE)
 """What is computed together is filled up to one of these sizes: each new one would be compiled anew."""
 
 
