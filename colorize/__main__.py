@@ -10,6 +10,7 @@ from rich.console import Console
 
 from colorize import export as exporting
 from colorize.errors import UserError
+from colorize.progress import say
 from colorize.run_folder import DEPENDENCY_MAP
 
 OVERRIDE = re.compile(r"[+~]*\w[\w.]*=")
@@ -164,7 +165,9 @@ def demo(options: argparse.Namespace) -> None:
         raise UserError("nicegui not installed: pip install -e '.[demo]' -c constraints.txt")
     from colorize.demo.models import models_for
 
-    models = models_for(options.models, options.tracking)
+    models, refused = models_for(options.models, options.tracking)
+    for sentence in refused:
+        say(Console(), sentence)
     from colorize.demo.page import serve
 
     serve(models, options.port, not options.no_browser)
@@ -222,8 +225,8 @@ def show_shapes(options: argparse.Namespace) -> None:
     console.print(report_table(rows), explanation(network), highlight=False)
     for fault in check_wiring(network):
         raise UserError(f"this fusion is wired wrongly: {fault}")
-    console.print(f"which row of the map depends on which row of the picture: {options.out / DEPENDENCY_MAP}")
-    console.print("next: " + " ".join(["python train.py", *map(quote, options.overrides)]), highlight=False)
+    say(console, f"which row of the map depends on which row of the picture: {options.out / DEPENDENCY_MAP}")
+    say(console, "next: " + " ".join(["python train.py", *map(quote, options.overrides)]))
 
 
 def paint(options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from colorize.config import Config
 from colorize.errors import UserError
@@ -37,8 +38,8 @@ class FoundModel:
 
     @property
     def comparable(self) -> str:
-        """What `compare` is told to find it."""
-        return self.name if Path(self.name).is_dir() else f"{self.run_id} --tracking {self.tracking_uri}"
+        """What `compare` is told to find it, quoted for a shell."""
+        return quote(self.name) if Path(self.name).is_dir() else f"{self.run_id} --tracking {quote(self.tracking_uri)}"
 
     @property
     def config(self) -> Config:

@@ -5,7 +5,6 @@ Keras trains in parts, each of which ends at the end of an epoch: the rest of th
 
 import time
 from pathlib import Path
-from shlex import quote
 
 from rich.console import Console
 
@@ -25,7 +24,7 @@ from colorize.progress import say
 from colorize.record import flat
 from colorize.resume import refused
 from colorize.run_folder import BEST as BEST_FILE
-from colorize.run_folder import CHECKPOINTS, LAST
+from colorize.run_folder import CHECKPOINTS, LAST, resume_command
 from colorize.signals import StopSignals
 from colorize.state import BEST, Counters
 from colorize.tracking.tracker import Tracker
@@ -87,7 +86,7 @@ class Fitting:
         if unwritten:
             raise UserError(
                 f"{' and '.join(unwritten)} could not be written at the end ({self.attempts.last[unwritten[0]]}); make"
-                f" space in {self.folder}, then: python train.py {quote(f'resume={self.folder}')}"
+                f" space in {self.folder}, then: {resume_command(self.folder)}"
             )
 
     def _write_last(self) -> None:
@@ -222,7 +221,7 @@ class Fitting:
             raise UserError(
                 f"{CHECKPOINT} could not be written {self._misses} times in a row"
                 f" ({self.attempts.last[CHECKPOINT]}); training ends, since all would be lost with this process. Make"
-                f" space in {self.folder}, then go on from the last: python train.py {quote(f'resume={self.folder}')}"
+                f" space in {self.folder}, then go on from the last: {resume_command(self.folder)}"
             )
 
     def _step_back(self) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from shlex import quote
 
 from colorize import run_folder
 from colorize.checkpoint import Checkpoints
@@ -81,7 +82,7 @@ def resumed(folder: Path, overrides: list[str]) -> Config:
         raise UserError(
             f"resume={folder}: a run goes on as what it was, and here something else is asked for:\n{lines}\nOnly"
             f" {' and '.join(MAY_CHANGE)} may change, and what has no effect on the training. For a new run with the"
-            f" weights of this one: init={folder}"
+            f" weights of this one: {quote(run_folder.as_override('init', folder))}"
         )
     if run_folder.is_finished(folder, now.trainer.epochs):
         raise UserError(
@@ -178,5 +179,5 @@ def arguments_for(overrides: list[str], name: str) -> list[str]:
 
 
 def _into(folder: Path) -> list[str]:
-    quoted = "'" + str(folder).replace("\\", "\\\\").replace("'", "\\'") + "'"
-    return [f"resume={quoted}", f"hydra.run.dir={quoted}", "hydra.output_subdir=null"]
+    places = [run_folder.as_override(key, folder) for key in ("resume", "hydra.run.dir")]
+    return [*places, "hydra.output_subdir=null"]

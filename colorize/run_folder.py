@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from filelock import FileLock, Timeout
 
@@ -83,6 +85,20 @@ def is_finished(folder: Path, epochs: int) -> bool:
         return False
 
 
+def as_override(key: str, path: Path) -> str:
+    """`KEY=PATH` as Hydra reads it, whatever is in the path."""
+    text = str(path)
+    if not re.fullmatch(r"[\w./-]+", text, re.ASCII):
+        text = re.sub(r"(\\+)(?='|$)", r"\1\1", text)  # to Hydra a backslash is one, but before a quote
+        text = "'" + text.replace("'", "\\'") + "'"
+    return f"{key}={text}"
+
+
+def resume_command(folder: Path) -> str:
+    """The command by which the run in a folder goes on, as it is pasted into a shell."""
+    return f"python train.py {quote(as_override('resume', folder))}"
+
+
 def check_unused(folder: Path) -> None:
     """Refuses to train into the folder of another run: its weights would be taken for those of this one.
 
@@ -93,7 +109,7 @@ def check_unused(folder: Path) -> None:
     if found:
         raise UserError(
             f"hydra.run.dir: {folder} holds {found[0]} of another run, which is kept; choose another folder, or go on"
-            f" with that run: resume={folder}"
+            f" with that run: {resume_command(folder)}"
         )
     if (folder / TRACKING).exists():  # of a run that ended before its first step: its journal is not ours
         os.replace(folder / TRACKING, folder / f"{TRACKING}.{time.time_ns()}")

@@ -3,7 +3,6 @@
 import errno
 from dataclasses import asdict
 from pathlib import Path
-from shlex import quote
 
 import keras
 from rich.console import Console
@@ -32,7 +31,7 @@ from colorize.record import flat, git_state
 from colorize.report import write_shapes
 from colorize.result import Result
 from colorize.resume import allowed
-from colorize.run_folder import BEST, BINS, CHECKPOINTS, CONFIG, LAST, load_config
+from colorize.run_folder import BEST, BINS, CHECKPOINTS, CONFIG, LAST, load_config, resume_command
 from colorize.signals import Stopped, StopSignals
 from colorize.tracking.tracker import Tracker
 
@@ -84,14 +83,14 @@ def run(
         status = "KILLED"
         kept = [name for name in (CHECKPOINTS, LAST, BEST) if (folder / name).exists()]
         if kept:
-            stopped.left = f"kept in {folder}: {', '.join(kept)}. To go on: python train.py {quote(f'resume={folder}')}"
+            stopped.left = f"kept in {folder}: {', '.join(kept)}. To go on: {resume_command(folder)}"
         raise
     except OSError as error:
         if error.errno not in CANNOT_WRITE:
             raise
         raise UserError(
             f"{folder} cannot be written: {error.strerror}. Make space, or give leave; what was trained is kept in"
-            f" {CHECKPOINTS}/: python train.py {quote(f'resume={folder}')}"
+            f" {CHECKPOINTS}/: {resume_command(folder)}"
         ) from None
     finally:
         tracker.finish(status)

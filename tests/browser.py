@@ -3,7 +3,7 @@
 import shutil
 import socket
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 NEEDED = ("chromium", "chromedriver")
 NOT_THERE = [name for name in NEEDED if not shutil.which(name)]
 needs_browser = pytest.mark.skipif(bool(NOT_THERE), reason=f"no {' and no '.join(NOT_THERE)} on this machine")
-PATIENCE = 90
+PATIENCE = 240
 
 
 @contextmanager
@@ -34,11 +34,14 @@ def browser(downloads: Path | None = None, width: int = 1500, height: int = 1000
 
 def until(condition, what: str):
     """Waits for something that is true; returns it."""
+    from selenium.common.exceptions import StaleElementReferenceException
+
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
+        with suppress(StaleElementReferenceException):  # the page was drawn anew between two looks at it
+            found = condition()
+            if found:
+                return found
         time.sleep(0.2)
     raise AssertionError(f"it never came to {what}")
 

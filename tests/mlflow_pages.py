@@ -8,7 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+import tempfile
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from browser import browser, free_port, is_open, until
@@ -68,35 +69,42 @@ class Pages:
         """The curves of the run."""
         self.open(f"{self.of_run}/model-metrics", *texts)
 
-    def strip(self) -> tuple:
-        """The first strip in the image grid, as an element, and the slider of its steps; below the curves, and made
-        only where one looks: the window must be high."""
-        picture = until(self._find_strip, "a strip")
-        return picture, self.driver.find_elements("css selector", "[role=slider]")[0]
+    def strip(self):
+        """The first strip in the image grid, as an element; below the curves, and made only where one looks: the window
+        must be high."""
+        return until(self._find_strip, "a strip")
 
     def _find_strip(self):
         shown = [picture for picture in self.driver.find_elements("tag name", "img") if "strip" in source(picture)]
         return shown[0] if shown and shown[0].get_property("naturalWidth") else None
 
-    def step_of_strip(self, picture) -> int:
-        """Which step it shows."""
-        return int(source(picture).split("%2Bstep%2B")[1].split("%2B")[0])
+    def shows(self, step: int) -> bool:
+        """Whether that strip is the one of a step."""
+        return f"%2Bstep%2B{step}%2B" in source(self.strip())
 
-    def slide(self, slider) -> None:
+    def last_step(self) -> int:
+        """The last one that its slider goes to."""
+        return int(self._slider().get_attribute("aria-valuemax"))
+
+    def slide(self) -> None:
         """One step on."""
-        ActionChains(self.driver).click(slider).send_keys(Keys.ARROW_RIGHT).perform()
+        ActionChains(self.driver).click(self._slider()).send_keys(Keys.ARROW_RIGHT).perform()
+
+    def _slider(self):
+        return self.driver.find_elements("css selector", "[role=slider]")[0]
 
     def artifact(self, path: str, *texts: str) -> None:
         """A file of the run."""
         self.open(f"{self.of_run}/artifacts/{path}", *texts)
 
-    def picture(self) -> bool:
-        """Whether the page shows a picture that was loaded."""
-        return any(
-            picture.get_property("naturalWidth") > 300
-            for picture in self.driver.find_elements("css selector", "img, canvas, svg image")
-            if picture.get_property("naturalWidth")
-        )
+    def widths(self) -> set[int]:
+        """Of the pictures that the page shows, in their own pixels."""
+        return {picture.get_property("naturalWidth") for picture in self.driver.find_elements("css selector", "img")}
+
+    def cells(self, role: str) -> list[str]:
+        """What the cells of a table, or its `columnheader`s, say; each once."""
+        texts = "return [...document.querySelectorAll(`[role=${arguments[0]}]`)].map(cell => cell.innerText.trim())"
+        return list(dict.fromkeys(self.driver.execute_script(texts, role)))
 
     def model(self, *texts: str) -> None:
         """The page of the run's model."""
@@ -130,16 +138,18 @@ def opened(database: str, height: int = HIGH):
     client = MlflowClient(database)
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     run = client.search_runs(experiments, "attributes.status = 'FINISHED'", order_by=["attributes.start_time DESC"])[0]
-    process = subprocess.Popen(
-        [*command, "--workers", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        until(lambda: is_open(port) or process.poll() is not None, "the UI")
-        with browser(width=WIDTH, height=height) as driver:
-            yield Pages(driver, f"http://127.0.0.1:{port}", client, run)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen([*command, "--workers", "1"], stdout=log, stderr=log, start_new_session=True)
+        try:
+            until(lambda: is_open(port) or process.poll() is not None, "the UI")
+            log.seek(0)
+            assert process.poll() is None, log.read()
+            with browser(width=WIDTH, height=height) as driver:
+                yield Pages(driver, f"http://127.0.0.1:{port}", client, run)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def main(database: str, folder: Path) -> None:
@@ -156,11 +166,9 @@ def main(database: str, folder: Path) -> None:
         )
         pages.save(folder / "mlflow.png")
         pages.driver.set_window_size(WIDTH, HIGH)
-        picture, slider = pages.strip()
-        while pages.step_of_strip(picture) < int(slider.get_attribute("aria-valuemax")):
-            pages.slide(slider)
-            picture, slider = pages.strip()
-        pages.save(folder / "mlflow_strips.png", picture)
+        while not pages.shows(pages.last_step()):
+            pages.slide()
+        pages.save(folder / "mlflow_strips.png", pages.strip())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Every way of being wrong on the command line or in a file is refused, by name, early and with status 2."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from colorize.command_line import check_command_line
 from colorize.composing import CONFIGS, composed, groups
 from colorize.config import PROJECT, dump, load
 from colorize.errors import UserError
+from colorize.run_folder import resume_command
 
 OPTIONS = [(group, option) for group, options in groups().items() for option in options]
 TYPOS = {
@@ -266,3 +268,13 @@ def test_gpu_brings_larger_batches_and_mixed_precision():
     config = composed(["trainer=gpu"])
     assert config.data.batch_size > composed([]).data.batch_size
     assert config.trainer.precision == "mixed_bfloat16"
+
+
+ODD = ["a", "m\u00fcller", "a (1)", "seed=1", "a,b", "it's", '"q"', "b\\c d", "end\\", "x\\'y", "$x"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_command_that_is_printed_is_read_as_it_was_meant(name):
+    python, program, override = shlex.split(resume_command(Path("/tmp", name)))
+    (parsed,) = composing.parse([override])
+    assert (python, program, parsed.key_or_group, parsed.value()) == ("python", "train.py", "resume", f"/tmp/{name}")

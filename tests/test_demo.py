@@ -139,7 +139,7 @@ def test_the_painted_file_is_what_the_command_would_write(model_folder, photo):
 
 def test_the_models_are_those_named_or_registered_or_the_newest(model_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert models_for([str(model_folder)], None).choices == {str(model_folder): str(model_folder)}
+    assert models_for([str(model_folder)], None)[0].choices == {str(model_folder): str(model_folder)}
     uri = f"sqlite:///{tmp_path / 'runs.db'}"
     with pytest.raises(UserError, match="there is no finished run"):
         models_for([], uri)
@@ -147,4 +147,17 @@ def test_the_models_are_those_named_or_registered_or_the_newest(model_folder, tm
     newest.parent.mkdir()
     model_folder.rename(newest)
     (newest / "result.json").write_text("{}")
-    assert models_for([], uri).choices == {str(newest): f"{newest}, which finished last"}
+    assert models_for([], uri)[0].choices == {str(newest): f"{newest}, which finished last"}
+
+
+def test_of_registered_models_champions_come_first_and_a_strangers_is_left_out(logged, tmp_path):
+    for name, score in (("a", 12.0), ("b", 11.0), ("c", 13.0)):
+        logged(name, score, register="ours")
+    (tmp_path / "foreign").mkdir()
+    logged.client.create_registered_model("abc")
+    logged.client.create_model_version("abc", (tmp_path / "foreign").as_uri())
+    logged.client.set_registered_model_alias("abc", "champion", "1")
+    models, (sentence,) = models_for([], logged.uri)
+    assert list(models.choices) == ["models:/ours/2", "models:/ours/3", "models:/ours/1"]
+    assert models.choices["models:/ours/2"] == "ours version 2, champion"
+    assert sentence.startswith("abc version 1, champion is left out: ")

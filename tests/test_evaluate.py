@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shlex
 import shutil
 
 import numpy as np
@@ -310,7 +311,10 @@ def test_a_run_and_a_registered_model_are_found_and_get_the_evaluation(model, tm
 
     for name in (run.run_id, "models:/colorizer/1", "models:/colorizer@champion"):
         evaluated(name, "--tracking", uri)
-        assert "added to the run" in capsys.readouterr().out
+        told = capsys.readouterr().out
+        assert "added to the run" in told
+        (line,) = [line for line in told.splitlines() if line.startswith("compare")]
+        assert shlex.split(line)[-4:] == [run.run_id, "--tracking", uri, "ANOTHER..."]
         (place,) = (tmp_path / "evaluations" / run.run_id).iterdir()
         evaluation = json.loads((place / "evaluation.json").read_text())
         assert evaluation["model"] == name

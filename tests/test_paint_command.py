@@ -11,6 +11,7 @@ from skimage import data
 from colorize.__main__ import main
 from colorize.painting import command
 from colorize.painting.jobs import Job
+from colorize.painting.painter import Painter
 from colorize.run_folder import RESULT
 
 
@@ -110,6 +111,37 @@ def test_frames_that_are_lost_are_told(model_folder, tmp_path, noise, capsys):
     pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
     assert paint(tmp_path / "scan.tif", "--model", model_folder, "--out", tmp_path / "out") == 0
     assert "1 had several frames or pages, of which the first is left: scan.tif" in capsys.readouterr().out
+
+
+def test_bits_that_are_lost_are_told(model_folder, tmp_path, capsys):
+    Image.fromarray((np.arange(600).reshape(20, 30) * 100).astype("uint16")).save(tmp_path / "scan.png")
+    assert paint(tmp_path / "scan.png", "--model", model_folder, "--out", tmp_path / "out") == 0
+    assert "1 had 16 bits a channel, of which 8 are left: scan.png" in capsys.readouterr().out
+
+
+def test_what_was_painted_with_strips_can_be_painted_again(album, model_folder, tmp_path):
+    first, again = tmp_path / "first", tmp_path / "again"
+    assert paint(album / "cat.png", "--model", model_folder, "--out", first, "--compare") == 0
+    assert paint(first, "--model", model_folder, "--out", again, "--compare") == 0
+    assert sorted(path.name for path in again.iterdir()) == ["cat.png", "cat.png.compare.png"]
+    assert opened(again / "cat.png").size == (90, 60)
+
+
+def test_where_one_cannot_be_painted_with_the_others_each_is_tried_alone(
+    album, model_folder, tmp_path, capsys, monkeypatch
+):
+    paint_over = Painter.paint_over
+
+    def without_memory(painter, images):
+        if any(image.size == (90, 60) for image in images):
+            raise MemoryError
+        return paint_over(painter, images)
+
+    monkeypatch.setattr(Painter, "paint_over", without_memory)
+    out = tmp_path / "out"
+    assert paint(album / "cat.png", album / "noise.bmp", "--model", model_folder, "--out", out, "--compare") == 1
+    assert "cat.png: MemoryError" in capsys.readouterr().err
+    assert sorted(path.name for path in out.iterdir()) == ["noise.bmp", "noise.bmp.compare.png"]
 
 
 def test_the_run_that_finished_last_is_taken(album, model_folder, tmp_path, monkeypatch, capsys):

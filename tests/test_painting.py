@@ -1,5 +1,7 @@
 """Painting photos of any size: what stays, where colours go, and what is refused."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +12,7 @@ from skimage import color as reference
 from skimage import data
 
 import colorize
+from colorize.config import PROJECT
 from colorize.errors import UserError
 from colorize.models.colorizer import Learner, build_network
 from colorize.painting import painter as painting
@@ -231,3 +234,23 @@ def test_a_missing_model_and_a_wrong_setting_are_errors(model_folder, tmp_path, 
 def test_the_weights_that_are_loaded_are_the_best(model_folder):
     network = load_colorizer(model_folder).network
     np.testing.assert_allclose(network.get_weights()[-1], np.array([20, -30]) / 110, atol=1e-6)
+
+
+PEAK = """
+import resource, sys
+import colorize
+from PIL import Image
+painter = colorize.load(sys.argv[1], upsampling="guided")
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+painter.paint_over([Image.effect_noise((1200, 900), 60).convert("RGB")])
+large = Image.effect_noise((8000, 5000), 60).convert("RGB")
+before = peak()
+painter.paint_over([large])
+print((peak() - before) * (1 if sys.platform == "darwin" else 1024))
+"""
+
+
+def test_a_large_photo_takes_no_memory_beside_its_own(model_folder):
+    done = subprocess.run([sys.executable, "-c", PEAK, str(model_folder)], capture_output=True, text=True, cwd=PROJECT)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.splitlines()[-1]) < 40_000_000, "less than a byte for each of 40 million pixels"

@@ -109,7 +109,9 @@ def test_the_champion_is_who_beats_it_by_the_same_photos(logged, capsys):
     assert aliases == {"champion": 1, "challenger": 2} and "12.500 against 12.000 of version 1" in told
     aliases, told = registered("equal", 12.0)
     assert aliases == {"champion": 1, "challenger": 3}
-    aliases, told = registered("better", 11.5)
+    aliases, told = registered("better", 11.5000006)
     assert aliases["champion"] == 4 and "11.500 against 12.000 of version 1" in told
+    aliases, told = registered("its twin", 11.5000006)
+    assert aliases == {"champion": 4, "challenger": 5}, "equal, to the last digit"
     aliases, told = registered("elsewhere", 3.0, "other photos")
-    assert aliases == {"champion": 4, "challenger": 5} and "was judged by other photos" in told
+    assert aliases == {"champion": 4, "challenger": 6} and "was judged by other photos" in told

@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -137,18 +138,28 @@ def cut_off(server, tmp_path_factory):
     each, and what it wrote."""
     place = tmp_path_factory.mktemp("cut")
     server.start()
-    calls = {"in the middle": (Clock, "_advance", 40), "before the end": (_Run, "finish", 1)}
-    trainings = {}
-    for name, call in calls.items():
-        held = functools.partial(hold, str(place / name), *call)
-        trainings[name] = start(place / f"run {name}", *TRACKED, tracking=server.uri, sabotage=held)
-        trainings[name].until((place / name).exists, name)
-    server.kill()
-    (place / "go").touch()
-    for training in trainings.values():
-        assert training.end() == 0, training.written
-    trainings["absent"] = train(place / "run absent", *TRACKED, tracking=server.uri)
+    held = functools.partial(hold, str(place / "there"), _Run, "finish", 1)
+    at_end = start(place / "run before the end", *TRACKED, tracking=server.uri, sabotage=held)
+    try:
+        at_end.until((place / "there").exists, "its end")
+        folder = place / "run in the middle"
+        kill = functools.partial(kill_in_mid_delivery, server.process.pid, str(folder))
+        killing = functools.partial(before, Clock, "_advance", kill, 40)
+        in_the_middle = train(folder, *TRACKED, tracking=server.uri, sabotage=killing)
+    finally:
+        server.kill()
+        (place / "go").touch()
+        assert at_end.end() == 0, at_end.written
+    absent = train(place / "run absent", *TRACKED, tracking=server.uri)
+    trainings = {"in the middle": in_the_middle, "before the end": at_end, "absent": absent}
     return {name: (place / f"run {name}", training.written) for name, training in trainings.items()}
+
+
+def kill_in_mid_delivery(server: int, folder: str) -> None:
+    """In the process of a training: kills a server that has a part of what was logged."""
+    while not Path(folder, "tracking", "delivered.json").exists():
+        threading.Event().wait(0.01)
+    os.killpg(server, signal.SIGKILL)
 
 
 def test_what_did_not_reach_a_server_is_kept_until_it_is_there(cut_off, server, capsys):
@@ -160,6 +171,10 @@ def test_what_did_not_reach_a_server_is_kept_until_it_is_there(cut_off, server, 
     assert ended.value.code == 2 and "Nothing is lost: start it" in capsys.readouterr().err
 
 
+def count_of(pattern: str, text: str) -> list[int]:
+    return [int(number) for number in re.search(pattern, text).groups()]
+
+
 @pytest.mark.parametrize("when", ["in the middle", "before the end", "absent"])
 def test_a_run_without_its_server_learns_the_same_and_a_sync_delivers_it(
     when, cut_off, server, undisturbed, tmp_path, capsys
@@ -169,9 +184,14 @@ def test_a_run_without_its_server_learns_the_same_and_a_sync_delivers_it(
     *_, last = written.strip().splitlines()
     assert f"records did not reach MLflow at {server.uri}" in last and f"colorize sync '{folder}'" in last
     assert "Traceback" not in written
+    known = json.loads((folder / "result.json").read_text())["mlflow_run_id"]
+    assert (known is None) == (when == "absent"), "the server had a part of it, or nothing"
     server.start()
     main(["sync", str(folder)])
-    assert f"records delivered to {server.uri}, run " in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert f"records delivered to {server.uri}, run " in told
+    delivered, (left, kept) = count_of(r": (\d+) records delivered", told), count_of(r"(\d+) of (\d+) records", last)
+    assert [left] == delivered and (left == kept) == (when == "absent")
     found = stored(server.uri, folder)
     assert_complete(found)
     assert find_model(str(folder), None, None, tmp_path).run_id == found["info"][0], "where an evaluation is logged"

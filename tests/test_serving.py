@@ -36,6 +36,14 @@ def file_of(rgb, name="PNG") -> bytes:
     return content.getvalue()
 
 
+def damaged_avif(noise) -> bytes:
+    """Pillow opens it and cannot decode it."""
+    data = bytearray(file_of(noise(48, 64), "AVIF"))
+    start = data.index(b"mdat") + 4
+    data[start : start + 200] = bytes(200)
+    return bytes(data)
+
+
 def opened(png: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(png)) as image:
         assert image.format == "PNG"
@@ -72,7 +80,7 @@ def test_bytes_base64_paths_and_arrays_are_painted_alike(model_folder, noise, tm
         ([[300]], "of shape"),
         (np.zeros((4, 5, 3)), "float64 of shape"),
         (np.zeros((4, 5, 4), "uint8"), "uint8 of shape"),
-        (np.broadcast_to(np.uint8(0), (7000, 7000)), "more than 40 megapixels"),
+        (np.broadcast_to(np.uint8(0), (7000, 7000)), "49.0 megapixels; expected at most 40 of all"),
     ],
 )
 def test_what_is_no_photo_is_told_and_nothing_is_painted(photo, told, noise):
@@ -87,8 +95,9 @@ def test_many_photos_share_one_limit(noise, monkeypatch):
     with pytest.raises(NotUsable, match="received 0"):
         requests.painted(None, [])
     monkeypatch.setattr(requests, "LARGEST_PIXELS", 1500)
-    with pytest.raises(NotUsable, match="photo 3 of 3"):
-        requests.painted(None, [noise(20, 30), noise(20, 30), noise(20, 30)])
+    for third in (noise(20, 30), file_of(noise(20, 30)), file_of(noise(20, 30), "JPEG")):
+        with pytest.raises(NotUsable, match="photo 3 of 3: 0.0 megapixels; expected at most 0 of all photos"):
+            requests.painted(None, [noise(20, 30), noise(20, 30), third])
 
 
 CALLER = """
@@ -212,6 +221,7 @@ def test_a_server_paints_and_withstands_hostile_requests(served, model_folder, n
         "no photo": {"dataframe_records": [{"image": text(b"hello")}]},
         "a path": {"dataframe_records": [{"image": "/etc/passwd"}]},
         "a number": {"dataframe_records": [{"image": 3}]},
+        "a damaged photo": {"dataframe_records": [{"image": text(damaged_avif(noise))}]},
         "a bomb": {"dataframe_records": [{"image": text(claiming(100_000))}]},
         "20 MB": {"dataframe_records": [{"image": text(bytes(20_000_000))}]},
         "too many": {"dataframe_records": [photo] * 65},
@@ -221,6 +231,7 @@ def test_a_server_paints_and_withstands_hostile_requests(served, model_folder, n
         assert 400 <= status < 500, f"{name}: {status} {answer[:500]}"
         told = json.loads(answer)
         assert told["message"] and "Traceback" not in answer.decode() and len(answer) < 5000, f"{name}: {answer[:500]}"
+        assert name in ("nothing", "no JSON", "no image") or "stack_trace" not in told, f"{name}: {answer[:500]}"
         assert b"root:" not in answer
     assert asked(served, b"<x/>", kind="text/xml")[0] == 415
     with ThreadPoolExecutor(50) as pool:

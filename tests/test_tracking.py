@@ -15,7 +15,9 @@ from colorize.tracking import sender
 from colorize.tracking.delivery import Delivery
 from colorize.tracking.journal import Journal
 from colorize.tracking.place import artifact_location
+from colorize.tracking.stored import StoredRuns
 from colorize.tracking.tracker import MlflowTracker, open_tracker
+from colorize.tracking.views import experiment_tags
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
 
@@ -39,6 +41,15 @@ def stored(tmp_path):
 
     uri = f"sqlite:///{tmp_path / 'runs.db'}"
     return uri, lambda: MlflowClient(uri)
+
+
+def test_an_experiment_of_before_gets_the_view_of_results_and_keeps_what_was_chosen(stored):
+    uri, client = stored
+    chosen = {"mlflow.experimentKind": "genai_development", "team": "ours"}
+    created = client().create_experiment("old", tags=chosen)
+    assert client().get_run(StoredRuns(uri).start("old", "a sweep", {})).info.experiment_id == created
+    tags = client().get_experiment(created).tags
+    assert tags.items() >= (experiment_tags() | chosen).items()
 
 
 def steps_of(client, run_id, key="epoch/loss"):

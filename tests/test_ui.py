@@ -1,7 +1,10 @@
 """The MLflow UI as a user sees it, in a real browser: what a run must show there."""
 
+from pathlib import Path
+
 import pytest
 from browser import needs_browser, until
+from PIL import Image
 from processes import TINY, launch
 
 pytestmark = [pytest.mark.once, needs_browser, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
@@ -28,6 +31,8 @@ def figure(pages, name: str) -> float:
 
 def test_the_runs_table_says_which_run_is_how_good(pages):
     pages.runs("pyramid + row_gru", "grandma", f"{figure(pages, 'ab_rmse'):.4f}"[:-1], "row_gru", "final/psnr_pooled")
+    shown = ["Run Name", "final/ab_rmse", "final/baseline.ab_given_lightness.ab_rmse", "final/colorfulness"]
+    assert [name for name in pages.cells("columnheader") if name in shown] == shown
 
 
 def test_the_page_of_a_run_says_what_it_is_what_came_of_it_and_what_to_do_next(pages):
@@ -39,17 +44,20 @@ def test_the_page_of_a_run_says_what_it_is_what_came_of_it_and_what_to_do_next(p
 
 def test_the_curves_and_the_strips_of_several_steps_are_there(pages):
     pages.curves("val_ab_rmse", "learning_rate")
-    picture, slider = pages.strip()
-    assert pages.step_of_strip(picture) == 0, "before the first step"
-    assert slider.get_attribute("aria-valuemax") == "2"
-    pages.slide(slider)
-    until(lambda: pages.step_of_strip(pages.strip()[0]) == 1, "the strip after an epoch")
+    assert pages.shows(0), "before the first step"
+    assert pages.last_step() == 2
+    pages.slide()
+    until(lambda: pages.shows(1), "the strip after an epoch")
 
 
 def test_the_shape_report_is_a_table_and_the_dependency_map_a_picture(pages):
-    pages.artifact("shapes/shapes.json", "encoder_down1", "Conv2D", "stage", "axes")
+    pages.artifact("shapes/shapes.json", "encoder_down1")
+    until(lambda: {"stage", "axes"} <= set(pages.cells("columnheader")), "the head of a table")
+    assert {"encoder_down1", "Conv2D"} <= set(pages.cells("cell"))
     pages.artifact("shapes/dependency_map.png", "dependency_map.png")
-    until(pages.picture, "the dependency map")
+    report = Path(pages.run.info.artifact_uri.removeprefix("file://"), "shapes")
+    with Image.open(report / "dependency_map.png") as picture:
+        until(lambda: picture.width in pages.widths(), "the dependency map")
 
 
 def test_the_model_its_figures_and_its_version_are_there(pages):

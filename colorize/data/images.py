@@ -153,7 +153,7 @@ def decode_in_thread(
         raise NotUsable(f"too large to open safely: its header says more than {largest / 1e6:.0f} megapixels") from None
     except (
         OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError, AttributeError,
-        struct.error,
+        RuntimeError, struct.error,
     ) as error:  # fmt: skip
         # Pillow lets many kinds through where a header lies.
         raise NotUsable(f"damaged: {str(error) or type(error).__name__}") from None

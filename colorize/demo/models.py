@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+from colorize.errors import UserError
 from colorize.finding import newest_run
 from colorize.painting.loading import load_painter
 
@@ -31,20 +32,30 @@ class Models:
             return self._loaded[name]
 
 
-def models_for(names: list[str], tracking: str | None) -> Models:
-    """The models that were named; else all registered ones; else the run that finished last.
+def models_for(names: list[str], tracking: str | None) -> tuple[Models, list[str]]:
+    """The models that were named; else all registered ones, the champions first; else the run that finished last.
 
+    Returns:
+        the models, of which the first can be loaded; and sentences about registered ones before it that cannot.
     Raises:
-        UserError: there is none, or the first of them cannot be loaded.
+        UserError: there is none, or the first of those that were named cannot be loaded.
     """
-    choices = {name: name for name in names}
-    if not choices:
+    refused = []
+    if not names:
         from colorize.tracking.stored import StoredRuns
 
-        choices = StoredRuns(tracking).registered()
+        models = Models(StoredRuns(tracking).registered(), tracking)
+        for name, called in list(models.choices.items()):
+            try:
+                models.painter(name)
+                return models, refused
+            except UserError as error:  # anybody's model may be in a registry
+                refused.append(f"{called} is left out: {error}")
+                del models.choices[name]
+    choices = {name: name for name in names}
     if not choices:
         newest = str(newest_run(Path.cwd()))
         choices = {newest: f"{newest}, which finished last"}
     models = Models(choices, tracking)
     models.painter(next(iter(choices)))  # what is wrong is told here, and not on the page
-    return models
+    return models, refused

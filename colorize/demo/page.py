@@ -94,6 +94,7 @@ def build_page(models: Models) -> None:
         if "data" not in held:
             return
         asked = held["data"], held["name"], choice.value
+        pair.visible = slider.visible = button.visible = False  # what they show is not of this photo
         state.text, result = "Painting...", None
         try:
             painter = await run.io_bound(models.painter, choice.value)
@@ -105,7 +106,6 @@ def build_page(models: Models) -> None:
         if asked != (held["data"], held["name"], choice.value):
             return  # another photo or model was chosen meanwhile, whose turn comes
         if result is None:
-            pair.visible = slider.visible = button.visible = False
             state.text = f"{asked[1]}: {told}"
             return
         held["painted"] = result

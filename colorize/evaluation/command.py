@@ -5,7 +5,6 @@ import os
 import tempfile
 from collections import Counter
 from pathlib import Path
-from shlex import quote
 
 from rich.console import Console
 
@@ -75,7 +74,7 @@ def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str |
         say(console, f"- {sentence}")
     say(console, f"results   {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
     _log(model, evaluation, folder, console)
-    say(console, f"compare   python -m colorize compare {quote(str(model.comparable))} ANOTHER...")
+    say(console, f"compare   python -m colorize compare {model.comparable} ANOTHER...")
 
 
 def _part(dataset: Dataset, split: str | None) -> str:

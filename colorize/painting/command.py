@@ -25,6 +25,13 @@ PHOTOS_AT_ONCE, PIXELS_AT_ONCE = 32, 16_000_000
 HARDLY_A_COLOUR = 2.0
 """Mean chroma, Lab units, below which a painted photo looks grey."""
 
+LOST = {
+    "frames": "several frames or pages, of which the first is left",
+    "16 bits": "16 bits a channel, of which 8 are left",
+    "profile is broken": "a colour profile that cannot be used, and were taken for sRGB",
+}
+"""What is said of photos that lose something: words of `Photo.converted` -> what they had."""
+
 AT_WORK = 4
 """Threads, each with such a portion."""
 
@@ -140,15 +147,18 @@ def _paint_group(painter, group: list[Job], options: Options, failures: dict[Pat
     from colorize.painting.strips import save_strip, small  # Keras
 
     photos = _each(lambda job: read(job.source), group, failures)
-    before = {job: small(photo.image) for job, photo in photos.items()} if options.compare else {}
-    chroma = dict(zip(photos, painter.paint_over([photo.image for photo in photos.values()])))
+    before = _each(lambda job: small(photos[job].image), list(photos), failures) if options.compare else photos
+    try:
+        chroma = dict(zip(before, painter.paint_over([photos[job].image for job in before])))
+    except Exception:  # such as a lack of memory for one of them; what is painted twice keeps its lightness
+        chroma = _each(lambda job: painter.paint_over([photos[job].image])[0], list(before), failures)
 
     def finish(job: Job) -> None:
+        write(photos[job], job.target)
         if options.compare:
             save_strip(before[job], photos[job].image, strip_of(job.target))
-        write(photos[job], job.target)
 
-    done = _each(finish, list(photos), failures)
+    done = _each(finish, list(chroma), failures)
     return {job: Painted(chroma[job], photos[job].converted) for job in done}
 
 
@@ -175,13 +185,14 @@ def _each(do: Callable[[Job], T], jobs: list[Job], failures: dict[Path, str]) ->
 def _tell(console: Console, painted: dict[Job, Painted], options: Options) -> None:
     done = list(painted)
     grey = [job.source.name for job in done if painted[job].chroma < HARDLY_A_COLOUR]
-    cut = [job.source.name for job in done if any("frames" in words for words in painted[job].converted)]
     for job in done[:LISTED]:
         say(console, f"{job.target}")
     if len(done) > LISTED:
         say(console, f"... and {len(done) - LISTED} more in {options.out}")
-    if cut:
-        say(console, f"{len(cut)} had several frames or pages, of which the first is left: {listed(cut)}")
+    for words, lost in LOST.items():
+        found = [job.source.name for job in done if any(words in done for done in painted[job].converted)]
+        if found:
+            say(console, f"{len(found)} had {lost}: {listed(found)}")
     if grey:
         say(
             console,

@@ -6,7 +6,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import BAD_REQUEST
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 
 
 class PaintingModel(mlflow.pyfunc.PythonModel):
@@ -28,6 +28,9 @@ class PaintingModel(mlflow.pyfunc.PythonModel):
             return pd.DataFrame({"png": painted(self.painter, list(model_input[COLUMN]))})
         except NotUsable as error:
             raise MlflowException(str(error), error_code=BAD_REQUEST) from None
+        except Exception as error:  # MLflow would answer with a trace, and with this machine's paths in it
+            told = f"this request cannot be painted ({type(error).__name__})"
+            raise MlflowException(told, error_code=INTERNAL_ERROR) from None
 
 
 mlflow.models.set_model(PaintingModel())

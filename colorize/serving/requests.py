@@ -3,6 +3,7 @@
 import base64
 import binascii
 import io
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,9 @@ LARGEST_BYTES = 16_000_000
 LARGEST_PIXELS = 40_000_000
 """Of all photos of a request together."""
 
+_one_request = threading.Lock()
+"""MLflow has a thread for each request; painted one after the other, their photos are not in memory together."""
+
 
 def painted(painter, photos: Sequence) -> list[bytes]:
     """Paints the photos of a request.
@@ -35,6 +39,11 @@ def painted(painter, photos: Sequence) -> list[bytes]:
     """
     if not 1 <= len(photos) <= MOST_PHOTOS:
         raise NotUsable(f"expected 1 to {MOST_PHOTOS} photos in a request, received {len(photos)}")
+    with _one_request:
+        return _painted(painter, photos)
+
+
+def _painted(painter, photos: Sequence) -> list[bytes]:
     images, left = [], LARGEST_PIXELS
     for number, photo in enumerate(photos, start=1):
         try:
@@ -57,10 +66,26 @@ def _image_of(photo, largest: int) -> Image.Image:
     if isinstance(photo, (bytes, bytearray)):
         if len(photo) > LARGEST_BYTES:
             raise NotUsable(f"{len(photo):,} bytes; expected at most {LARGEST_BYTES:,}")
-        if largest <= 0:
-            raise NotUsable(f"the photos of a request have more than {LARGEST_PIXELS / 1e6:.0f} megapixels together")
-        return decode_in_thread(bytes(photo), READ, largest).image.convert("RGB")
+        _check_pixels(_pixels_of(photo), largest)
+        return decode_in_thread(bytes(photo), READ, LARGEST_PIXELS).image.convert("RGB")
     return _from_numbers(photo, largest)
+
+
+def _pixels_of(file: bytes) -> int:
+    """What its header says; 0 where that cannot be read, of which decoding will tell more."""
+    try:
+        with Image.open(io.BytesIO(file), formats=READ) as image:
+            return image.width * image.height
+    except Exception:  # of whatever kind Pillow likes where a header lies
+        return 0
+
+
+def _check_pixels(pixels: int, left: int) -> None:
+    if pixels > left:
+        raise NotUsable(
+            f"{pixels / 1e6:.1f} megapixels; expected at most {LARGEST_PIXELS / 1e6:.0f} of all photos of a request"
+            " together"
+        )
 
 
 def _decoded(text: str) -> bytes:
@@ -85,8 +110,7 @@ def _from_numbers(photo, largest: int) -> Image.Image:
     whole = pixels.dtype.kind in "iu" and pixels.size and pixels.min() >= 0 and pixels.max() <= 255
     if not whole or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)):
         raise NotUsable(f"{pixels.dtype} of shape {pixels.shape}; expected {expected}")
-    if pixels.shape[0] * pixels.shape[1] > largest:
-        raise NotUsable(f"the photos of a request have more than {LARGEST_PIXELS / 1e6:.0f} megapixels together")
+    _check_pixels(pixels.shape[0] * pixels.shape[1], largest)
     return Image.fromarray(pixels.astype("uint8")).convert("RGB")
 
 

@@ -33,10 +33,12 @@ def description(config: Config, photos: int, parameters: int, result: str | None
 
 def _commands(config: Config) -> str:
     uri = uri_of(config)
-    where = "" if uri == default_uri() or "@" in uri else f" --tracking {quote(uri)}"
+    elsewhere = uri != default_uri() and "@" not in uri
+    where = f" --tracking {quote(uri)}" if elsewhere else ""
+    variable = f"MLFLOW_TRACKING_URI={quote(uri)} " if elsewhere else ""
     return (
         "Lower ab RMSE is better; the trivial baselines need no network.\n\n```bash\n"
         f"python -m colorize paint PHOTO_OR_FOLDER... --model {RUN_ID}{where}\n"
         f"python -m colorize evaluate {RUN_ID}{where}\n"
-        f"mlflow models serve -m runs:/{RUN_ID}/colorizer --env-manager local --port 5001\n```\n"
+        f"{variable}mlflow models serve -m runs:/{RUN_ID}/colorizer --env-manager local --port 5001\n```\n"
     )

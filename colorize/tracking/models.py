@@ -99,7 +99,7 @@ class Models:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         version = self._version(name, model_id) or self.client.create_model_version(
-            name, f"models:/{model_id}", run_id, {HELD_OUT: digest, SCORE: f"{score:.6f}"}, model_id=model_id
+            name, f"models:/{model_id}", run_id, {HELD_OUT: digest, SCORE: repr(score)}, model_id=model_id
         )
         if JUDGED in version.tags:  # a record that comes twice; others may have been judged since
             return f"{name} version {version.version} is there already"

@@ -57,11 +57,15 @@ def is_server(uri: str) -> bool:
     return uri.startswith("http")
 
 
-def experiment_id(mlflow, uri: str, name: str) -> str:
+def experiment_id(client, uri: str, name: str) -> str:
     """The experiment of that name, made where there is none; with the view of it that `views` describes."""
-    found = mlflow.get_experiment_by_name(name)
+    found = client.get_experiment_by_name(name)
     if found is None:
-        return mlflow.create_experiment(name, artifact_location=artifact_location(uri), tags=experiment_tags())
+        return client.create_experiment(name, artifact_location=artifact_location(uri), tags=experiment_tags())
+    if found.lifecycle_stage == "active":  # of a deleted one MLflow says so when a run is made
+        for key, value in experiment_tags().items():
+            if key not in found.tags:
+                client.set_experiment_tag(found.experiment_id, key, value)
     return found.experiment_id
 
 

@@ -66,17 +66,19 @@ class StoredRuns:
         return self._fetch_uri(f"models:/{name}/{found.version}", into), found.run_id
 
     def registered(self) -> dict[str, str]:
-        """Every version of every registered model: `models:/NAME/VERSION` -> what it is, the newest of each first."""
-        found = {}
+        """Every version of every registered model: `models:/NAME/VERSION` -> what it is; champions first, then those
+        with another alias, then the newest of each."""
+        found, rank = {}, {}
         for model in self._ask("list the registered models", self.client.search_registered_models):
             aliases: dict[str, list[str]] = {}
             for alias, version in model.aliases.items():
                 aliases.setdefault(str(version), []).append(alias)
             versions = self._ask("list versions", self.client.search_model_versions, f"name = '{model.name}'")
             for number in sorted((int(version.version) for version in versions), reverse=True):
-                roles = "".join(f", {alias}" for alias in aliases.get(str(number), []))
-                found[f"models:/{model.name}/{number}"] = f"{model.name} version {number}{roles}"
-        return found
+                own, uri = sorted(aliases.get(str(number), [])), f"models:/{model.name}/{number}"
+                found[uri] = ", ".join([f"{model.name} version {number}", *own])
+                rank[uri] = 0 if "champion" in own else 1 if own else 2
+        return dict(sorted(found.items(), key=lambda item: rank[item[0]]))
 
     def _fetch_uri(self, uri: str, into: Path) -> Path:
         fetch = self.mlflow.artifacts.download_artifacts
@@ -120,7 +122,7 @@ class StoredRuns:
 
     def start(self, experiment: str, name: str, tags: dict[str, str]) -> str:
         """Starts a run without a training, for a sweep or a comparison; returns its id."""
-        place = self._ask("make the experiment", experiment_id, self.mlflow, self.uri, experiment)
+        place = self._ask("make the experiment", experiment_id, self.client, self.uri, experiment)
         return self._ask("start a run", self.client.create_run, place, run_name=name, tags=tags).info.run_id
 
     def end(self, run_id: str, status: str) -> None:
