@@ -40,6 +40,15 @@ def model(tmp_path, config_of):
     return folder
 
 
+@pytest.mark.parametrize(("name", "fusion"), [("onnx", "attention"), ("litert", "min_gru")])
+def test_other_fusions_are_written_too(name, fusion, config_of, noise, tmp_path):
+    colorizer, path = Colorizer(shaken(config_of(f"fusion={fusion}"))), tmp_path / f"a{FORMATS[name].ending}"
+    rgb = noise(1, 16, 32)
+    expected = painting_graph(colorizer, mirror=False).predict_on_batch(rgb).astype(int)
+    FORMATS[name].save(painting_graph(colorizer, False, FORMATS[name].photos), path)
+    assert np.abs(FORMATS[name].load(path)(rgb) - expected).max() <= 1
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_an_exported_model_paints_as_the_original(name, model, noise, tmp_path, capsys):
     main(["export", str(model), "--format", name, "--out", str(tmp_path / "out")])

@@ -100,6 +100,22 @@ def test_many_photos_share_one_limit(noise, monkeypatch):
             requests.painted(None, [noise(20, 30), noise(20, 30), third])
 
 
+def test_requests_are_painted_one_after_the_other(noise):
+    class Counting:
+        now = most = 0
+
+        def paint_over(self, images):
+            self.now += 1
+            self.most = max(self.most, self.now)
+            time.sleep(0.01)
+            self.now -= 1
+
+    painter = Counting()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: requests.painted(painter, [noise(4, 5)]), range(8)))
+    assert painter.most == 1, "their photos would be in memory together"
+
+
 CALLER = """
 import json, pathlib, sys
 import mlflow

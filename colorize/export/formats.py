@@ -40,7 +40,14 @@ def _load_model(path: Path) -> Run:
     return lambda rgb: loaded.serve(rgb).numpy()
 
 
+def _gelu(x):
+    return 0.5 * x * (1.0 + keras.ops.erf(x / 2**0.5))
+
+
 def _save_onnx(graph: keras.Model, path: Path) -> None:
+    for layer in graph._flatten_layers():
+        if getattr(layer, "activation", None) is keras.activations.gelu:
+            layer.activation = _gelu  # the same; Keras computes it by `erfc`, which tf2onnx 1.17 does not know
     graph.export(str(path), format="onnx", verbose=False, input_signature=_signature(graph))
 
 
