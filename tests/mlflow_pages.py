@@ -17,8 +17,6 @@ from mlflow import MlflowClient
 from PIL import Image
 from selenium.webdriver import ActionChains, Keys
 
-from colorize.tracking.views import VIEW
-
 WIDTH, LOW, HIGH = 1500, 800, 3000
 """Of the window; high, all that a test looks for is in it."""
 
@@ -53,9 +51,13 @@ class Pages:
         """All that the page shows."""
         return self.driver.execute_script("return document.body.innerText")
 
-    def runs(self, *texts: str) -> None:
-        """The table of runs in its view of results."""
-        self.open(f"{self.experiment}/runs?viewStateShareKey={VIEW}", *texts)
+    def results(self, *texts: str) -> None:
+        """The table of runs in its view of results, to which the description of the experiment leads."""
+        self.open(f"{self.experiment}/runs", "what came of them")
+        (link,) = self.driver.find_elements("link text", "Results")
+        self.driver.get(link.get_attribute("href"))  # a click would open it in another window
+        for text in texts:
+            until(lambda text=text: text in self.text(), f"{text!r} among the results")
 
     def overview(self, *texts: str) -> None:
         """The page of the run, its description unfolded."""
@@ -155,7 +157,7 @@ def opened(database: str, height: int = HIGH):
 def main(database: str, folder: Path) -> None:
     """Writes README's pictures of the UI."""
     with opened(database, LOW) as pages:
-        pages.runs(pages.run.info.run_name[:12], f"{pages.run.data.metrics['final/ab_rmse']:.3f}")
+        pages.results(pages.run.info.run_name[:12], f"{pages.run.data.metrics['final/ab_rmse']:.3f}")
         pages.save(folder / "mlflow_runs.png")
         pages.overview("evaluate")
         pages.save(folder / "mlflow_run.png")

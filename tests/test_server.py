@@ -142,6 +142,7 @@ def cut_off(server, tmp_path_factory):
     at_end = start(place / "run before the end", *TRACKED, tracking=server.uri, sabotage=held)
     try:
         at_end.until((place / "there").exists, "its end")
+        at_end.until((place / "run before the end" / "tracking" / "delivered.json").exists, "a delivery")
         folder = place / "run in the middle"
         kill = functools.partial(kill_in_mid_delivery, server.process.pid, str(folder))
         killing = functools.partial(before, Clock, "_advance", kill, 40)

@@ -30,7 +30,9 @@ def figure(pages, name: str) -> float:
 
 
 def test_the_runs_table_says_which_run_is_how_good(pages):
-    pages.runs("pyramid + row_gru", "grandma", f"{figure(pages, 'ab_rmse'):.4f}"[:-1], "row_gru", "final/psnr_pooled")
+    pages.results(
+        "pyramid + row_gru", "grandma", f"{figure(pages, 'ab_rmse'):.4f}"[:-1], "row_gru", "final/psnr_pooled"
+    )
     shown = ["Run Name", "final/ab_rmse", "final/baseline.ab_given_lightness.ab_rmse", "final/colorfulness"]
     assert [name for name in pages.cells("columnheader") if name in shown] == shown
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 
@@ -59,11 +60,13 @@ def is_server(uri: str) -> bool:
 
 def experiment_id(client, uri: str, name: str) -> str:
     """The experiment of that name, made where there is none; with the view of it that `views` describes."""
+    from mlflow import MlflowException
+
     found = client.get_experiment_by_name(name)
     if found is None:
-        return client.create_experiment(name, artifact_location=artifact_location(uri), tags=experiment_tags())
-    if found.lifecycle_stage == "active":  # of a deleted one MLflow says so when a run is made
-        for key, value in experiment_tags().items():
+        found = client.get_experiment(client.create_experiment(name, artifact_location=artifact_location(uri)))
+    with suppress(MlflowException):  # an experiment may be somebody else's, or deleted, which a run will be told
+        for key, value in experiment_tags(found.experiment_id).items():
             if key not in found.tags:
                 client.set_experiment_tag(found.experiment_id, key, value)
     return found.experiment_id

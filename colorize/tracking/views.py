@@ -45,11 +45,13 @@ _STATE = {
 """The state of the page, as MLflow 3.17 saves it; versions that know no such views pass over it."""
 
 
-def experiment_tags() -> dict[str, str]:
-    """Tags of an experiment."""
+def experiment_tags(experiment_id: str) -> dict[str, str]:
+    """Tags of an experiment: of its kind, with the view, and with a description that leads there."""
+    results = f"[Results](#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW})"
     state = base64.b64encode(zlib.compress(json.dumps(_STATE).encode())).decode()
     view = {"name": "Results", "createdAt": 0, "updatedAt": 0, "state": f"deflate;{state}"}
     return {
         "mlflow.experimentKind": "custom_model_development",
         f"mlflow.sharedViewState.{VIEW}": json.dumps(view),
+        "mlflow.note.content": f"Runs and what came of them, the best first: {results}",
     }
