@@ -75,7 +75,7 @@ def test_what_has_no_effect_and_more_epochs_may_change(undisturbed):
     changes = ["trainer.epochs=9", "trainer.loader_threads=7", "trainer.on_nan.action=step_back", "tracking=mlflow"]
     arguments = check_command_line([f"resume={undisturbed}", *changes, "hydra.run.dir=elsewhere"])
     assert arguments[:4] == changes and "hydra.run.dir=elsewhere" not in arguments
-    assert arguments[4:] == [f"resume='{undisturbed}'", f"hydra.run.dir='{undisturbed}'", "hydra.output_subdir=null"]
+    assert arguments[4:] == [f"resume={undisturbed}", f"hydra.run.dir={undisturbed}", "hydra.output_subdir=null"]
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_auto_takes_the_newest_unfinished_run_of_the_same_configuration(outputs,
     busy = outputs("busy", 5)
     with run_folder.locked(busy):
         arguments = check_command_line([*command, "resume=auto"])
-    assert f"resume='{newest}'" in arguments and f"hydra.run.dir={tmp_path / 'new'}" not in arguments
+    assert f"resume={newest}" in arguments and f"hydra.run.dir={tmp_path / 'new'}" not in arguments
     assert f"resume=auto: {newest} goes on" in capsys.readouterr().out
 
 
