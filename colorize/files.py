@@ -35,6 +35,21 @@ def partial_of(path: Path) -> Path:
     return path.with_name(f"{PARTIAL}{path.name}")
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields the place to write a file to, which takes its name when it is whole; nothing is left of one that is not.
+
+    Without waiting for the disk: for what can be made again. Else `write_whole`.
+    """
+    partial = partial_of(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def commit(partial: Path, path: Path) -> None:
     """Syncs a file that is whole now, and gives it its name."""
     with open(partial, "rb") as file:

@@ -44,8 +44,11 @@ class Pages:
         """Opens a page and waits until it shows some texts."""
         self.driver.get("about:blank")  # the same address with another part behind # would not be loaded anew
         self.driver.get(f"{self.base}/{place}")
+        self._wait_for(texts, f"on {place}")
+
+    def _wait_for(self, texts, where: str) -> None:
         for text in texts:
-            until(lambda text=text: text in self.text(), f"{text!r} on {place}")
+            until(lambda text=text: text in self.text(), f"{text!r} {where}")
 
     def text(self) -> str:
         """All that the page shows."""
@@ -56,16 +59,14 @@ class Pages:
         self.open(f"{self.experiment}/runs", "what came of them")
         (link,) = self.driver.find_elements("link text", "Results")
         self.driver.get(link.get_attribute("href"))  # a click would open it in another window
-        for text in texts:
-            until(lambda text=text: text in self.text(), f"{text!r} among the results")
+        self._wait_for(texts, "among the results")
 
     def overview(self, *texts: str) -> None:
         """The page of the run, its description unfolded."""
         self.open(self.of_run, "Show more")
         (more, *_) = self.driver.find_elements("xpath", "//button[.//text()='Show more'] | //*[text()='Show more']")
         more.click()
-        for text in texts:
-            until(lambda text=text: text in self.text(), f"{text!r} in the description")
+        self._wait_for(texts, "in the description")
 
     def curves(self, *texts: str) -> None:
         """The curves of the run."""

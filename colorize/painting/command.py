@@ -190,7 +190,7 @@ def _tell(console: Console, painted: dict[Job, Painted], options: Options) -> No
     if len(done) > LISTED:
         say(console, f"... and {len(done) - LISTED} more in {options.out}")
     for words, lost in LOST.items():
-        found = [job.source.name for job in done if any(words in done for done in painted[job].converted)]
+        found = [job.source.name for job in done if any(words in change for change in painted[job].converted)]
         if found:
             say(console, f"{len(found)} had {lost}: {listed(found)}")
     if grey:

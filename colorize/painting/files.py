@@ -1,7 +1,6 @@
 """Photos on disk: what is read of them, and what of it is kept when they are painted: transparency and metadata."""
 
 import io
-import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import BinaryIO
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from colorize.data.images import FORMATS, About, NotUsable, decode_in_thread
-from colorize.files import partial_of
+from colorize.files import replacing
 
 READ = (*FORMATS, "GIF", "JPEG2000", "PPM", "TGA", "AVIF", "ICO", "PCX", "SGI", "QOI")
 """What Pillow decodes by itself; of its other formats some start programs, some are no photos."""
@@ -159,13 +158,8 @@ def write(photo: Photo, target: Path) -> None:
     Raises:
         OSError: the disk is full, or the folder cannot be written.
     """
-    partial = partial_of(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with replacing(target) as partial:
         encode(photo, partial)
-        os.replace(partial, target)  # without waiting for the disk: it can be painted again
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def encode(photo: Photo, place: Path | BinaryIO) -> None:

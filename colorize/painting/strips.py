@@ -1,6 +1,5 @@
 """A painted photo beside what it was made of."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ from PIL import Image
 
 from colorize.color import in_grey
 from colorize.data.decoding import is_grey
-from colorize.files import partial_of
+from colorize.files import replacing
 from colorize.pictures import save, side_by_side
 
 LONGER_SIDE = 640
@@ -32,9 +31,5 @@ def save_strip(before: np.ndarray, painted: Image.Image, target: Path) -> None:
     """
     grey = in_grey(before)
     truth = [] if is_grey(before) else [before]
-    partial = partial_of(target)
-    try:
+    with replacing(target) as partial:
         save(side_by_side(grey, small(painted), *truth), partial)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
