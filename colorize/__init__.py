@@ -1,7 +1,7 @@
 """Trains a photo colorizer, and paints with it.
 
 import colorize
-painter = colorize.load("outputs/DATE_TIME")
+painter = colorize.load()   # the model in the box; or an output folder
 painter.paint("photo.jpg").save("painted.png")
 """
 
@@ -14,17 +14,20 @@ def load(
     fit: str | None = None,
     upsampling: str = "bilinear",
     temperature: float | None = None,
+    saturation: float = 1.0,
     tracking: str | None = None,
 ):
     """Loads a trained model to paint with; Keras is started by it, on the backend that the model was trained with,
     unless it is there already or KERAS_BACKEND says otherwise.
 
     Args:
-        model: an output folder, a run id, `models:/NAME/VERSION` or `models:/NAME@ALIAS`; None: the run that finished
-            last, of those in `outputs/` and `multirun/` below the present folder.
+        model: an output folder or model file, a run id, `models:/NAME/VERSION` or `models:/NAME@ALIAS`; `latest`: the
+            run that finished last, of those in `outputs/` and `multirun/` below the present folder; None: the model
+            that comes with the package.
         fit: pad (a photo of another shape is set into its own mirror image) or squash (squeezed); None: as in training.
         upsampling: bilinear, or guided: colours follow the edges of the lightness.
         temperature: of a head of bins, another one than it was trained with.
+        saturation: what the colours' a and b are multiplied by, 0 (grey) to 2; lightness stays.
         tracking: URI of the MLflow that knows the model, where it is no folder; None: mlflow.db.
     Returns:
         a `colorize.painting.painter.Painter`.
@@ -33,4 +36,4 @@ def load(
     """
     from colorize.painting.loading import load_painter
 
-    return load_painter(model, fit, upsampling, temperature, tracking)
+    return load_painter(model, fit, upsampling, temperature, tracking, saturation=saturation)

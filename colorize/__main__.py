@@ -10,13 +10,12 @@ from rich.console import Console
 
 from colorize import export as exporting
 from colorize.errors import UserError
+from colorize.finding import MODELS
 from colorize.progress import say
 from colorize.run_folder import DEPENDENCY_MAP
 
 OVERRIDE = re.compile(r"[+~]*\w[\w.]*=")
 """Of the configuration: no folder and no run, unless a folder is called so."""
-
-MODELS = "output folder, run id, models:/NAME/VERSION or models:/NAME@ALIAS"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -53,7 +52,7 @@ def _add_paint(commands) -> None:
     text = "paint photos of any size with a trained model, into files of the same names and sizes"
     parser = commands.add_parser("paint", help=text, description=text)
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER")
-    parser.add_argument("--model", help=f"{MODELS} (the run that finished last)")
+    parser.add_argument("--model", help=f"{MODELS} (the model that comes with colorize)")
     parser.add_argument("--out", type=Path, default=Path("painted"), help="folder for the painted photos (painted)")
     parser.add_argument(
         "--compare", action="store_true", help="write a strip beside each: grey, painted, and the truth"
@@ -63,6 +62,8 @@ def _add_paint(commands) -> None:
     parser.add_argument("--upsampling", choices=("bilinear", "guided"), default="bilinear", help=text)
     text = "a photo of another shape: pad sets it into its own mirror image, squash squeezes it (as in training)"
     parser.add_argument("--fit", choices=("pad", "squash"), help=text)
+    text = "strength of the colours, 0 (grey) to 2; lightness stays (1)"
+    parser.add_argument("--saturation", type=float, default=1.0, metavar="S", help=text)
     _add_where(parser)
     _add_temperature(parser)
     parser.set_defaults(command=paint)
@@ -81,7 +82,7 @@ def _add_temperature(parser) -> None:
 def _add_export(commands) -> None:
     text = "write a model for other programs: one graph from RGB to RGB, at the model's size"
     parser = commands.add_parser("export", help=text, description=text)
-    parser.add_argument("model", nargs="?", metavar="MODEL", help=f"{MODELS} (the run that finished last)")
+    parser.add_argument("model", nargs="?", metavar="MODEL", help=f"{MODELS} (the model that comes with colorize)")
     parser.add_argument("--format", nargs="+", choices=exporting.NAMES, required=True, help="one or several")
     parser.add_argument("--out", type=Path, default=Path("exported"), help="folder for the files (exported)")
     parser.add_argument("--tracking", metavar="URI", help="MLflow that knows the run or the model (mlflow.db)")
@@ -92,7 +93,7 @@ def _add_export(commands) -> None:
 def _add_demo(commands) -> None:
     text = "open a page on this machine: drop a photo, see it painted, download it"
     parser = commands.add_parser("demo", help=text, description=text)
-    models = "that can be chosen there (all registered ones, else the run that finished last)"
+    models = "that can be chosen there (all registered ones, and the one that comes with colorize)"
     parser.add_argument("models", nargs="*", metavar="MODEL", help=f"{MODELS} {models}")
     parser.add_argument("--port", type=int, default=8080, help="of the page (8080)")
     parser.add_argument("--no-browser", action="store_true", help="only print its address")
@@ -109,7 +110,7 @@ def _add_evaluate(commands) -> None:
         metavar="MODEL",
         help=f"{MODELS}; one or several, and behind them other photos or settings: data=folder data.root=PATH",
     )
-    parser.add_argument("--split", choices=("train", "val", "test"), help="part of the photos (test, else val)")
+    parser.add_argument("--split", choices=("train", "val", "test", "all"), help="part of the photos (test, else val)")
     parser.add_argument("--out", type=Path, help="folder for the results (evaluation/ in the model's folder)")
     _add_where(parser)
     _add_temperature(parser)
@@ -234,7 +235,8 @@ def paint(options: argparse.Namespace) -> None:
     from colorize.painting.command import Options, paint
 
     _check_folder(options.out)
-    how = {name: getattr(options, name) for name in ("fit", "upsampling", "temperature", "tracking", "device")}
+    names = ("fit", "upsampling", "temperature", "saturation", "tracking", "device")
+    how = {name: getattr(options, name) for name in names}
     paint(options.photos, Options(options.out, options.compare, options.overwrite), options.model, **how)
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -12,15 +13,14 @@ from rich.progress import TextColumn
 
 from colorize.config import Trainer
 from colorize.data.photos import Photos
-from colorize.embeddings import Embeddings
 from colorize.files import Attempts
+from colorize.model_file import MODEL
 from colorize.models.colorizer import Colorizer
 from colorize.optimizer import averaged_weights, holding, values_of
 from colorize.pictures import save, strip
 from colorize.progress import bar
-from colorize.run_folder import BEST, HISTORY, STRIPS
+from colorize.run_folder import HISTORY, STRIPS
 from colorize.tracking.tracker import Tracker
-from colorize.weights import save_weights
 
 SECTION = "epoch"
 """Of MLflow's UI, which sorts sections by name: curves and strips come before what is logged under final/."""
@@ -82,8 +82,9 @@ class Validation(keras.callbacks.Callback):
         folder: the output folder.
         trainer: how many of the photos are painted, and how often; the start and the last epoch always are.
         attempts: at writing.
-        embeddings: of the photos, where the backbone's are known.
+        save_model: writes the network as it is into a model file.
     Attributes:
+        kept: the answers of a frozen part to the photos, where they are known.
         best, best_epoch: lowest ab RMSE so far (Lab units), and when it was.
         best_weights: those of the network then, by name.
         diverged: whether the last epoch's ab RMSE is not finite; training is asked to stop then.
@@ -91,11 +92,12 @@ class Validation(keras.callbacks.Callback):
 
     def __init__(
         self, colorizer: Colorizer, photos: Photos, folder: Path, tracker: Tracker, trainer: Trainer,
-        attempts: Attempts, embeddings: Embeddings | None = None,
+        attempts: Attempts, save_model: Callable[[Path], None],
     ):  # fmt: skip
         super().__init__()
         self.colorizer, self.photos, self.folder = colorizer, photos, folder
-        self.tracker, self.trainer, self.attempts, self.embeddings = tracker, trainer, attempts, embeddings
+        self.tracker, self.trainer, self.attempts = tracker, trainer, attempts
+        self.save_model, self.kept = save_model, None
         chosen = np.linspace(0, len(photos) - 1, min(trainer.strips, len(photos)), dtype=int)
         self.painted = dict(zip([photos.key(i) for i in chosen], photos.fitted(chosen) if len(chosen) else []))
         self.best, self.best_epoch, self.best_weights = float("inf"), 0, {}
@@ -133,15 +135,15 @@ class Validation(keras.callbacks.Callback):
             return
         network = self.model.network
         values = [self.best_weights[variable.path] for variable in network.weights]
-        with self.attempts.at(BEST), holding(network.weights, values):
-            save_weights(network, self.folder / BEST)
+        with self.attempts.at(MODEL), holding(network.weights, values):
+            self.save_model(self.folder / MODEL)
             self._is_written = True
 
     def _evaluate(self) -> dict[str, float]:
         """Of all photos together; Keras starts anew with each batch."""
         loss = squared = 0.0
         for part, rgb in self.photos.batches():
-            photos = rgb if self.embeddings is None else (rgb, self.embeddings.of(part))
+            photos = rgb if self.kept is None else (rgb, *self.kept.of(part))
             values = self.model.test_on_batch(photos, return_dict=True)
             loss += len(rgb) * float(values["loss"])
             squared += len(rgb) * float(values["ab_rmse"]) ** 2

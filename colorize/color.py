@@ -54,6 +54,11 @@ def rgb_to_lightness(rgb):
     return 116.0 * _lab_curve(ops.sum(_linear(rgb) * weights, axis=-1, keepdims=True)) - 16.0
 
 
+def lightness_to_grey(lightness):
+    """The grey of a lightness, L in 0..100, as sRGB in 0..1: what `lab_to_rgb` gives each channel at ab = 0."""
+    return _encode(_lab_curve_inverse((ops.cast(lightness, "float32") + 16.0) / 116.0))
+
+
 def lab_to_rgb(lab):
     """Converts Lab to sRGB; what lies outside the gamut is clipped in RGB, as scikit-image does.
 

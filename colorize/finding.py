@@ -1,4 +1,4 @@
-"""Finding a trained model: an output folder, a run of MLflow, a registered model, or the newest run."""
+"""Finding a trained model: the one in the box, a file, an output folder, a run of MLflow, a registered model."""
 
 import json
 import re
@@ -8,11 +8,18 @@ from shlex import quote
 
 from colorize.config import Config
 from colorize.errors import UserError
-from colorize.run_folder import BEST, CONFIG, EVALUATION, PHOTOS, RESULT, TRACKING, read_config
+from colorize.model_file import BOX, MODEL, About, model_path, read_about, read_config
+from colorize.run_folder import EVALUATION, PHOTOS, RESULT, TRACKING
 from colorize.tracking.marks import Marks
 from colorize.tracking.place import uri_of
 
 RUN_ID = re.compile("[0-9a-f]{32}")
+
+LATEST = "latest"
+"""Names the run that finished last."""
+
+MODELS = "output folder, model file, run id, models:/NAME/VERSION, models:/NAME@ALIAS, or latest"
+"""What a model may be given as."""
 
 
 @dataclass(frozen=True)
@@ -21,30 +28,35 @@ class FoundModel:
 
     Attributes:
         name: as it was asked for.
-        folder: holds its configuration and its best weights.
+        file: the model.
         out: folder that evaluations of it go into.
         run_id, tracking_uri: the run that it was trained in, where MLflow knows it.
-        data_digest: of the photos that it was trained with; None where that is not known.
         manifest: `photos.csv` of its training, where there is one.
     """
 
     name: str
-    folder: Path
+    file: Path
     out: Path
-    run_id: str | None
-    tracking_uri: str | None
-    data_digest: str | None
-    manifest: Path | None
+    run_id: str | None = None
+    tracking_uri: str | None = None
+    manifest: Path | None = None
 
     @property
-    def comparable(self) -> str:
-        """What `compare` is told to find it, quoted for a shell."""
-        return quote(self.name) if Path(self.name).is_dir() else f"{self.run_id} --tracking {quote(self.tracking_uri)}"
+    def comparable(self) -> str | None:
+        """What `compare` is told to find it, quoted for a shell; None where it is neither folder nor run."""
+        if Path(self.name).is_dir():
+            return quote(self.name)
+        return f"{self.run_id} --tracking {quote(self.tracking_uri)}" if self.run_id else None
 
     @property
     def config(self) -> Config:
         """Its configuration."""
-        return read_config(self.folder)
+        return read_config(self.file)
+
+    @property
+    def about(self) -> About:
+        """What it says of itself."""
+        return read_about(self.file)
 
 
 PLACES = (f"outputs/*/{RESULT}", f"multirun/*/*/{RESULT}")
@@ -52,66 +64,79 @@ PLACES = (f"outputs/*/{RESULT}", f"multirun/*/*/{RESULT}")
 
 
 def newest_run(place: Path) -> Path:
-    """The output folder of the run that finished last, of those that were started in a folder.
+    """The output folder of the run that finished last, of those that were started in a folder; smoke runs left out.
 
     Raises:
         UserError: none was.
     """
-    finished = [path for pattern in PLACES for path in place.glob(pattern) if (path.parent / BEST).is_file()]
+    results = [path for pattern in PLACES for path in place.glob(pattern)]
+    finished = [path for path in results if (path.parent / MODEL).is_file() and not _is_smoke(path.parent)]
     if not finished:
         raise UserError(
-            f"there is no finished run in outputs/ or multirun/ below {place}: train one with `python train.py`, or say"
-            " which model: --model OUTPUT_FOLDER, RUN_ID or models:/NAME@ALIAS"
+            f"latest: there is no finished run in outputs/ or multirun/ below {place}: train one with `python"
+            f" train.py`, or name another model: {MODELS}"
         )
     return max(finished, key=lambda path: path.stat().st_mtime).parent
 
 
-def find_model(name: str, tracking_uri: str | None, out: Path | None, place: Path) -> FoundModel:
+def _is_smoke(folder: Path) -> bool:
+    """Whether it was made tiny by debug=smoke, as Hydra noted."""
+    overrides = folder / ".hydra" / "overrides.yaml"
+    return overrides.is_file() and "debug=smoke" in overrides.read_text(errors="replace")
+
+
+def find_model(name: str | None, tracking_uri: str | None, out: Path | None, place: Path) -> FoundModel:
     """Finds a model.
 
     Args:
-        name: an output folder, a run id, or `models:/NAME/VERSION` or `models:/NAME@ALIAS`.
+        name: one of `MODELS`; None: the model in the box.
         tracking_uri: where runs and registered models are looked for; None: as `StoredRuns`.
         out: folder for evaluations; None: beside the model, or `evaluations/RUN`.
         place: folder that files are fetched into.
     Raises:
         UserError: there is no such model.
     """
+    if name is None:
+        return FoundModel(str(BOX), model_path(BOX), out or Path("evaluations") / BOX.stem)
+    if name == LATEST:
+        name = str(newest_run(Path.cwd()))
     if Path(name).is_dir():
         return _in_folder(name, out)
+    if Path(name).is_file():
+        return FoundModel(name, model_path(Path(name)), out or Path("evaluations") / Path(name).stem)
     if not RUN_ID.fullmatch(name) and not name.startswith("models:/"):
-        raise UserError(
-            f"{name} is no model: there is no such folder, and it is no run id (32 hexadecimal digits) and no"
-            " models:/NAME/VERSION or models:/NAME@ALIAS"
-        )
+        raise UserError(f"{name} is no model: there is no such folder or file; expected {MODELS}")
+    return _stored(name, tracking_uri, out, place)
+
+
+def _stored(name: str, tracking_uri: str | None, out: Path | None, place: Path) -> FoundModel:
     from colorize.tracking.stored import StoredRuns
 
     stored = StoredRuns(tracking_uri)
     if name.startswith("models:/"):
         fetched, run_id = stored.fetch_registered(name, place)
-        folder = _with_weights(fetched, name)
     else:
         run_id = stored.find(name).info.run_id
         fetched = stored.fetch_model(run_id, place)
         if fetched is None:
             raise UserError(f"the run {name} has logged no model: was it finished?")
-        folder = _with_weights(fetched, name)
-    result = stored.fetch(run_id, RESULT, place) if run_id else None
+    file = next(iter(sorted(fetched.rglob(MODEL))), None)
+    if file is None:
+        raise UserError(f"{name} holds no {MODEL}: was it trained here, by this version?")
     manifest = stored.fetch(run_id, PHOTOS, place) if run_id else None
     own_out = Path("evaluations") / (run_id or re.sub(r"\W+", "_", name))
-    return FoundModel(
-        name, folder, out or own_out, run_id, stored.uri, read_result(result).get("data_digest"), manifest
-    )
+    return FoundModel(name, file, out or own_out, run_id, stored.uri, manifest)
 
 
 def _in_folder(name: str, out: Path | None) -> FoundModel:
     folder = Path(name)
-    config, result = read_config(folder), read_result(folder / RESULT)
+    file = model_path(folder)
+    uri = uri_of(read_config(file))
     manifest = folder / PHOTOS if (folder / PHOTOS).is_file() else None
-    digest, uri = result.get("data_digest"), uri_of(config)
     # The marks first: a server that was away while it trained, or has lost the run, gave it an id when it was synced.
-    run_id = (Marks(folder / TRACKING, uri).run_id if uri else None) or result.get("mlflow_run_id")
-    return FoundModel(name, folder, out or folder / EVALUATION, run_id, uri, digest, manifest)
+    marked = Marks(folder / TRACKING, uri).run_id if uri else None
+    run_id = marked or read_result(folder / RESULT).get("mlflow_run_id")
+    return FoundModel(name, file, out or folder / EVALUATION, run_id, uri, manifest)
 
 
 def read_result(path: Path | None) -> dict:
@@ -126,10 +151,3 @@ def read_result(path: Path | None) -> dict:
         return dict(json.loads(path.read_text()))
     except (ValueError, TypeError):
         raise UserError(f"{path} is damaged: expected the result of a run, as train.py writes it") from None
-
-
-def _with_weights(fetched: Path, name: str) -> Path:
-    for config in sorted(fetched.rglob(CONFIG)):
-        if (config.parent / BEST).is_file():
-            return config.parent
-    raise UserError(f"{name} holds no {CONFIG} with {BEST} beside it: was it trained here?")

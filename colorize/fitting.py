@@ -18,17 +18,16 @@ from colorize.data.batches import Batches
 from colorize.data.loader import Loader
 from colorize.errors import UserError, listed
 from colorize.files import Attempts
+from colorize.model_file import MODEL
 from colorize.models.colorizer import Learner
 from colorize.optimizer import averaged_weights, values_of
 from colorize.progress import say
 from colorize.record import flat
 from colorize.resume import refused
-from colorize.run_folder import BEST as BEST_FILE
 from colorize.run_folder import CHECKPOINTS, LAST, resume_command
 from colorize.signals import StopSignals
 from colorize.state import BEST, Counters
 from colorize.tracking.tracker import Tracker
-from colorize.weights import save_weights
 
 CHECKPOINT = "a checkpoint"
 
@@ -38,15 +37,14 @@ class Fitting:
 
     Args:
         learner: compiled.
-        example: a batch, for its shapes and types.
         started: `time.perf_counter()` at the start of the program.
     """
 
     def __init__(
-        self, config: Config, learner: Learner, batches: Batches, example, validation: Validation, folder: Path,
+        self, config: Config, learner: Learner, batches: Batches, validation: Validation, folder: Path,
         data_digest: str, tracker: Tracker, signals: StopSignals, attempts: Attempts, console: Console, started: float,
     ):  # fmt: skip
-        self.config, self.learner, self.batches, self.example = config, learner, batches, example
+        self.config, self.learner, self.batches = config, learner, batches
         self.folder, self.data_digest, self.tracker, self.signals = folder, data_digest, tracker, signals
         self.attempts, self.console, self.started = attempts, console, started
         trainer = config.trainer
@@ -71,6 +69,8 @@ class Fitting:
         if self.clock.step == 0:
             self.validation.paint_start()
             self.save()
+            with self.attempts.at(LAST):  # what the run begins with, its bins among it
+                self.validation.save_model(self.folder / LAST)
         try:
             while self.clock.epoch < self.config.trainer.epochs and self.signals.received is None:
                 self._part()
@@ -82,7 +82,7 @@ class Fitting:
         self.validation.write_best()
         self._write_last()
         self.signals.raise_if_received()
-        unwritten = [what for what in (CHECKPOINT, BEST_FILE) if self.attempts.in_a_row[what]]
+        unwritten = [what for what in (CHECKPOINT, MODEL) if self.attempts.in_a_row[what]]
         if unwritten:
             raise UserError(
                 f"{' and '.join(unwritten)} could not be written at the end ({self.attempts.last[unwritten[0]]}); make"
@@ -91,7 +91,7 @@ class Fitting:
 
     def _write_last(self) -> None:
         with self.attempts.at(LAST), averaged_weights(self.learner):
-            save_weights(self.learner.network, self.folder / LAST)
+            self.validation.save_model(self.folder / LAST)
 
     def _part(self) -> None:
         clock, trainer = self.clock, self.config.trainer
@@ -105,7 +105,7 @@ class Fitting:
         self.screen.progress.start()
         try:
             self.learner.fit(
-                feed(self.config.backend, loader, self.example),
+                feed(self.config.backend, loader, self.batches.batch(0)),
                 initial_epoch=clock.epoch,
                 epochs=until,
                 steps_per_epoch=steps,

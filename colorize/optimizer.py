@@ -1,6 +1,6 @@
 """AdamW under warm-up and cosine decay, the averaged weights that are evaluated and kept, and a guard against NaN."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import keras
@@ -21,6 +21,8 @@ class GuardedAdamW(keras.optimizers.AdamW):
 
     Args:
         clip_norm: larger gradients are scaled down to this norm, as Keras's `global_clipnorm` does.
+        slow: variables that know much already: their learning rate is multiplied by `slow_factor`, and no weight decay
+            pulls them towards 0, away from what they know.
     Attributes:
         halted: variable, 0 or 1.
         rate_scale: variable that the scheduled learning rate is multiplied by: 1, less after a step back.
@@ -28,9 +30,11 @@ class GuardedAdamW(keras.optimizers.AdamW):
 
     _stateless = False
 
-    def __init__(self, *args, clip_norm: float, **kwargs):
+    def __init__(self, *args, clip_norm: float, slow: Sequence = (), slow_factor: float = 1.0, **kwargs):
         super().__init__(*args, **kwargs)
-        self.clip_norm = clip_norm
+        self.clip_norm, self.slow_factor = clip_norm, slow_factor
+        self._slow = frozenset(self._var_key(variable) for variable in slow)
+        self.exclude_from_weight_decay(var_list=slow, var_names=NOT_DECAYED)
 
     def build(self, variables):
         """Makes the two variables besides AdamW's own."""
@@ -38,6 +42,12 @@ class GuardedAdamW(keras.optimizers.AdamW):
             self.halted = self.add_variable((), "zeros", "int32", name="halted")
             self.rate_scale = self.add_variable((), "ones", "float32", name="rate_scale")
         super().build(variables)
+
+    def update_step(self, gradient, variable, learning_rate):
+        """As in Keras, at the rate of this variable."""
+        if self._var_key(variable) in self._slow:
+            learning_rate = learning_rate * self.slow_factor
+        super().update_step(gradient, variable, learning_rate)
 
     def _get_current_learning_rate(self):
         return super()._get_current_learning_rate() * self.rate_scale
@@ -77,8 +87,10 @@ class GuardedAdamW(keras.optimizers.AdamW):
         """Nothing: Keras would put the averages in the place of the weights, with which training may go on."""
 
 
-def build_optimizer(config: AdamW, epochs: int, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """AdamW whose rate rises linearly in the warm-up, then falls by a cosine to 0."""
+def build_optimizer(
+    config: AdamW, epochs: int, steps_per_epoch: int, slow: Sequence = (), slow_factor: float = 1.0
+) -> keras.optimizers.Optimizer:
+    """AdamW whose rate rises linearly in the warm-up, then falls by a cosine to 0; `slow` as of `GuardedAdamW`."""
     steps = epochs * steps_per_epoch
     warmup = min(round(config.warmup * steps), steps - 1)  # Keras wants a step to decay in
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -87,16 +99,16 @@ def build_optimizer(config: AdamW, epochs: int, steps_per_epoch: int) -> keras.o
         warmup_steps=warmup,
         decay_steps=steps - warmup,
     )
-    optimizer = GuardedAdamW(
+    return GuardedAdamW(
         schedule,
         weight_decay=config.weight_decay,
         clip_norm=config.clip_norm,
         use_ema=config.average > 0,
         ema_momentum=config.average,
         ema_overwrite_frequency=None,  # training goes on from its own weights
+        slow=slow,
+        slow_factor=slow_factor,
     )
-    optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
-    return optimizer
 
 
 @contextmanager

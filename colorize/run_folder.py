@@ -11,21 +11,19 @@ from shlex import quote
 
 from filelock import FileLock, Timeout
 
-from colorize.config import LOWEST_TEMPERATURE, BinsHead, Config, PretrainedBackbone, dump, load
+from colorize.config import LOWEST_TEMPERATURE, BinsHead, Config, dump, load
 from colorize.errors import UserError
 from colorize.files import write_whole
+from colorize.model_file import MODEL, init_path, read_config
 
 CONFIG = "config.yaml"
-BEST = "best.weights.h5"
-LAST = "last.weights.h5"
+LAST = "last.safetensors"
 RESULT = "result.json"
 STRIPS = "strips"
 SHAPES = "shapes.txt"
 DEPENDENCY_MAP = "dependency_map.png"
 PHOTOS = "photos.csv"
 HISTORY = "history.csv"
-BINS = "bins.csv"
-BACKBONE = "backbone.weights.h5"
 EVALUATION = "evaluation"
 CHECKPOINTS = "checkpoints"
 TRACKING = "tracking"
@@ -105,7 +103,7 @@ def check_unused(folder: Path) -> None:
     Raises:
         UserError: something that a run leaves is there.
     """
-    found = [name for name in (RESULT, BEST, LAST, CHECKPOINTS) if (folder / name).exists()]
+    found = [name for name in (RESULT, MODEL, LAST, CHECKPOINTS) if (folder / name).exists()]
     if found:
         raise UserError(
             f"hydra.run.dir: {folder} holds {found[0]} of another run, which is kept; choose another folder, or go on"
@@ -124,28 +122,9 @@ def check_init(init: str | None) -> None:
     if init is None:
         return
     try:
-        read_config(Path(init))
+        read_config(init_path(init))
     except UserError as error:
         raise UserError(f"init: {error}") from None
-
-
-def read_config(folder: Path) -> Config:
-    """The configuration of a finished run; its backbone's weights are those beside it, where a copy of them is there.
-
-    Raises:
-        UserError: the folder is missing, or no run was kept there.
-    """
-    missing = [name for name in (CONFIG, BEST) if not (folder / name).is_file()]
-    if missing:
-        raise UserError(
-            f"{folder} is no trained model: {' and '.join(missing)} not found there; expected the output folder of"
-            " a finished `python train.py`"
-        )
-    config = load_config(folder)
-    if (folder / BACKBONE).is_file() and isinstance(config.backbone, PretrainedBackbone):
-        backbone = config.backbone.model_copy(update={"weights": str(folder / BACKBONE)})
-        config = config.model_copy(update={"backbone": backbone})
-    return config
 
 
 def load_config(folder: Path) -> Config:

@@ -7,9 +7,10 @@ from shlex import quote
 from rich.console import Console
 
 from colorize.config import Config, NoTracking
+from colorize.model_file import MODEL
 from colorize.progress import say
 from colorize.result import Result
-from colorize.run_folder import BEST, DEPENDENCY_MAP, RESULT, SHAPES, STRIPS
+from colorize.run_folder import DEPENDENCY_MAP, RESULT, SHAPES, STRIPS
 from colorize.tracking.place import ui_command
 
 
@@ -21,7 +22,7 @@ def print_result(result: Result, config: Config, folder: Path) -> None:
     lines = [
         f"ab RMSE is {result.gain_in_words()}; {result.seconds:.0f} s, {result.images_per_second:.0f} images/s,"
         f" input wait {result.input_wait_share:.1%}",
-        f"results   {shown}: {RESULT}, {STRIPS}/, {SHAPES}, {DEPENDENCY_MAP}, {BEST}",
+        f"results   {shown}: {RESULT}, {STRIPS}/, {SHAPES}, {DEPENDENCY_MAP}, {MODEL}",
         f"paint     python -m colorize paint PHOTO_OR_FOLDER... --model {quote(str(shown))} --out painted",
     ]
     if not isinstance(config.tracking, NoTracking):

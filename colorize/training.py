@@ -2,6 +2,7 @@
 
 import errno
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 
 import keras
@@ -10,20 +11,21 @@ from rich.console import Console
 from colorize import run_folder
 from colorize.backend import Device, peak_memory_bytes, versions
 from colorize.callbacks import Validation
-from colorize.config import Config, PretrainedBackbone
+from colorize.config import BinsHead, Config, EfficientNetLite
 from colorize.config.sizes import match_of
 from colorize.data.batches import Batches
 from colorize.data.photos import Dataset
-from colorize.embeddings import Embeddings, keeps_embeddings, note_of_embeddings
 from colorize.errors import UserError
-from colorize.evaluation.judge import Subject, judge
+from colorize.evaluation.judge import Subject, judge, learned_baselines
 from colorize.evaluation.report import OURS, Evaluation
 from colorize.files import Attempts
 from colorize.fitting import Fitting
 from colorize.init import take_weights
+from colorize.kept import Kept, frozen_part, keeps_answers, note_of_answers
+from colorize.model_file import MODEL, About, init_path, read_about
 from colorize.models.backbone import with_digest
-from colorize.models.bins import bins_for
-from colorize.models.colorizer import Colorizer, Learner, build_network, rgb_of
+from colorize.models.bins import Bins, bins_for
+from colorize.models.colorizer import Colorizer, Learner, build_network
 from colorize.optimizer import build_optimizer
 from colorize.painting.prediction import predictor
 from colorize.progress import say
@@ -31,9 +33,10 @@ from colorize.record import flat, git_state
 from colorize.report import write_shapes
 from colorize.result import Result
 from colorize.resume import allowed
-from colorize.run_folder import BEST, BINS, CHECKPOINTS, CONFIG, LAST, load_config, resume_command
+from colorize.run_folder import CHECKPOINTS, CONFIG, LAST, load_config, resume_command
 from colorize.signals import Stopped, StopSignals
 from colorize.tracking.tracker import Tracker
+from colorize.weights import save_model
 
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 """A full disk, in its several words, and a folder that may not be written."""
@@ -72,16 +75,17 @@ def run(
         if resume:
             run.go_on()
         elif config.init:
-            say(run.console, take_weights(run.network.model, Path(config.init)))
+            say(run.console, take_weights(run.network.model, config.init))
         if tracker.is_new or not resume:
             run.log_start(overrides)
+        run.keep_answers()
         run.fitting.run()
         result = run.finish()
         status = "FINISHED"
         return result
     except Stopped as stopped:
         status = "KILLED"
-        kept = [name for name in (CHECKPOINTS, LAST, BEST) if (folder / name).exists()]
+        kept = [name for name in (CHECKPOINTS, LAST, MODEL) if (folder / name).exists()]
         if kept:
             stopped.left = f"kept in {folder}: {', '.join(kept)}. To go on: {resume_command(folder)}"
         raise
@@ -111,35 +115,63 @@ class _Run:
         data, trainer = config.data, config.trainer
         size = data.height, data.width
         batches = Batches(dataset.train, *size, data.batch_size, data.augmentation, config.seed)
-        self.bins = bins_for(config.head, dataset.train)
-        self.network = build_network(config, self.bins)
+        begun_with = read_about(init_path(config.init)) if config.init else None
+        self.bins = self._bins(begun_with)
+        knows_more = begun_with is not None and begun_with.config["encoder"]["name"] == config.encoder.name
+        self.network = build_network(config, self.bins, pretrained=not knows_more)
         self.colorizer, self.learner = Colorizer(self.network), Learner(self.network)
-        embeddings = self._embeddings(batches)
+        self.batches, self.about = batches, self._about()
         self.first_batch = batches.batch(0)
-        self.learner.compile(optimizer=build_optimizer(config.optimizer, trainer.epochs, batches.steps_per_epoch))
+        self.learner.compile(optimizer=self._optimizer(batches.steps_per_epoch))
         attempts = Attempts()
-        validation = Validation(self.colorizer, dataset.val, folder, tracker, trainer, attempts, embeddings)
+        validation = Validation(self.colorizer, dataset.val, folder, tracker, trainer, attempts, self.save_model)
         self.fitting = Fitting(
-            config, self.learner, batches, self.first_batch, validation, folder, dataset.digest, tracker, signals,
+            config, self.learner, batches, validation, folder, dataset.digest, tracker, signals,
             attempts, self.console, started,
         )  # fmt: skip
 
-    def _embeddings(self, batches: Batches) -> Embeddings | None:
-        """Gives the batches the embeddings of their photos, where these can be kept; returns those of val."""
-        config, dataset, backbone = self.config, self.dataset, self.network.backbone
-        if backbone is None or not keeps_embeddings(config.backbone, config.data.augmentation):
-            return None
-        cache = getattr(config.data, "cache", None)
-        flips = config.data.augmentation.flip > 0
-        batches.embeddings = Embeddings(backbone, config.backbone, dataset.train, cache, mirrored=flips)
-        return Embeddings(backbone, config.backbone, dataset.val, cache, mirrored=False)
+    def save_model(self, path: Path) -> None:
+        """Writes the network as it is, with what is known of it."""
+        save_model(self.colorizer, path, self.about)
+
+    def _optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+        optimizer, epochs, encoder = self.config.optimizer, self.config.trainer.epochs, self.config.encoder
+        if not isinstance(encoder, EfficientNetLite):
+            return build_optimizer(optimizer, epochs, steps_per_epoch)
+        slow = self.network.encoder_variables
+        return build_optimizer(optimizer, epochs, steps_per_epoch, slow, encoder.learning_rate_factor)
+
+    def _bins(self, begun_with: About | None) -> Bins | None:
+        """Those of the model that the run begins with, where it has some: its head knows no others."""
+        head, last = self.config.head, self.folder / LAST
+        if not isinstance(head, BinsHead) or head.bins != "train":
+            return bins_for(head, self.dataset.train)
+        before = read_about(last) if last.is_file() else begun_with  # of this run, where it goes on
+        rows = before.bins if before and before.config["head"].get("grid") == head.grid else None
+        return Bins.of_rows(rows) if rows else bins_for(head, self.dataset.train)
+
+    def _about(self) -> About:
+        dataset = self.dataset
+        return About(
+            name=self.folder.name, date=date.today().isoformat(), config=self.config.stored(),
+            bins=self.bins.rows() if self.bins else None, data=dataset.name, data_digest=dataset.digest,
+            photos={part: len(dataset.part(part)) for part in ("train", "val")}, versions=versions(),
+        )  # fmt: skip
+
+    def keep_answers(self) -> None:
+        """Lets the frozen part answer to all photos now, where that can be; after its weights have been settled."""
+        config, dataset, frozen = self.config, self.dataset, self.network.frozen
+        if frozen is None or not keeps_answers(config):
+            return
+        cache, flips = getattr(config.data, "cache", None), config.data.augmentation.flip > 0
+        instead = f"; or keep none: {frozen_part(config)[0]}.cache=false"
+        self.batches.kept = Kept(frozen, dataset.train, cache, flips, instead)
+        self.fitting.validation.kept = Kept(frozen, dataset.val, cache, False, instead)
 
     def log_start(self, overrides: list[str]) -> None:
         """Everything that is known before the first step: on the screen, in the folder, in the tracker."""
         config, dataset, tracker = self.config, self.dataset, self.tracker
         run_folder.save_config(config, self.folder)
-        if self.bins:
-            self.bins.save(self.folder / BINS)
         tracker.parameters(flat(config.stored()))
         tracker.parameters({"model.parameters": self.network.model.count_params(), "data.digest": dataset.digest})
         tracker.parameters({"model.fusion_parameters": self.network.trace.parameters("fusion")})
@@ -165,14 +197,11 @@ class _Run:
         )  # fmt: skip
 
     def _notes(self) -> list[str]:
-        match, backbone = match_of(self.config), self.config.backbone
-        notes = [str(match)] if match else []
-        if isinstance(backbone, PretrainedBackbone):
-            notes.append(note_of_embeddings(backbone, self.config.data.augmentation))
-        return notes
+        match = match_of(self.config)
+        return [*([str(match)] if match else []), *note_of_answers(self.config)]
 
     def _log_shapes(self) -> None:
-        rows = [asdict(row) for row in write_shapes(self.network, rgb_of(self.first_batch), self.folder)]
+        rows = [asdict(row) for row in write_shapes(self.network, self.first_batch, self.folder)]
         self.tracker.table({name: [row[name] for row in rows] for name in rows[0]}, "shapes/shapes.json")
         for name in (run_folder.SHAPES, run_folder.DEPENDENCY_MAP):
             self.tracker.file(self.folder / name, "shapes")
@@ -207,7 +236,13 @@ class _Run:
         chosen_by = f"The checkpoint is the best of {self.config.trainer.epochs} epochs by these same photos."
         predict = predictor(self.colorizer.predict_on_batch, self.config.evaluation.mirror)
         subject = Subject(predict, str(self.folder), network, chosen_by)
-        evaluation, place = judge(subject, self.config, self.dataset, "val", self.folder / run_folder.EVALUATION)
+        baselines = learned_baselines(self.dataset, "val")
+        out = self.folder / run_folder.EVALUATION
+        evaluation, place = judge(subject, self.config, self.dataset, "val", out, baselines)
+        tables = {"mean_ab": baselines.mean.tolist(), "ab_given_lightness": baselines.by_lightness.tolist()}
+        known = {"metrics": evaluation.metrics, "truth": evaluation.truth, **tables}
+        self.about = self.about.model_copy(update=known)
+        self.save_model(self.folder / MODEL)
         self.tracker.flush()  # so that the share below leaves out no more than the few calls after it
         total = fitting.counters()
         result = Result(
@@ -222,7 +257,7 @@ class _Run:
             tracking_share=total.seconds_tracking / total.seconds,
             checkpoint_share=total.seconds_saving / total.seconds,
             parameters=network.count_params(),
-            frozen_parameters=self.network.backbone.network.count_params() if self.network.backbone else 0,
+            frozen_parameters=self.network.frozen_parameters,
             fusion_parameters=self.network.trace.parameters("fusion"),
             photos={"train": len(self.dataset.train), "val": len(self.dataset.val)},
             data_digest=self.dataset.digest,
@@ -244,7 +279,7 @@ class _Run:
         self.tracker.folder(place, f"evaluation/{place.name}")
         about = {"encoder": config.encoder.name, "fusion": config.fusion.name, "head": config.head.name}
         self.tracker.model(
-            self.folder / BEST,
+            self.folder / MODEL,
             {**about, "data": config.data.name, "seed": config.seed, "parameters": result.parameters},
             [f"final/{name}" for name in result.metrics],
             result.metrics["ab_rmse"],

@@ -1,100 +1,77 @@
-"""The weights of a model on disk: written whole or not at all, refused where they do not belong.
+"""The weights of a model in its file: written whole or not at all, refused where they do not belong.
 
 What a run needs to go on, optimizer and random state included: `checkpoint`.
 """
 
-import io
-import warnings
 from pathlib import Path
 
-import h5py
-import keras
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
 
-from colorize.config import BinsHead
+from colorize.config import from_stored
 from colorize.errors import UserError
 from colorize.files import write_whole
-from colorize.models.bins import read_bins
+from colorize.model_file import About, model_path, read_about
+from colorize.models.bins import Bins
 from colorize.models.colorizer import Colorizer, build_network
-from colorize.run_folder import BEST, BINS, CONFIG, read_config, with_temperature
+from colorize.run_folder import with_temperature
 
 
-class _Memory(io.BytesIO):
-    """A file in memory: on a disk that is full, HDF5 ends the whole process (HDF5 1.14, segmentation fault)."""
+def variables_of(colorizer: Colorizer) -> dict:
+    """All weights that painting needs, by name: of the network, and of a backbone beside it."""
+    own = {variable.path: variable for variable in colorizer.network.weights}
+    backbone = colorizer.backbone.weights if colorizer.backbone else []
+    # Not by their names: Keras counts on from network to network in some.
+    return own | {f"backbone/{number}": variable for number, variable in enumerate(backbone)}
 
-    def __str__(self) -> str:
-        return "memory.weights.h5"  # Keras looks at how the name ends
 
+def save_model(colorizer: Colorizer, path: Path, about: About, half: bool = False) -> None:
+    """Writes a model file so that at any moment either the old one is whole or the new one.
 
-def save_weights(network: keras.Model, path: Path) -> None:
-    """Writes weights so that at any moment either the old file is whole or the new one.
-
+    Args:
+        half: whether kernels are stored as float16, which changes a painted value by 1 of 255 here and there.
     Raises:
         OSError: the disk is full, or the folder cannot be written; the old file is there.
     """
-    memory = _Memory()
-    network.save_weights(memory)
-    write_whole(path, memory.getvalue())
+    arrays = {name: np.ascontiguousarray(variable.numpy()) for name, variable in variables_of(colorizer).items()}
+    if half:  # vectors take little space, and statistics of batches may be larger than float16 knows
+        arrays = {name: array.astype("float16") if array.ndim > 1 else array for name, array in arrays.items()}
+    write_whole(path, save(arrays, about.metadata()))
 
 
-def load_weights(network: keras.Model, path: Path) -> None:
+def load_weights(colorizer: Colorizer, path: Path) -> None:
     """Reads weights.
 
     Raises:
         UserError: the file is damaged, or holds the weights of another network.
     """
+    variables = variables_of(colorizer)
     try:
-        _check_plain(path)
-        with warnings.catch_warnings():  # Keras only warns where it finds no weights for a layer, and leaves it random
-            warnings.simplefilter("error", UserWarning)
-            network.load_weights(path)
-        stored, expected = _parameters_in(path), network.count_params()
-        if stored != expected:  # Keras passes over what a file has too much
-            raise ValueError(f"it has {stored:,} parameters, the network {expected:,}")
-    except (OSError, ValueError, KeyError, UserWarning) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"{path} does not hold the weights of the network in {CONFIG} beside it: {reason}") from None
+        arrays = load_file(path)
+        for name in sorted(arrays.keys() ^ variables.keys()):
+            raise ValueError(f"{name} is {'not expected' if name in arrays else 'missing'}")
+        for name, variable in variables.items():
+            if arrays[name].shape != tuple(variable.shape):
+                raise ValueError(f"{name} has the shape {arrays[name].shape}, expected {tuple(variable.shape)}")
+    except (OSError, SafetensorError, ValueError) as error:
+        raise UserError(f"{path} does not hold the weights of the network that it describes: {error}") from None
+    for name, variable in variables.items():
+        variable.assign(arrays[name].astype(variable.dtype))
 
 
-def _check_plain(path: Path) -> None:
-    """HDF5 can let a file borrow from any other of this machine; a stranger's could so show what it reads there."""
-
-    def check(group: h5py.Group) -> None:
-        for name in group:
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise ValueError(f"{name} is a link to elsewhere")
-            item = group[name]
-            if isinstance(item, h5py.Group):
-                check(item)
-            elif item.external or item.is_virtual:
-                raise ValueError(f"{name} lies in another file")
-
-    with h5py.File(path) as file:
-        check(file)
-
-
-def _parameters_in(path: Path) -> int:
-    total = 0
-
-    def add(name: str, item) -> None:
-        nonlocal total
-        if isinstance(item, h5py.Dataset) and "seed_generator" not in name:  # the state of dropout is no parameter
-            total += item.size
-
-    with h5py.File(path) as file:
-        file.visititems(add)
-    return total
-
-
-def load_colorizer(folder: Path, temperature: float | None = None) -> Colorizer:
-    """The colorizer of a finished run with its best weights.
+def load_colorizer(place: Path, temperature: float | None = None) -> Colorizer:
+    """The colorizer in a model file, or in an output folder, with its best weights.
 
     Args:
         temperature: of a head of bins, another one than it was trained with.
     Raises:
-        UserError: there is no run in the folder, its weights are damaged, or its head has no temperature.
+        UserError: there is none, it is damaged, or its head has no temperature.
     """
-    config = with_temperature(read_config(folder), temperature)
-    bins = read_bins(folder / BINS) if isinstance(config.head, BinsHead) else None
-    network = build_network(config, bins)
-    load_weights(network.model, folder / BEST)
-    return Colorizer(network)
+    path = model_path(place)
+    about = read_about(path)
+    config = with_temperature(from_stored(about.config, str(path)), temperature)
+    bins = Bins.of_rows(about.bins) if about.bins else None
+    colorizer = Colorizer(build_network(config, bins, pretrained=False))
+    load_weights(colorizer, path)
+    return colorizer

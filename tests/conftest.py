@@ -107,19 +107,18 @@ def photo_folder(tmp_path):
 @pytest.fixture
 def model_folder(tmp_path, config_of):
     """An output folder whose network gives every pixel the ab (20, -30)."""
+    from small import keep
+
     from colorize.models.colorizer import build_network
-    from colorize.run_folder import BEST, save_config
-    from colorize.weights import save_weights
 
     config = config_of()
-    network = build_network(config).model
-    weights = network.get_weights()
+    network = build_network(config)
+    weights = network.model.get_weights()
     weights[-1] = np.array([20, -30]) / 110
-    network.set_weights(weights)
+    network.model.set_weights(weights)
     folder = tmp_path / "run"
     folder.mkdir()
-    save_config(config, folder)
-    save_weights(network, folder / BEST)
+    keep(config, network, folder)
     return folder
 
 
@@ -127,17 +126,19 @@ def model_folder(tmp_path, config_of):
 def logged(model_folder, tmp_path):
     """Logs the model of `model_folder` with some score, as the end of a run does; returns the tracker."""
     from mlflow import MlflowClient
+    from small import about
 
-    from colorize.run_folder import BEST, load_config, save_config
+    from colorize.model_file import MODEL
+    from colorize.run_folder import load_config, save_config
     from colorize.tracking.tracker import open_tracker
+    from colorize.weights import load_colorizer, save_model
 
     uri = f"sqlite:///{tmp_path / 'runs.db'}"
 
     def log(name: str, score: float = 12.0, digest: str = "photos", register: str | None = None):
         folder = tmp_path / name
         shutil.copytree(model_folder, folder)
-        with open(folder / BEST, "ab") as file:
-            file.write(name.encode())  # weights of its own, as far as their hash knows
+        save_model(load_colorizer(folder), folder / MODEL, about(load_config(folder), name=name))  # a file of its own
         config = load_config(folder)
         as_name = [] if register is None else [f"tracking.register={register}"]
         with_mlflow = composed(["debug=smoke", "tracking=mlflow", f"tracking.uri={uri}", *as_name])
@@ -147,7 +148,7 @@ def logged(model_folder, tmp_path):
         tracker.start()
         tracker.metrics({"final/ab_rmse": score, "final/psnr_pooled": 21.0}, 3)
         finals = ["final/ab_rmse", "final/psnr_pooled"]
-        tracker.model(folder / BEST, {"fusion": "row_gru"}, finals, score, {"name": "sample val", "digest": digest}, 3)
+        tracker.model(folder / MODEL, {"fusion": "row_gru"}, finals, score, {"name": "sample val", "digest": digest}, 3)
         tracker.finish("FINISHED")
         tracker.sender._thread.join()  # its last act is to note what it has delivered
         assert not tracker.sender.refusals and tracker.sender.delivered == tracker.journal.count

@@ -23,3 +23,23 @@ def small(config_of, fusion, encoder="pyramid", *more):
     size = ["data.height=24", "data.width=16"]
     chosen = [f"fusion={fusion}", f"encoder={encoder}", *FUSIONS[fusion], *ENCODERS[encoder]]
     return config_of(*size, *chosen, *more)
+
+
+def about(config, bins=None, **more):
+    """What a model file says of itself, of a configuration that was not trained."""
+    from colorize.model_file import About
+
+    rows = bins.rows() if bins else None
+    plain = {"name": "test", "date": "2026-11-26", "config": config.stored(), "bins": rows, "data": "sample"}
+    return About(**{**plain, "data_digest": "none", "photos": {"train": 1, "val": 1}, **more})
+
+
+def keep(config, network, folder, bins=None, **more):
+    """Writes what a finished run leaves of its model into a folder; `network` as `build_network` returns it."""
+    from colorize.model_file import MODEL
+    from colorize.models.colorizer import Colorizer
+    from colorize.run_folder import save_config
+    from colorize.weights import save_model
+
+    save_config(config, folder)
+    save_model(Colorizer(network), folder / MODEL, about(config, bins, **more))

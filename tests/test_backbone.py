@@ -1,27 +1,28 @@
 """Backbones: what they are given, where their answer goes, when it is kept; without any weights of ImageNet."""
 
 import hashlib
+from dataclasses import replace
 
-import h5py
 import keras
 import numpy as np
 import pytest
 from keras import ops
 from skimage import color as reference
+from small import keep
 
 from colorize import training
 from colorize.backend import Device
 from colorize.data import cache
 from colorize.data.sources import read_dataset
-from colorize.embeddings import Embeddings, keeps_embeddings
 from colorize.errors import UserError
+from colorize.kept import Kept, keeps_answers
+from colorize.model_file import read_config
 from colorize.models import backbone as module
 from colorize.models.backbone import APPLICATIONS, Application, Backbone
 from colorize.models.colorizer import Colorizer, Learner, build_network
-from colorize.run_folder import BEST, read_config, save_config
 from colorize.signals import StopSignals
 from colorize.tracking.tracker import Tracker
-from colorize.weights import load_colorizer, save_weights
+from colorize.weights import load_colorizer
 
 NAMES = {"inception_resnet_v2": 75, "mobilenet": 32, "vgg19": 32, "densenet121": 32}
 KEPT = ["data.augmentation.crop=1.0", "data.augmentation.exposure=0.0", "data.augmentation.mix=0.0"]
@@ -105,21 +106,18 @@ def test_kept_embeddings_are_those_of_the_pictures_mirrored_or_not(tiny, config_
     config = with_backbone(config_of, "mobilenet", *KEPT)
     network = build_network(config)
     photos = photos_of(noise(5, 16, 32))
-    kept = Embeddings(network.backbone, config.backbone, photos, str(tmp_path), mirrored=True)
+    kept = Kept(network.frozen, photos, str(tmp_path), mirrored=True)
     mirrored = np.array([False, True, True, False])
-    own = kept.of([3, 0, 4, 4], mirrored)
+    (own,) = kept.of([3, 0, 4, 4], mirrored)
     rgb = photos.fitted([3, 0, 4, 4])
     rgb[mirrored] = rgb[mirrored][:, :, ::-1]
     lightness = reference.rgb2lab(rgb)[..., :1].astype("float32")
     np.testing.assert_allclose(own, ops.convert_to_numpy(network.backbone(lightness)), atol=1e-2)
 
-    class Never:
-        name = "never"
+    def never(lightness):
+        raise AssertionError("these are known already")
 
-        def predict_on_batch(self, lightness):
-            raise AssertionError("these are known already")
-
-    again = Embeddings(Never(), config.backbone, photos, str(tmp_path), mirrored=True)
+    again = Kept(replace(network.frozen, answers=never), photos, str(tmp_path), mirrored=True)
     np.testing.assert_array_equal(again.values, kept.values)
 
 
@@ -127,38 +125,37 @@ def test_embeddings_that_cannot_be_kept_in_the_cache_are_kept_elsewhere(
     tiny, config_of, noise, photos_of, tmp_path, capsys, monkeypatch
 ):
     config = with_backbone(config_of, "mobilenet", *KEPT)
-    backbone, photos = build_network(config).backbone, photos_of(noise(5, 16, 32))
-    kept = Embeddings(backbone, config.backbone, photos, str(tmp_path / "cache"), mirrored=True)
+    frozen, photos = build_network(config).frozen, photos_of(noise(5, 16, 32))
+    kept = Kept(frozen, photos, str(tmp_path / "cache"), mirrored=True)
     (tmp_path / "file").write_text("in the way")
-    elsewhere = Embeddings(backbone, config.backbone, photos, str(tmp_path / "file"), mirrored=True)
+    elsewhere = Kept(frozen, photos, str(tmp_path / "file"), mirrored=True)
     np.testing.assert_array_equal(elsewhere.values, kept.values)
     told = capsys.readouterr().err
-    assert f"embeddings cannot be kept in {tmp_path / 'file'}: " in told and "takes its place for this run" in told
+    assert f"answers of mobilenet cannot be kept in {tmp_path / 'file'}: " in told
+    assert "takes its place for this run" in told
     usage = cache.shutil.disk_usage(tmp_path)
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda folder: usage._replace(free=100))
     with pytest.raises(UserError, match="they need 0 MB, and 0 MB are free.*backbone.cache=false"):
-        Embeddings(backbone, config.backbone, photos, str(tmp_path / "full"), mirrored=True)
-    assert not list((tmp_path / "full" / "embeddings").iterdir())
+        Kept(frozen, photos, str(tmp_path / "full"), True, "; or keep none: backbone.cache=false")
+    assert not list((tmp_path / "full" / "answers").iterdir())
 
 
 def test_a_step_with_kept_embeddings_is_the_step_without(tiny, config_of, noise, photos_of, tmp_path):
     config = with_backbone(config_of, "mobilenet", "decoder.dropout=0")
     network = build_network(config)
     photos = photos_of(noise(4, 16, 32))
-    kept = Embeddings(network.backbone, config.backbone, photos, str(tmp_path), mirrored=True)
+    kept = Kept(network.frozen, photos, str(tmp_path), mirrored=True)
     learner, rgb = Learner(network), photos.fitted()
     learner.compile("sgd")
     plain = learner.test_on_batch(rgb, return_dict=True)
-    known = learner.test_on_batch((rgb, kept.of(slice(None))), return_dict=True)
+    known = learner.test_on_batch((rgb, *kept.of(slice(None))), return_dict=True)
     assert known == pytest.approx(plain, rel=1e-5)
 
 
 def test_mirror_images_are_read_only_where_they_are_asked_for(tiny, config_of, noise, photos_of, tmp_path):
     config = with_backbone(config_of, "mobilenet", *KEPT)
-    kept = Embeddings(
-        build_network(config).backbone, config.backbone, photos_of(noise(3, 16, 32)), str(tmp_path), mirrored=False
-    )
-    assert kept.values.shape == (3, 1, 1000) and kept.of([2, 0]).shape == (2, 1000)
+    kept = Kept(build_network(config).frozen, photos_of(noise(3, 16, 32)), str(tmp_path), mirrored=False)
+    assert kept.values.shape == (3, 1, 1000) and kept.of([2, 0])[0].shape == (2, 1000)
 
 
 @pytest.mark.once
@@ -178,15 +175,9 @@ def test_a_whole_run_with_a_backbone(kept, tiny, config_of, tmp_path, capsys):
     assert "embedding_fuse" in shapes and "class of ImageNet" in shapes
     assert read_config(run).backbone.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
-    load_colorizer(run)
-    with h5py.File(path, "a") as file:  # the same weights, but it could be others
-        file.attrs["note"] = "another one"
-    with pytest.raises(UserError, match="trained with another file"):
-        load_colorizer(run)
     path.unlink()
-    assert read_config(run).backbone.weights == str(path), "to be compared, it needs no weights"
-    with pytest.raises(UserError, match="No such file"):
-        load_colorizer(run)
+    found = load_colorizer(run)
+    assert found.backbone.network.count_params() == result.frozen_parameters, "its weights are in the model file"
 
 
 @pytest.mark.parametrize(
@@ -196,16 +187,14 @@ def test_a_whole_run_with_a_backbone(kept, tiny, config_of, tmp_path, capsys):
 )  # fmt: skip
 def test_embeddings_are_kept_where_nothing_changes_the_picture(changed, keeps, config_of):
     config = with_backbone(config_of, "mobilenet", *KEPT, *changed)
-    assert keeps_embeddings(config.backbone, config.data.augmentation) is keeps
+    assert keeps_answers(config) is keeps
 
 
-def test_a_model_with_a_random_backbone_is_found_again(tiny, config_of, noise, tmp_path):
-    """Random weights are not stored: they are the same every time."""
+def test_a_model_with_a_backbone_is_found_again_in_one_file(tiny, config_of, noise, tmp_path):
     config, rgb = with_backbone(config_of), noise(1, 16, 32)
     network = build_network(config)
     network.model.get_layer("head_ab_scaled").kernel.assign(np.full((1, 1, 16, 2), 0.1, "float32"))
-    save_weights(network.model, tmp_path / BEST)
-    save_config(config, tmp_path)
+    keep(config, network, tmp_path)
     expected = ops.convert_to_numpy(Colorizer(network).predict_on_batch(rgb))
     keras.utils.set_random_seed(7)
     found = ops.convert_to_numpy(load_colorizer(tmp_path).predict_on_batch(rgb))

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 from keras import ops
 from skimage import color as reference
+from small import keep
 
 from colorize.__main__ import main
 from colorize.composing import composed
-from colorize.errors import UserError
-from colorize.models.bins import Bins, bins_of, read_bins, rebalancing, soft_targets, standard_bins
+from colorize.models.bins import Bins, bins_of, rebalancing, soft_targets, standard_bins
 from colorize.models.colorizer import Colorizer, Learner, build_network
 from colorize.models.head import Classification
-from colorize.run_folder import BEST, BINS, save_config
-from colorize.weights import load_colorizer, save_weights
+from colorize.weights import load_colorizer
 
 HEAD = composed(["head=bins"]).head
 CENTRES = np.array([[0.0, 0.0], [0.0, 10.0], [10.0, 0.0], [-20.0, 30.0], [40.0, -10.0], [50.0, 50.0]])
@@ -136,14 +135,10 @@ def test_the_standard_bins_hold_every_colour(photos_of):
     assert {tuple(c) for c in bins_of(photos_of(cube), HEAD).centres} <= standard
 
 
-def test_bins_are_kept_and_damage_is_told(tmp_path):
-    Bins(CENTRES, SHARES).save(tmp_path / BINS)
-    again = read_bins(tmp_path / BINS)
-    np.testing.assert_array_equal(again.centres, CENTRES)
-    np.testing.assert_array_equal(again.shares, SHARES)
-    (tmp_path / BINS).write_text("a,b\n1,2\n")
-    with pytest.raises(UserError, match="damaged"):
-        read_bins(tmp_path / BINS)
+def test_bins_are_kept_in_the_model_file(model):
+    bins = load_colorizer(model).head.bins
+    np.testing.assert_array_equal(bins.centres, CENTRES)
+    np.testing.assert_array_equal(bins.shares, SHARES)
 
 
 @pytest.fixture
@@ -153,9 +148,7 @@ def model(tmp_path, config_of, photo_folder):
     bins = Bins(CENTRES, SHARES)
     network = build_network(config, bins)
     network.model.get_layer("head_logits").bias.assign([0, 0, 0, 1, 0.5, 0])
-    save_weights(network.model, tmp_path / BEST)
-    save_config(config, tmp_path)
-    bins.save(tmp_path / BINS)
+    keep(config, network, tmp_path, bins)
     (tmp_path / "result.json").write_text(json.dumps({"mlflow_run_id": None}))
     return tmp_path
 
@@ -198,8 +191,7 @@ def test_nothing_is_judged_before_all_models_are_known_to_have_a_temperature(
     model, config_of, tmp_path_factory, capsys
 ):
     other = tmp_path_factory.mktemp("regression")
-    save_config(config_of(), other)
-    (other / BEST).write_bytes(b"weights")
+    keep(config_of(), build_network(config_of()), other)
     with pytest.raises(SystemExit):
         main(["evaluate", str(model), str(other), "--temperature", "0.5"])
     assert "only head=bins" in capsys.readouterr().err and not (model / "evaluation").exists()

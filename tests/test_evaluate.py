@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 from skimage import color as reference
+from small import keep
 
 from colorize.__main__ import main
 from colorize.color import paint_in_gamut, rgb_to_lightness
@@ -18,11 +19,11 @@ from colorize.errors import UserError
 from colorize.evaluation import check_perceptual
 from colorize.evaluation.judge import batch_size_for, extremes_of
 from colorize.evaluation.measure import measure
+from colorize.model_file import MODEL, read_about
 from colorize.models.colorizer import Learner, build_network
 from colorize.painting.painter import Painter
 from colorize.painting.prediction import predict_ab
-from colorize.run_folder import BEST, save_config
-from colorize.weights import load_colorizer, save_weights
+from colorize.weights import load_colorizer, save_model
 
 MLFLOW_WARNS = pytest.mark.filterwarnings("ignore")  # of what it imports
 
@@ -35,13 +36,12 @@ def model(tmp_path, config_of, photo_folder):
     config = config_of("data=folder", f"data.root={photo_folder}", "data.test=0.3", *shares, *network)
     folder = tmp_path / "model"
     folder.mkdir()
-    colorizer = Learner(build_network(config))
-    bias = colorizer.network.get_layer("head_ab_scaled").bias
+    network = build_network(config)
+    bias = network.model.get_layer("head_ab_scaled").bias
     bias.assign(np.array([20.0, -30.0]) / 110.0)  # the head starts at zero: nothing else is left
-    save_weights(colorizer.network, folder / BEST)
-    save_config(config, folder)
-    dataset = read_dataset(config.data)
-    (folder / "result.json").write_text(json.dumps({"mlflow_run_id": None, "data_digest": dataset.digest}))
+    digest = read_dataset(config.data).digest
+    keep(config, network, folder, data_digest=digest)
+    (folder / "result.json").write_text(json.dumps({"mlflow_run_id": None, "data_digest": digest}))
     return folder
 
 
@@ -80,10 +80,10 @@ def test_the_table_the_files_and_the_words(model, capsys):
 
 def test_with_mirror_images_it_is_another_evaluation(model):
     """One number by hand: the mean of two predictions, of which one is turned back."""
-    network = Learner(build_network(composed_of(model))).network
-    rng = np.random.default_rng(0)
+    colorizer = load_colorizer(model)
+    rng, network = np.random.default_rng(0), colorizer.network
     network.set_weights([weight + rng.normal(0, 0.1, weight.shape) for weight in network.get_weights()])
-    save_weights(network, model / BEST)
+    save_model(colorizer, model / MODEL, read_about(model))
     evaluated(model)
     evaluated(model, "evaluation.mirror=true")
     plain, mirrored = sorted((model / "evaluation").iterdir())
@@ -304,8 +304,7 @@ def test_a_run_and_a_registered_model_are_found_and_get_the_evaluation(model, tm
     client = MlflowClient(uri)
     experiment = client.create_experiment("tests", artifact_location=(tmp_path / "artifacts").as_uri())
     run = client.create_run(experiment).info
-    for name in ("config.yaml", BEST):
-        client.log_artifact(run.run_id, str(model / name), "model")
+    client.log_artifact(run.run_id, str(model / MODEL), "model")
     client.log_artifact(run.run_id, str(model / "result.json"))
     client.create_registered_model("colorizer")
     version = client.create_model_version("colorizer", f"{run.artifact_uri}/model", run.run_id)

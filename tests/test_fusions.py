@@ -4,15 +4,15 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from small import ENCODERS, FUSIONS, small
+from small import ENCODERS, FUSIONS, about, small
 
 from colorize.config.sizes import match_of
 from colorize.errors import UserError
-from colorize.models.colorizer import Learner, build_network
+from colorize.models.colorizer import Colorizer, Learner, build_network
 from colorize.models.fusion.min_gru import DirectedMinGru, linear_scan
 from colorize.models.fusion.pixel_gru import LineGru
 from colorize.shapes import check_wiring
-from colorize.weights import load_weights, save_weights
+from colorize.weights import load_weights, save_model
 
 RECURRENT = ["row_gru", "column_gru", "pixel_gru", "min_gru"]
 PAIRS = [
@@ -38,10 +38,10 @@ def test_every_fusion_with_every_encoder_trains_saves_and_loads(fusion, encoder,
     learner.train_on_batch(rgb)
     assert any((old != new).any() for old, new in zip(before, weights_of(network)))
 
-    save_weights(network.model, tmp_path / "w.weights.h5")
+    save_model(learner, tmp_path / "model", about(config))
     keras.utils.clear_session()
     other = build_network(config)
-    load_weights(other.model, tmp_path / "w.weights.h5")
+    load_weights(Colorizer(other), tmp_path / "model")
     for kept, loaded in zip(weights_of(network), weights_of(other)):
         np.testing.assert_array_equal(kept, loaded)
 
@@ -85,9 +85,9 @@ def test_a_fusion_at_the_finest_map_changes_nothing_else(fusion, config_of):
     trace = build_network(config).trace
     assert trace.parameters("fusion") == config.fusion.parameters(config.feature_map)
     plain = build_network(small(config_of, "none", "pyramid", "decoder.global_context=false")).trace
-    skip = trace.step("decoder_skip12").output.shape[-1]
-    assert skip == plain.step("decoder_skip12").output.shape[-1] + config.fusion.added(3)
-    for name in ("decoder_level6", "decoder_up12"):  # up to the skip, widths are the encoder's
+    skip = trace.step("decoder_skip2").output.shape[-1]
+    assert skip == plain.step("decoder_skip2").output.shape[-1] + config.fusion.added(3)
+    for name in ("decoder_stride4", "decoder_up2"):  # up to the skip, widths are the encoder's
         assert trace.step(name).parameters == plain.step(name).parameters
 
 
@@ -146,11 +146,11 @@ def test_what_cannot_be_is_refused_in_words(overrides, told, config_of):
 
 @pytest.mark.parametrize("fusion", ["pixel_gru", "min_gru", "attention", "global_pool", "conv"])
 def test_the_same_weights_fit_another_size(fusion, config_of, tmp_path):
-    small_one = build_network(small(config_of, fusion)).model
-    large = build_network(small(config_of, fusion, "pyramid", "data.height=32", "data.width=40")).model
-    save_weights(small_one, tmp_path / "w.weights.h5")
-    load_weights(large, tmp_path / "w.weights.h5")
-    assert large.output_shape[1:3] == (32, 40)
+    config = small(config_of, fusion)
+    large = build_network(small(config_of, fusion, "pyramid", "data.height=32", "data.width=40"))
+    save_model(Colorizer(build_network(config)), tmp_path / "model", about(config))
+    load_weights(Colorizer(large), tmp_path / "model")
+    assert large.model.output_shape[1:3] == (32, 40)
 
 
 @pytest.mark.parametrize("stride", [2, 4])

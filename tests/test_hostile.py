@@ -6,18 +6,19 @@ import shutil
 import subprocess
 import sys
 
-import h5py
 import keras
 import numpy as np
 import pytest
 from evil import Evil
+from small import keep
 
 from colorize.composing import composed
 from colorize.config import PROJECT
 from colorize.errors import UserError
+from colorize.model_file import MODEL
 from colorize.models.colorizer import build_network
-from colorize.run_folder import BEST, CONFIG, save_config
-from colorize.weights import load_colorizer, load_weights, save_weights
+from colorize.run_folder import CONFIG, load_config
+from colorize.weights import load_colorizer
 
 pytestmark = pytest.mark.once
 
@@ -125,15 +126,14 @@ def test_a_value_that_reads_the_environment_is_refused_and_a_reference_is_not(mo
 def model(tmp_path, config_of):
     """The folder of a small model."""
     config = config_of("encoder.filters=[4,6]", "fusion=none")
-    save_config(config, tmp_path)
-    save_weights(build_network(config).model, tmp_path / BEST)
+    keep(config, build_network(config), tmp_path)
     return tmp_path
 
 
 def test_a_configuration_with_a_python_object_is_refused(model):
     (model / CONFIG).write_text(f"seed: !!python/object/apply:os.mkdir [{model / 'evil'}]\n")
     with pytest.raises(UserError, match="damaged"):
-        load_colorizer(model)
+        load_config(model)
     assert not (model / "evil").exists()
 
 
@@ -168,33 +168,7 @@ def as_array(path, place):
 
 @pytest.mark.parametrize("make", [pickled, archived, as_array])
 def test_weights_that_are_something_else_are_refused_and_not_run(model, make):
-    make(model / BEST, model)
-    with pytest.raises(UserError, match="does not hold the weights"):
+    make(model / MODEL, model)
+    with pytest.raises(UserError, match="is no model file of colorize"):
         load_colorizer(model)
     assert not (model / "evil").exists()
-
-
-@pytest.mark.parametrize("how", ["link", "external", "virtual"])
-def test_weights_that_lie_in_another_file_are_refused(model, how, config_of):
-    """They would show, as numbers, what some file of this machine holds."""
-    path, secret = model / BEST, model / "secret.h5"
-    with h5py.File(path) as file:
-        names = []
-        file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-        shape = file[names[0]].shape
-    with h5py.File(secret, "w") as file:
-        file["mine"] = np.ones(shape, "float32")
-    with h5py.File(path, "a") as file:
-        del file[names[0]]
-        if how == "link":
-            file[names[0]] = h5py.ExternalLink(str(secret), "mine")
-        elif how == "external":
-            size = int(np.prod(shape)) * 4
-            (model / "secret.bin").write_bytes(bytes(size))
-            file.create_dataset(names[0], shape, "float32", external=[(str(model / "secret.bin"), 0, size)])
-        else:
-            layout = h5py.VirtualLayout(shape, "float32")
-            layout[...] = h5py.VirtualSource(str(secret), "mine", shape)
-            file.create_virtual_dataset(names[0], layout)
-    with pytest.raises(UserError, match="elsewhere|another file"):
-        load_weights(build_network(config_of("encoder.filters=[4,6]", "fusion=none")).model, path)

@@ -241,7 +241,7 @@ def test_paint_keeps_the_lightness_inside_the_gamut(rgb):
 
 def test_baselines_know_the_training_photos_only(noise):
     train, other = noise(4, 6, 10)[:3], np.full((1, 6, 10, 3), 255, "uint8") - noise(1, 6, 10)
-    baselines = Baselines(iter([train[:2], train[2:]]))
+    baselines = Baselines.learned(iter([train[:2], train[2:]]))
     assert not baselines.grey(other).any() and baselines.grey(other).shape == (1, 6, 10, 2)
     mean = reference.rgb2lab(train).reshape(-1, 3)[:, 1:].mean(axis=0)
     np.testing.assert_allclose(baselines.mean_ab(other), np.broadcast_to(mean, (1, 6, 10, 2)), atol=1e-4)
@@ -249,7 +249,7 @@ def test_baselines_know_the_training_photos_only(noise):
 
 def test_ab_given_lightness_is_the_mean_of_its_bin_and_the_mean_ab_where_nothing_was_seen():
     dark, light = [10, 10, 60], [230, 220, 120]
-    baselines = Baselines([np.array([[[dark, dark, light]]], "uint8")])
+    baselines = Baselines.learned([np.array([[[dark, dark, light]]], "uint8")])
     lab = reference.rgb2lab(np.array([[dark, light]], "uint8"))[0]
     grey_of = lambda lightness: np.round(reference.lab2rgb([[[lightness, 0, 0]]])[0, 0] * 255).astype("uint8")  # noqa: E731
     asked = np.array([[[grey_of(lab[0, 0]), grey_of(lab[1, 0]), [128, 128, 128]]]])
@@ -259,6 +259,6 @@ def test_ab_given_lightness_is_the_mean_of_its_bin_and_the_mean_ab_where_nothing
 
 def test_knowing_more_never_hurts_on_the_training_photos(noise):
     train = noise(6, 8, 12) // 2 + np.array([60, 20, 0], "uint8")
-    predictors = Baselines([train]).predictors
+    predictors = Baselines.learned([train]).predictors
     errors = {name: pooled(numbers(train, predict(train)))["ab_rmse"] for name, predict in predictors.items()}
     assert errors["ab_given_lightness"] <= errors["mean_ab"] <= errors["grey"]

@@ -7,12 +7,15 @@ import pytest
 from PIL import Image
 from skimage import color as reference
 from skimage import data
+from small import about, keep
 
 from colorize.__main__ import main
+from colorize.model_file import MODEL
 from colorize.painting import command
 from colorize.painting.jobs import Job
 from colorize.painting.painter import Painter
-from colorize.run_folder import RESULT
+from colorize.run_folder import RESULT, load_config
+from colorize.weights import load_colorizer, save_model
 
 
 @pytest.fixture
@@ -149,26 +152,21 @@ def test_the_run_that_finished_last_is_taken(album, model_folder, tmp_path, monk
     for age, place in enumerate(["outputs/b", "multirun/x/0", "outputs/a"]):
         folder = tmp_path / place
         folder.mkdir(parents=True)
-        for name in ("config.yaml", "best.weights.h5"):
-            (folder / name).write_bytes((model_folder / name).read_bytes())
+        save_model(load_colorizer(model_folder), folder / MODEL, about(load_config(model_folder), name=place))
         (folder / RESULT).write_text("{}")
         os.utime(folder / RESULT, (1e9 - age, 1e9 - age))
     (tmp_path / "outputs" / "unfinished").mkdir()
-    assert paint(album / "cat.png") == 0
-    told = capsys.readouterr().out
-    assert f"model     {tmp_path / 'outputs/b'}, which finished last" in told
+    assert paint(album / "cat.png", "--model", "latest") == 0
+    assert "model     outputs/b: trained on 1 photos" in capsys.readouterr().out
     assert (tmp_path / "painted" / "cat.png").exists()
 
 
 def test_a_model_without_an_opinion_is_told(album, config_of, tmp_path, capsys):
     from colorize.models.colorizer import build_network
-    from colorize.run_folder import BEST, save_config
-    from colorize.weights import save_weights
 
     model = tmp_path / "model"
     model.mkdir()
-    save_config(config_of(), model)
-    save_weights(build_network(config_of()).model, model / BEST)  # its head starts at zero
+    keep(config_of(), build_network(config_of()), model)  # its head starts at zero
     assert paint(album / "cat.png", "--model", model, "--out", tmp_path / "out") == 0
     assert "1 came out nearly grey" in capsys.readouterr().out
 

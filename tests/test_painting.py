@@ -8,18 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 from skimage import color as reference
 from skimage import data
+from small import about
 
 import colorize
 from colorize.config import PROJECT
 from colorize.errors import UserError
-from colorize.models.colorizer import Learner, build_network
+from colorize.model_file import MODEL, read_about
+from colorize.models.colorizer import Colorizer, Learner, build_network
 from colorize.painting import painter as painting
 from colorize.painting.painter import Painter
 from colorize.painting.upsampling import Bilinear, Guided
-from colorize.run_folder import BEST, save_config
-from colorize.weights import load_colorizer, save_weights
+from colorize.weights import load_colorizer, save_model
 
 
 @pytest.fixture
@@ -193,34 +195,34 @@ def test_threads_may_share_a_painter(shaken, noise):
 
 def test_stored_weights_come_back_the_same(shaken, tmp_path, noise):
     colorizer, config = shaken()
-    save_config(config, tmp_path)
-    save_weights(colorizer.network, tmp_path / BEST)
+    save_model(colorizer, tmp_path / MODEL, about(config))
     painted = [np.asarray(p.paint(noise(20, 30))) for p in (Painter(colorizer, config), colorize.load(tmp_path))]
     np.testing.assert_array_equal(*painted)
 
 
-@pytest.mark.parametrize("damage", ["foreign", "more layers", "truncated", "text", "config", "yaml"])
+@pytest.mark.parametrize("damage", ["foreign", "more layers", "truncated", "text", "config", "no words"])
 def test_a_damaged_or_foreign_model_is_an_error(damage, model_folder, config_of):
-    best = model_folder / BEST
+    model = model_folder / MODEL
+    own = read_about(model)
     if damage == "foreign":
-        save_config(config_of("fusion.units=9"), model_folder)
-    elif damage == "more layers":  # Keras would take what fits and pass over the rest
-        save_config(config_of("fusion.merges=[sum]"), model_folder)
-        save_weights(build_network(config_of("fusion.merges=[sum,sum]")).model, best)
+        save_model(load_colorizer(model), model, about(config_of("fusion.units=9")))
+    elif damage == "more layers":
+        larger = Colorizer(build_network(config_of("fusion.merges=[sum,sum]")))
+        save_model(larger, model, about(config_of("fusion.merges=[sum]")))
     elif damage == "truncated":
-        best.write_bytes(best.read_bytes()[:3000])
-    elif damage == "yaml":
-        (model_folder / "config.yaml").write_text("a: [1")
+        model.write_bytes(model.read_bytes()[:3000])
     elif damage == "text":
-        best.write_text("weights")
+        model.write_text("weights")
+    elif damage == "config":
+        save_model(load_colorizer(model), model, own.model_copy(update={"config": {"seed": 1}}))
     else:
-        (model_folder / "config.yaml").write_text("seed: 1\n")
+        save_file({"a": np.zeros(3)}, model)
     with pytest.raises(UserError, match=str(model_folder)):
         colorize.load(model_folder)
 
 
 def test_a_missing_model_and_a_wrong_setting_are_errors(model_folder, tmp_path, monkeypatch):
-    with pytest.raises(UserError, match="is no trained model: config.yaml and best.weights.h5"):
+    with pytest.raises(UserError, match="is no trained model: model.safetensors not found there"):
         colorize.load(tmp_path)
     with pytest.raises(UserError, match="fit: expected pad or squash, received 'crop'"):
         colorize.load(model_folder, fit="crop")
@@ -228,7 +230,7 @@ def test_a_missing_model_and_a_wrong_setting_are_errors(model_folder, tmp_path, 
         colorize.load(model_folder, upsampling=None)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="no finished run in outputs/ or multirun/"):
-        colorize.load()
+        colorize.load("latest")
 
 
 def test_the_weights_that_are_loaded_are_the_best(model_folder):

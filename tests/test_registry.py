@@ -1,14 +1,12 @@
 """The model that a run logs: what is in it, and the registered one that it becomes a version of."""
 
-import hashlib
 
 import pytest
 
 from colorize.__main__ import main
-from colorize.composing import composed
 from colorize.finding import find_model
-from colorize.run_folder import BEST, read_config, save_config
-from colorize.serving.packaging import package, requirements
+from colorize.model_file import MODEL
+from colorize.serving.packaging import requirements
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
 
@@ -27,33 +25,13 @@ def test_a_run_logs_a_model_without_pickle_with_all_that_belongs_to_it(logged, t
 
     found = find_model(tracker.run_id, logged.uri, None, tmp_path / "fetched")
     files = {path.name for path in (tmp_path / "fetched").rglob("*")}
-    assert {"MLmodel", "config.yaml", "best.weights.h5", "serving_input_example.json"} <= files
+    assert {"MLmodel", MODEL, "serving_input_example.json"} <= files
     assert not [name for name in files if name.endswith((".pkl", ".pickle", ".pyc"))]
     assert found.config.fusion.name == "row_gru"
     (root,) = [path.parent for path in (tmp_path / "fetched").rglob("MLmodel")]
     pinned = (root / "requirements.txt").read_text().split()
     assert pinned == requirements(found.config.backend) and all("==" in line for line in pinned)
     assert '"name": "image"' in (root / "MLmodel").read_text()
-
-
-def test_the_weights_of_a_backbone_go_with_the_model_and_no_other_file_does(model_folder, tmp_path):
-    secret = tmp_path / "backbone.h5"
-    secret.write_bytes(b"weights")
-    overrides = ["debug=smoke", "tracking=off", "backbone=mobilenet", f"backbone.weights={secret}"]
-    config = composed(overrides)
-
-    def packaged(sha256, into):
-        backbone = config.backbone.model_copy(update={"sha256": sha256})
-        save_config(config.model_copy(update={"backbone": backbone}), model_folder)
-        package(model_folder, into)
-        return into / "artifacts" / "colorizer"
-
-    files = packaged(hashlib.sha256(b"weights").hexdigest(), tmp_path / "model")
-    assert (files / "backbone.weights.h5").read_bytes() == b"weights"
-    assert read_config(files).backbone.weights == str(files / "backbone.weights.h5")
-    for number, wrong in enumerate((hashlib.sha256(b"others").hexdigest(), None)):
-        with pytest.raises(ValueError, match="another file than in training"):
-            packaged(wrong, tmp_path / f"model{number}")
 
 
 def test_delivering_it_twice_changes_nothing(logged):
@@ -67,18 +45,19 @@ def test_delivering_it_twice_changes_nothing(logged):
 
 def test_weights_that_changed_meanwhile_are_not_logged_as_those_before(logged, capsys):
     tracker = logged("a")
-    (tracker.output / BEST).write_bytes(b"later weights")
+    (tracker.output / MODEL).write_bytes(b"later weights")
     (tracker.output / "tracking" / "delivered.json").unlink()
     main(["sync", str(tracker.output), "--tracking", logged.uri.replace("runs.db", "other.db")])
     assert "refused: " in (told := capsys.readouterr().err) and "holds other weights by now" in told
 
 
-def test_a_strangers_bins_send_off_no_file_of_this_machine(logged, tmp_path, capsys):
+def test_a_strangers_model_sends_off_no_other_file_of_this_machine(logged, tmp_path, capsys):
     tracker = logged("a")
     (tmp_path / "secret").write_text("secret")
-    (tracker.output / "bins.csv").symlink_to(tmp_path / "secret")
+    (tracker.output / MODEL).unlink()
+    (tracker.output / MODEL).symlink_to(tmp_path / "secret")
     main(["sync", str(tracker.output), "--tracking", logged.uri.replace("runs.db", "other.db")])
-    assert "bins.csv does not lie in" in capsys.readouterr().err
+    assert f"{MODEL} does not lie in" in capsys.readouterr().err
 
 
 def test_who_was_judged_once_is_not_judged_again(logged):

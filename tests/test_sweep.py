@@ -91,7 +91,7 @@ def column_of(folder, name):
 
 def test_a_sweep_that_is_stopped_marks_its_parent_killed(tmp_path):
     training = swept(tmp_path, "seed=1,2", "trainer.epochs=5000", f"tracking.uri=sqlite:///{tmp_path / 'runs.db'}")
-    training.until(lambda: list((tmp_path / "sweep").glob("0/best*")), "its first job's best weights")
+    training.until(lambda: list((tmp_path / "sweep").glob("0/model.safetensors")), "its first job's best weights")
     training.kill(signal.SIGINT)
     assert training.end() == 130, training.written
     _, (parent,), (child,) = runs_of(tmp_path)

@@ -21,10 +21,12 @@ from colorize.evaluation.measure import measure
 from colorize.files import Attempts
 from colorize.metrics.baselines import Baselines
 from colorize.metrics.pooled import METRICS
+from colorize.model_file import MODEL, read_about, read_config
 from colorize.models.colorizer import Colorizer, Learner, build_network
-from colorize.run_folder import BEST, read_config
+from colorize.run_folder import LAST
 from colorize.signals import StopSignals
 from colorize.tracking.tracker import Tracker
+from colorize.weights import load_colorizer
 
 SMALL = ["debug=smoke", f"backend={BACKEND}", "encoder.filters=[4]", "fusion.units=4", "fusion.channels=1"]
 
@@ -65,7 +67,7 @@ def test_a_run_leaves_what_is_promised(tracked):
     assert len(list((folder / "strips").glob("*.png"))) == 2
     with Image.open(next((folder / "strips").iterdir())) as strip:
         assert strip.size == (32, 3 * 16 + 2 * 4)
-    assert all((folder / name).stat().st_size for name in ("shapes.txt", "dependency_map.png", "last.weights.h5"))
+    assert all((folder / name).stat().st_size for name in ("shapes.txt", "dependency_map.png", LAST))
 
 
 @pytest.mark.once
@@ -81,10 +83,13 @@ def test_the_screen_shows_epochs_the_table_and_the_next_command_and_nothing_else
 def test_the_result_is_that_of_the_stored_weights(tracked):
     folder, _, _ = tracked
     result, config = json.loads((folder / "result.json").read_text()), read_config(folder)
-    colorizer = Learner(build_network(config))
-    colorizer.network.load_weights(folder / BEST)
-    dataset = read_dataset(config.data)
-    predictors = Baselines([dataset.train.fitted()]).predictors | {"ours": lambda rgb: colorizer(rgb, training=False)}
+    colorizer = load_colorizer(folder)
+    dataset, about = read_dataset(config.data), read_about(folder)
+    baselines = Baselines.learned([dataset.train.fitted()])
+    np.testing.assert_allclose(about.mean_ab, baselines.mean, atol=1e-5)
+    np.testing.assert_allclose(about.ab_given_lightness, baselines.by_lightness, atol=1e-4)
+    assert about.metrics["ours"] == result["metrics"] and about.photos == {"train": 235, "val": 57}
+    predictors = baselines.predictors | {"ours": lambda rgb: colorizer(rgb, training=False)}
     measured = measure(predictors, dataset.val, config.evaluation, 10, lambda done: None)
     assert measured.truth == pytest.approx(result["truth"])
     for name, metrics in {**result["baselines"], "ours": result["metrics"]}.items():
@@ -137,7 +142,7 @@ def test_mlflow_has_the_whole_run(tracked):
 def test_a_signal_keeps_the_weights_and_marks_the_run_killed(tmp_path):
     folder, database = tmp_path / "run", f"sqlite:///{tmp_path / 'runs.db'}"
     training = launch(folder, [*SMALL, f"hydra.run.dir={folder}", f"tracking.uri={database}", "trainer.epochs=1000"])
-    training.until((folder / BEST).exists, "its best weights")
+    training.until((folder / MODEL).exists, "its best weights")
     training.kill(signal.SIGTERM)
     assert training.end() == 143 and "Traceback" not in training.written, training.written
     from mlflow import MlflowClient
@@ -145,7 +150,7 @@ def test_a_signal_keeps_the_weights_and_marks_the_run_killed(tmp_path):
     client = MlflowClient(database)
     (run,) = client.search_runs([client.get_experiment_by_name("colorize").experiment_id])
     assert run.info.status == "KILLED"
-    build_network(read_config(folder)).model.load_weights(folder / "last.weights.h5")
+    load_colorizer(folder / LAST)
     assert "kept" in training.written
 
 
@@ -205,9 +210,9 @@ def test_a_mistake_found_late_is_still_told_without_a_trace(overrides, sentence,
 @pytest.mark.once
 def test_the_folder_of_another_run_is_refused(tmp_path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / BEST).write_bytes(b"of another run")
+    (tmp_path / "run" / MODEL).write_bytes(b"of another run")
     assert "of another run" in train(tmp_path / "run", "tracking=off", status=2).written
-    assert (tmp_path / "run" / BEST).read_bytes() == b"of another run"
+    assert (tmp_path / "run" / MODEL).read_bytes() == b"of another run"
 
 
 @pytest.mark.once
@@ -234,7 +239,8 @@ def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tm
     expected = colorizer.evaluate(rgb, batch_size=3, verbose=0, return_dict=True)
     monkeypatch.setattr("colorize.data.photos.PIXELS_AT_ONCE", 3 * 16 * 32)
     trainer = config_of("trainer.strips=0").trainer
-    validation = Validation(Colorizer(network), photos_of(rgb), tmp_path, Tracker(), trainer, Attempts())
+    photos = photos_of(rgb)
+    validation = Validation(Colorizer(network), photos, tmp_path, Tracker(), trainer, Attempts(), lambda path: None)
     validation.set_model(colorizer)
     assert validation._evaluate() == pytest.approx(expected, rel=1e-5)
 
@@ -242,13 +248,13 @@ def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tm
 def test_validation_that_is_not_finite_is_no_best_and_stops_training(config_of, tmp_path, noise, photos_of):
     network, photos = build_network(config_of()), photos_of(noise(2, 16, 32))
     trainer = config_of("trainer.strips=0").trainer
-    validation = Validation(Colorizer(network), photos, tmp_path, Tracker(), trainer, Attempts())
+    validation = Validation(Colorizer(network), photos, tmp_path, Tracker(), trainer, Attempts(), lambda path: None)
     colorizer = Learner(network)
     colorizer.compile(optimizer="sgd")
     colorizer.network.set_weights([np.full_like(w, np.nan) for w in colorizer.network.get_weights()])
     history = colorizer.fit(noise(2, 16, 32), batch_size=2, epochs=3, verbose=0, callbacks=[validation])
     assert history.epoch == [0] and validation.diverged and validation.best_epoch == 0
-    assert not (tmp_path / BEST).exists()
+    assert not (tmp_path / MODEL).exists()
 
 
 @pytest.mark.once

@@ -5,8 +5,12 @@ import json
 import os
 import signal
 
+from safetensors.numpy import load_file
+
 from colorize.checkpoint import Checkpoints
 from colorize.clock import Clock
+from colorize.model_file import MODEL
+from colorize.run_folder import LAST
 
 EPOCHS, STEPS = 3, 29
 """Of the runs here; 235 photos are 29 batches of 8."""
@@ -64,7 +68,10 @@ def assert_same(folder, other):
     counted = ("step", "sample", "epoch", "step_in_epoch", "best", "best_epoch", "images")
     assert [getattr(our_counters, n) for n in counted] == [getattr(their_counters, n) for n in counted]
     assert rows(folder) == rows(other)
-    for name in ("best.weights.h5", "last.weights.h5"):
-        assert (folder / name).read_bytes() == (other / name).read_bytes(), name
+    for name in (MODEL, LAST):
+        ours, theirs = load_file(folder / name), load_file(other / name)
+        assert ours.keys() == theirs.keys()
+        for key in ours:
+            assert ours[key].tobytes() == theirs[key].tobytes(), (name, key)
     ours, theirs = [json.loads((f / "result.json").read_text()) for f in (folder, other)]
     assert ours["metrics"] == theirs["metrics"] and ours["best_epoch"] == theirs["best_epoch"]

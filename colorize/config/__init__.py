@@ -15,6 +15,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from colorize.config.data import Augmentation, CifarData, Data, FolderData, SampleData
+from colorize.config.efficientnet import EfficientNetLite
 from colorize.config.fusion import (
     Attention,
     ColumnGru,
@@ -48,7 +49,8 @@ from colorize.refusal import Problem, Refusal, from_pydantic
 
 __all__ = [
     "AdamW", "Attention", "Augmentation", "BinsHead", "CifarData", "ColumnGru", "Config", "ConvFusion", "Data",
-    "Evaluation", "FeatureMap", "FolderData", "Fusion", "GlobalPool", "KoalarizationDecoder", "KoalarizationEncoder",
+    "EfficientNetLite", "Evaluation", "FeatureMap", "FolderData", "Fusion", "GlobalPool", "KoalarizationDecoder",
+    "KoalarizationEncoder",
     "LOWEST_TEMPERATURE", "MinGru", "MlflowTracking", "NoBackbone", "NoFusion", "NoTracking", "OnNan", "PixelGru",
     "PretrainedBackbone", "PyramidEncoder", "RegressionHead", "ResidualEncoder", "RowGru", "SampleData",
     "SeedEncoder", "SkipDecoder", "Trainer",
@@ -63,7 +65,8 @@ class Config(Section):
 
     data: Annotated[SampleData | FolderData | CifarData, Field(discriminator="name")]
     encoder: Annotated[
-        SeedEncoder | PyramidEncoder | KoalarizationEncoder | ResidualEncoder, Field(discriminator="name")
+        SeedEncoder | PyramidEncoder | KoalarizationEncoder | ResidualEncoder | EfficientNetLite,
+        Field(discriminator="name"),
     ]
     backbone: Annotated[NoBackbone | PretrainedBackbone, Field(discriminator="name")]
     fusion: AnyFusion
@@ -76,13 +79,18 @@ class Config(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     backend: Literal["tensorflow", "jax"]
     init: str | None
-    """Output folder whose weights are taken where they fit; null: at random."""
+    """Model whose weights are taken where they fit: output folder, model file, or pretrained; null: at random."""
     resume: str | None
     """Output folder of the run that is continued. How a run is started is no part of what it is: it is not stored."""
 
     def stored(self) -> dict:
         """What the run is, as plain values."""
         return self.model_dump(exclude={"resume"})
+
+    @property
+    def output_stride(self) -> int:
+        """Pixels of the picture to a cell of the decoder's map."""
+        return getattr(self.decoder, "output_stride", 1)
 
     @property
     def feature_map(self) -> FeatureMap:
@@ -99,6 +107,10 @@ def _impossible(config: Config, to_train: bool):
     encoder, strides = config.encoder, config.encoder.maps
     if isinstance(encoder, ResidualEncoder) and encoder.normalization == "group" and encoder.width % encoder.groups:
         yield Problem("encoder.width", f"a multiple of encoder.groups={encoder.groups}", str(encoder.width))
+    if to_train and config.init is None and isinstance(encoder, EfficientNetLite):
+        missing = encoder.weights_missing()
+        if missing:
+            yield Problem("encoder.weights", "imagenet, none, or the path of a file of weights", missing)
     yield from _odd_sizes(config, max(strides))
     if config.fusion.stride not in (None, *strides):
         listed = ", ".join(map(str, strides))
@@ -111,6 +123,7 @@ def _impossible(config: Config, to_train: bool):
         yield Problem(
             "head.grid", "10, of which the standard bins are; others come with head.bins=train", str(head.grid)
         )
+    yield from _impossible_output_stride(config)
     if isinstance(config.backbone, PretrainedBackbone):
         yield from _impossible_backbone(config.backbone, to_train)
     if isinstance(config.decoder, KoalarizationDecoder) and max(strides) != config.decoder.STRIDE:
@@ -131,6 +144,18 @@ def _odd_sizes(config: Config, stride: int):
                 nearest = " or ".join(str(n) for n in (lower, lower + divisor) if n)
                 expected = f"a multiple of {divisor}, {what} ({nearest})"
                 yield Problem(f"data.{key}", expected, f"{size}, which {divisor} does not divide")
+
+
+def _impossible_output_stride(config: Config):
+    """A decoder doubles sizes until it is at its output stride, from which the head goes on."""
+    stride, coarsest = config.output_stride, max(config.encoder.maps)
+    possible = [2**n for n in range(coarsest.bit_length()) if 2**n <= coarsest]
+    if stride not in possible:
+        expected = f"one of {', '.join(map(str, possible))}, up to the stride of encoder={config.encoder.name}"
+        yield Problem("decoder.output_stride", expected, str(stride))
+    elif isinstance(config.head, BinsHead) and config.head.stride % stride:
+        expected = f"a multiple of decoder.output_stride={stride}"
+        yield Problem("head.stride", expected, str(config.head.stride))
 
 
 def _impossible_backbone(backbone: PretrainedBackbone, to_train: bool):
@@ -201,10 +226,19 @@ def load(path: Path) -> Config:
         values = None
     if not isinstance(values, dict):
         raise UserError(f"{path} is damaged: expected the configuration of a run, as train.py writes it")
+    return from_stored(values, str(path))
+
+
+def from_stored(values: dict, where: str) -> Config:
+    """The configuration out of the plain values that a run stored; `where`, for messages.
+
+    Raises:
+        UserError: it is of another version, or was changed by hand.
+    """
     try:
-        return validate(_as_today(values), locate=lambda key: str(path), to_train=False)
+        return validate(_as_today(values), locate=lambda key: where, to_train=False)
     except Refusal as error:
-        raise UserError(f"{path} was written by another version of colorize, or changed by hand: {error}") from None
+        raise UserError(f"{where} was written by another version of colorize, or changed by hand: {error}") from None
 
 
 def _as_today(values: dict) -> dict:
@@ -218,6 +252,9 @@ def _as_today(values: dict) -> dict:
     if "backbone" in values:  # it has all of these
         later = {}
     later["evaluation"] = {"mirror": False}
+    if isinstance(values.get("decoder"), dict) and values["decoder"].get("name") == "skip":
+        plain = {"output_stride": 1, "smallest_width": 0, "upsampling": "transposed"}
+        later["decoder"] = {**later.get("decoder", {}), **plain}
     later["trainer"] = {
         "batch_seconds": 120,
         "checkpoint": {"every_epochs": 5, "every_steps": None, "keep": 2, "misses": 3},

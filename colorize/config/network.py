@@ -119,8 +119,14 @@ class SkipDecoder(Section):
     global_context: bool
     """Whether each cell of the fused map is also told what the whole map holds."""
     full_size: Count
-    """Convolutions at full size at the end, with the lightness beside the map; 0: none."""
+    """Convolutions at the last size, with the lightness beside the map; 0: none."""
     normalization: Normalization
+    output_stride: Positive
+    """Pixels of the picture to a cell of the map that it leaves; 1: full size."""
+    smallest_width: Count
+    """Filters that every level has at least; 0: as many as the map beside it."""
+    upsampling: Literal["transposed", "bilinear"]
+    """How sizes are doubled: by a learned 2x2 convolution, or bilinearly, which leaves no grid."""
 
 
 class KoalarizationDecoder(Section):

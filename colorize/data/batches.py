@@ -28,8 +28,8 @@ class Batches:
         self.photos, self.shape, self.batch_size = photos, (height, width), batch_size
         self.augmentation, self.seed = augmentation, seed
         self._start = 0, 0
-        self.embeddings = None
-        """Where the photos' embeddings are known, `embeddings.Embeddings` of them: batches are pairs then."""
+        self.kept = None
+        """`kept.Kept` of the photos, where a frozen part's answers to them are known: they come with the pixels."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -58,11 +58,11 @@ class Batches:
         return int(_order(self.seed, epoch, len(self.photos))[position])
 
     def batch(self, step: int):
-        """Batch number `step`: its pixels; or a pair of them and float32 (B, E), where embeddings are known."""
+        """Batch number `step`: its pixels; or a tuple of them and a frozen part's answers, where these are known."""
         pictures, mirrored = zip(*[self._picture(self._index(sample), sample) for sample in self._samples(step)])
         rgb = np.stack([np.asarray(picture) for picture in pictures])
         rgb = mix(rgb, self.augmentation.mix, np.random.default_rng([self.seed, MIXING, step]))
-        return rgb if self.embeddings is None else (rgb, self.embeddings.of(self.indices(step), mirrored))
+        return rgb if self.kept is None else (rgb, *self.kept.of(self.indices(step), mirrored))
 
     def _picture(self, index: int, sample: int) -> tuple[Image.Image, bool]:
         rng = np.random.default_rng([self.seed, AUGMENTATION, sample])

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,10 @@ from colorize.data.verdicts import Manifest
 
 PIXELS_AT_ONCE = 2**19
 """Of a batch in evaluation: a network needs some hundred bytes for each."""
+
+
+ALL = "all"
+"""Names all parts together."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +115,11 @@ class Dataset:
         return [f"{len(self.grey):,} photos are exactly grey and left out of training"]
 
     def part(self, name: str) -> Photos:
-        """`train`, `val` or `test`."""
-        return getattr(self, name)
+        """`train`, `val` or `test`; or `all` of them, exactly grey ones too."""
+        if name != ALL:
+            return getattr(self, name)
+        parts = [self.grey, self.val, *([self.test] if self.test else [])]
+        return reduce(Photos.together_with, parts, self.train)
 
     def known_before(self, part: str) -> Photos:
         """What the trivial baselines learn from when they are judged on a part: all photos of the parts before it.

@@ -22,17 +22,20 @@ LISTED = 40
 """Rejected files that an error lists; the manifest has all."""
 
 
-def read_dataset(config: Data, test: bool = False, manifest: Path | None = None) -> Dataset:
+def read_dataset(
+    config: Data, test: bool = False, manifest: Path | None = None, needs_parts: bool = True
+) -> Dataset:
     """Reads the photos that a configuration asks for, split into parts.
 
     Args:
         test: whether the test part is wanted too; training never asks for it.
+        needs_parts: whether some photos must be left to train on, and some for val.
         manifest: file into which the verdicts go, before anything that is wrong with them is told.
     Raises:
         UserError: no photos there, too many of them rejected, or a part of the split came out empty.
     """
     dataset = read_cifar10(config, test) if isinstance(config, CifarData) else _read_folder(config, manifest)
-    for part in ("train", "val"):
+    for part in ("train", "val") if needs_parts else ():
         if not len(dataset.part(part)):
             raise UserError(_empty_part(config, dataset, part))
     return dataset

@@ -1,10 +1,9 @@
 """The models that the page offers."""
 
 import threading
-from pathlib import Path
 
 from colorize.errors import UserError
-from colorize.finding import newest_run
+from colorize.model_file import BOX, read_about
 from colorize.painting.loading import load_painter
 
 
@@ -33,29 +32,26 @@ class Models:
 
 
 def models_for(names: list[str], tracking: str | None) -> tuple[Models, list[str]]:
-    """The models that were named; else all registered ones, the champions first; else the run that finished last.
+    """The models that were named; else all registered ones, the champions first, and the one in the box.
 
     Returns:
         the models, of which the first can be loaded; and sentences about registered ones before it that cannot.
     Raises:
-        UserError: there is none, or the first of those that were named cannot be loaded.
+        UserError: the first of those that were named cannot be loaded.
     """
-    refused = []
-    if not names:
-        from colorize.tracking.stored import StoredRuns
+    if names:
+        models = Models({name: name for name in names}, tracking)
+        models.painter(names[0])  # what is wrong is told here, and not on the page
+        return models, []
+    from colorize.tracking.stored import StoredRuns
 
-        models = Models(StoredRuns(tracking).registered(), tracking)
-        for name, called in list(models.choices.items()):
-            try:
-                models.painter(name)
-                return models, refused
-            except UserError as error:  # anybody's model may be in a registry
-                refused.append(f"{called} is left out: {error}")
-                del models.choices[name]
-    choices = {name: name for name in names}
-    if not choices:
-        newest = str(newest_run(Path.cwd()))
-        choices = {newest: f"{newest}, which finished last"}
-    models = Models(choices, tracking)
-    models.painter(next(iter(choices)))  # what is wrong is told here, and not on the page
+    box = {str(BOX): read_about(BOX).told}
+    models, refused = Models(StoredRuns(tracking).registered() | box, tracking), []
+    for name, called in list(models.choices.items()):
+        try:
+            models.painter(name)
+            break
+        except UserError as error:  # anybody's model may be in a registry
+            refused.append(f"{called} is left out: {error}")
+            del models.choices[name]
     return models, refused

@@ -3,6 +3,7 @@
 Nothing that is dropped is written to a disk; it is forgotten with the page.
 """
 
+import asyncio
 import io
 import socket
 import warnings
@@ -22,6 +23,8 @@ from colorize.demo.models import Models
 from colorize.errors import UserError
 from colorize.painting.files import encode, photo_of
 from colorize.painting.jobs import painted_name
+from colorize.painting.loading import MOST_SATURATION
+from colorize.painting.painter import Colours, Painter
 
 LARGEST_BYTES = 32_000_000
 """Of a file that is dropped."""
@@ -36,31 +39,51 @@ HOST = "127.0.0.1"
 
 @dataclass
 class Painted:
-    """What a page holds of a photo: the full-size file, and the two pictures that it shows."""
+    """What a page holds of a photo, so that its colours can be made stronger without asking the model again.
+
+    Attributes:
+        name: of the file to download.
+        file: the bytes that were dropped.
+        small: RGB, as large as it is shown; its colours are not looked at.
+        grey: the same in grey.
+        colours: what the model says.
+        painter: the model.
+    """
 
     name: str
     file: bytes
+    small: Image.Image
     grey: Image.Image
-    shown: Image.Image
+    colours: Colours
+    painter: Painter
+
+    def shown(self, saturation: float) -> Image.Image:
+        """What the page shows."""
+        picture = self.small.copy()
+        self.painter.lay_on([picture], [self.colours], saturation)
+        return picture
+
+    def full_size(self, saturation: float) -> bytes:
+        """What is downloaded."""
+        photo, content = photo_of(self.file, LARGEST_PIXELS), io.BytesIO()
+        self.painter.lay_on([photo.image], [self.colours], saturation)
+        encode(photo, content)
+        return content.getvalue()
 
 
-def paint(painter, data: bytes, name: str) -> Painted:
+def paint(painter: Painter, data: bytes, name: str) -> Painted:
     """Paints the bytes of a file.
 
-    Args:
-        painter: a `Painter`.
     Raises:
         NotUsable: it is no photo, or too large.
     """
     if len(data) > LARGEST_BYTES:
         raise NotUsable(f"{len(data) / 1e6:.0f} MB; at most {LARGEST_BYTES / 1e6:.0f}")
     photo = photo_of(data, LARGEST_PIXELS)
-    before = np.asarray(_small(photo.image))
-    painter.paint_over([photo.image])
-    shown, file = _small(photo.image), io.BytesIO()
-    encode(photo, file)
-    grey = Image.fromarray(in_grey(before))
-    return Painted(painted_name(name, photo.format), file.getvalue(), grey, shown)
+    small = _small(photo.image)
+    (colours,) = painter.colours_of([photo.image])
+    grey = Image.fromarray(in_grey(np.asarray(small)))
+    return Painted(painted_name(name, photo.format), data, small, grey, colours, painter)
 
 
 def _small(image: Image.Image) -> Image.Image:
@@ -72,6 +95,7 @@ def _small(image: Image.Image) -> Image.Image:
 def build_page(models: Models) -> None:
     """One page of a browser: what is dropped on it belongs to it alone."""
     held: dict[str, bytes | str | Painted] = {}
+    laying = asyncio.Lock()
     ui.page_title("colorize")
     with ui.column().classes("mx-auto w-full max-w-4xl"):
         ui.label("colorize").classes("text-2xl")
@@ -84,17 +108,39 @@ def build_page(models: Models) -> None:
             painted = ui.image().classes("w-full").mark("painted")
             grey = ui.image().classes("w-full").style("position: absolute; inset: 0")
         slider = ui.slider(min=0, max=100, value=50).classes("w-full")
+        with ui.row().classes("w-full items-center no-wrap") as dial:
+            ui.label("Saturation")
+            saturation = ui.slider(min=0, max=MOST_SATURATION, step=0.05, value=1).props("label").mark("saturation")
         button = ui.button("Download")
-    pair.visible = slider.visible = button.visible = False
+    hidden = (pair, slider, dial, button)
+    for element in hidden:
+        element.visible = False
 
     def divide() -> None:
         grey.style(f"clip-path: inset(0 {100 - slider.value}% 0 0)")
+
+    async def lay() -> None:
+        """Shows the colours as strong as the slider stands; of several moves meanwhile, the last."""
+        async with laying:
+            result, wanted = held.get("painted"), saturation.value
+            if result is None or held.get("shown") == wanted:
+                return
+            picture = await run.io_bound(result.shown, wanted)
+            if held.get("painted") is result:
+                painted.set_source(picture)
+                held["shown"] = wanted
+
+    async def download() -> None:
+        result = held["painted"]
+        ui.download.content(await run.io_bound(result.full_size, saturation.value), result.name)
 
     async def show() -> None:
         if "data" not in held:
             return
         asked = held["data"], held["name"], choice.value
-        pair.visible = slider.visible = button.visible = False  # what they show is not of this photo
+        for element in hidden:
+            element.visible = False  # what they show is not of this photo
+        held.pop("painted", None), held.pop("shown", None)
         state.text, result = "Painting...", None
         try:
             painter = await run.io_bound(models.painter, choice.value)
@@ -109,11 +155,12 @@ def build_page(models: Models) -> None:
             state.text = f"{asked[1]}: {told}"
             return
         held["painted"] = result
-        painted.set_source(result.shown)
+        await lay()
         grey.set_source(result.grey)
         divide()
         state.text = f"{asked[1]}: left grey, right painted by {models.choices[asked[2]]}"
-        pair.visible = slider.visible = button.visible = True
+        for element in hidden:
+            element.visible = True
 
     async def take(event: events.UploadEventArguments) -> None:
         held.clear()
@@ -125,7 +172,8 @@ def build_page(models: Models) -> None:
     upload.on_rejected(lambda: state.set_text(f"Refused: one photo of at most {LARGEST_BYTES / 1e6:.0f} MB"))
     choice.on_value_change(show)
     slider.on_value_change(divide)
-    button.on_click(lambda: ui.download.content(held["painted"].file, held["painted"].name))
+    saturation.on_value_change(lay)
+    button.on_click(download)
 
 
 def serve(models: Models, port: int, opens_browser: bool) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from colorize import backend
 from colorize.composing import data_and_evaluation
 from colorize.config import Config
-from colorize.data.photos import Dataset
+from colorize.data.photos import ALL, Dataset
 from colorize.data.sources import read_dataset
 from colorize.errors import UserError
 from colorize.evaluation import check_perceptual
@@ -36,7 +36,8 @@ def evaluate(
     Args:
         names: of the models, see `find_model`; all are looked for before the first is judged.
         overrides: of `data` and `evaluation`; without any, the model's own data.
-        split: train, val or test; None: test where there is one, else val.
+        split: train, val or test; all: the photos of all parts, beside the baselines that the model was trained
+            beside; None: test where there is one, else val.
         out: folder for the evaluation; None: the model's.
         tracking: URI of MLflow for models that are no folder.
         device: cpu or gpu.
@@ -52,29 +53,31 @@ def evaluate(
 def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str | None, device: str) -> None:
     config = data_and_evaluation(own, overrides)
     check_perceptual(config.evaluation)
-    dataset = read_dataset(config.data, test=split in (None, "test"))
+    dataset = read_dataset(config.data, test=split in (None, "test", ALL), needs_parts=split != ALL)
     part = _part(dataset, split)
     for line in dataset.summary():
         print(line)
     backend.start(os.environ.get("KERAS_BACKEND", own.backend), device)
-    from colorize.evaluation.judge import Subject, judge
+    from colorize.evaluation.judge import Subject, judge, learned_baselines, own_baselines
     from colorize.painting.prediction import fit_of, predict_ab, predictor
     from colorize.weights import load_colorizer
 
     temperature = changed_temperature(own, model.config)
-    colorizer = load_colorizer(model.folder, temperature)
+    colorizer = load_colorizer(model.file, temperature)
     seen = chosen_by(model, dataset, part)
     fit = fit_of(own.data)
     predict = predictor(lambda rgb: predict_ab(colorizer, rgb, fit), config.evaluation.mirror)
     subject = Subject(predict, model.name, colorizer.network, seen, temperature, fit)
-    evaluation, folder = judge(subject, config, dataset, part, model.out)
+    tables = own_baselines(model.about) if part == ALL else None
+    evaluation, folder = judge(subject, config, dataset, part, model.out, tables or learned_baselines(dataset, part))
     console = Console()
     console.print(evaluation.table())
     for sentence in evaluation.protocol:
         say(console, f"- {sentence}")
     say(console, f"results   {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
     _log(model, evaluation, folder, console)
-    say(console, f"compare   python -m colorize compare {model.comparable} ANOTHER...")
+    if model.comparable:
+        say(console, f"compare   python -m colorize compare {model.comparable} ANOTHER...")
 
 
 def _part(dataset: Dataset, split: str | None) -> str:
@@ -88,7 +91,7 @@ def _part(dataset: Dataset, split: str | None) -> str:
 
 def chosen_by(model: FoundModel, dataset: Dataset, part: str) -> str:
     """What the training has seen of the photos that the model is judged on, as a sentence for the protocol."""
-    if model.data_digest == dataset.digest:
+    if model.about.data_digest == dataset.digest and part in OF_OWN_DATA:
         return OF_OWN_DATA[part]
     other = "Other photos, another size or another split than the model was trained with"
     seen = _seen(model, dataset.part(part).hashes)

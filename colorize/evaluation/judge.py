@@ -13,11 +13,13 @@ from keras import ops
 from colorize.color import colorize_lightness, in_grey
 from colorize.config import BinsHead, Config, FolderData
 from colorize.config import Evaluation as EvaluationConfig
-from colorize.data.photos import Dataset, Photos
+from colorize.data.photos import ALL, Dataset, Photos
+from colorize.errors import UserError
 from colorize.evaluation.measure import Predictor, measure, told
 from colorize.evaluation.report import GREY, OURS, PAINTED, STRIPS, TRUTH, Evaluation, save_photos
 from colorize.metrics.baselines import Baselines
 from colorize.metrics.pooled import Values
+from colorize.model_file import About
 from colorize.painting.prediction import Fit
 from colorize.pictures import save, strip
 from colorize.progress import progress
@@ -47,7 +49,27 @@ class Subject:
     fit: Fit = "pad"
 
 
-def judge(subject: Subject, config: Config, dataset: Dataset, part: str, out: Path) -> tuple[Evaluation, Path]:
+def learned_baselines(dataset: Dataset, part: str) -> Baselines:
+    """The trivial predictors, learned from all photos that are known before a part is judged."""
+    known = dataset.known_before(part)
+    with progress("learning the baselines", len(known)) as advance:
+        return Baselines.learned(told(known, None, advance))
+
+
+def own_baselines(about: About) -> Baselines:
+    """Those that the model was trained beside, out of its file.
+
+    Raises:
+        UserError: its training was not finished, and they are not there.
+    """
+    if about.mean_ab is None or about.ab_given_lightness is None:
+        raise UserError(f"{about.name} has no tables of the baselines: its training was not finished")
+    return Baselines(np.array(about.mean_ab), np.array(about.ab_given_lightness))
+
+
+def judge(
+    subject: Subject, config: Config, dataset: Dataset, part: str, out: Path, baselines: Baselines
+) -> tuple[Evaluation, Path]:
     """Judges a model on one part of a data set and leaves the evaluation in a folder of its own below `out`.
 
     Args:
@@ -56,9 +78,7 @@ def judge(subject: Subject, config: Config, dataset: Dataset, part: str, out: Pa
         the evaluation, and its folder, with `evaluation.json`, `photos.csv`, `strips/`, `grey/`, `painted/`, `truth/`.
     """
     started = time.perf_counter()
-    photos, known = dataset.part(part), dataset.known_before(part)
-    with progress("learning the baselines", len(known)) as advance:
-        baselines = Baselines(told(known, None, advance))
+    photos = dataset.part(part)
     predictors = {**baselines.predictors, OURS: subject.predict}
     with progress(f"judging on {part}", 2 * len(photos)) as advance:
         batch_size = batch_size_for(subject.network, photos.size)
@@ -121,7 +141,9 @@ def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, phot
         "PSNR pooled: over every pixel of every photo; per image: the mean, exact matches left out. SSIM: Gaussian of"
         " 11 pixels, sigma 1.5, RGB averaged. AuC: distances in ab, 0 to 150 in steps of 1; class-balanced: pixels"
         " weighted by the inverse frequency of their true ab bin of 10 x 10 in these photos.",
-        f"Baselines learned from all photos of {known}, exactly grey ones included.",
+        f"Baselines learned from all photos of {known}, exactly grey ones included."
+        if part != ALL
+        else "Baselines learned from the photos that the model was trained on.",
         _perceptual_protocol(config.evaluation),
     ]  # fmt: skip
     return [line for line in lines if line]

@@ -16,10 +16,10 @@ from colorize import backend
 from colorize.config import PROJECT, Config
 from colorize.data.images import decode, resize
 from colorize.errors import UserError
-from colorize.finding import find_model, newest_run
+from colorize.finding import find_model
 from colorize.painting.loading import painter_of
 from colorize.progress import say
-from colorize.run_folder import read_config, with_temperature
+from colorize.run_folder import with_temperature
 from colorize.tracking.place import first_line
 
 NEEDS = {"onnx": ("onnx", "tf2onnx", "onnxruntime"), "litert": ("ai_edge_litert",)}
@@ -60,7 +60,7 @@ def export(
     """Writes a model in some formats and prints size, speed and difference of each.
 
     Args:
-        model: as `find_model`; None: the run that finished last.
+        model: as `find_model`.
         names: of the formats.
         out: folder.
     Raises:
@@ -71,8 +71,8 @@ def export(
     if missing:
         raise UserError(f"{', '.join(missing)} not installed: pip install -e '.[export]' -c constraints.txt")
     with tempfile.TemporaryDirectory(prefix="colorize-model-") as place:
-        found = find_model(str(model or newest_run(Path.cwd())), tracking, None, Path(place))
-        config = with_temperature(read_config(found.folder), temperature)
+        found = find_model(model, tracking, None, Path(place))
+        config = with_temperature(found.config, temperature)
         backend.start("tensorflow", "cpu")  # weights fit every backend, but only this one writes all formats
         from colorize.export.formats import FORMATS
 
@@ -81,7 +81,7 @@ def export(
             if path.exists():
                 raise UserError(f"{path} is there already; remove it, or choose another folder: --out")
         photos = _photos(config)
-        painter = painter_of(found.folder, fit="squash", temperature=temperature)
+        painter = painter_of(found.file, fit="squash", temperature=temperature)
         expected = [np.asarray(painter.paint(photo)) for photo in photos]
         console, exported = Console(), []
         try:
@@ -91,7 +91,7 @@ def export(
         try:
             for name, path in paths.items():
                 say(console, f"writing   {path}")
-                graph = painting_graph_of(found.folder, config, temperature, FORMATS[name].photos)
+                graph = painting_graph_of(found.file, config, temperature, FORMATS[name].photos)
                 exported.append(_written(FORMATS[name], graph, path, photos, expected))
         finally:  # those before one that fails are written
             if exported:
@@ -101,12 +101,12 @@ def export(
     return exported
 
 
-def painting_graph_of(folder: Path, config: Config, temperature: float | None, photos: int | None):
-    """The graph of the model in a folder."""
+def painting_graph_of(place: Path, config: Config, temperature: float | None, photos: int | None):
+    """The graph of the model at a place."""
     from colorize.export.graph import painting_graph
     from colorize.weights import load_colorizer
 
-    return painting_graph(load_colorizer(folder, temperature), config.evaluation.mirror, photos)
+    return painting_graph(load_colorizer(place, temperature), config.evaluation.mirror, photos)
 
 
 def _photos(config: Config) -> list[np.ndarray]:

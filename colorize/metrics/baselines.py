@@ -11,18 +11,27 @@ LIGHTNESS_BINS = 101  # one per integer L in 0..100
 
 
 class Baselines:
-    """The trivial predictors, learned from photos, a batch of uint8 (B, H, W, 3) at a time."""
+    """The trivial predictors.
 
-    def __init__(self, batches: Iterable[np.ndarray]):
+    Args:
+        mean: a, b.
+        by_lightness: (101, 2), a and b of each integer lightness.
+    """
+
+    def __init__(self, mean: np.ndarray, by_lightness: np.ndarray):
+        self.mean, self.by_lightness = mean, by_lightness.astype("float32")
+
+    @classmethod
+    def learned(cls, batches: Iterable[np.ndarray]) -> "Baselines":
+        """From photos, a batch of uint8 (B, H, W, 3) at a time."""
         pixels, sums = np.zeros(LIGHTNESS_BINS), np.zeros((LIGHTNESS_BINS, 2))
         for rgb in batches:
             lightness, ab = _lightness_and_ab(rgb)
             bins = _lightness_bin(lightness).ravel()
             pixels += np.bincount(bins, minlength=LIGHTNESS_BINS)
             sums += np.stack([np.bincount(bins, ab[..., c].ravel(), LIGHTNESS_BINS) for c in (0, 1)], axis=-1)
-        self.mean = sums.sum(axis=0) / pixels.sum()
-        by_lightness = np.where(pixels[:, None] > 0, sums / np.maximum(pixels, 1)[:, None], self.mean)
-        self.by_lightness = by_lightness.astype("float32")
+        mean = sums.sum(axis=0) / pixels.sum()
+        return cls(mean, np.where(pixels[:, None] > 0, sums / np.maximum(pixels, 1)[:, None], mean))
 
     @property
     def predictors(self) -> dict:

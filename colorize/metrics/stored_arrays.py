@@ -1,10 +1,11 @@
 """Arrays out of other people's weight files, read without running anything that such a file says.
 
-Two formats, both built on pickle, which may name any function of any module and have it called:
+Three formats, all built on pickle, which may name any function of any module and have it called:
 
 - a pickle of nested dicts of NumPy arrays (`.ckpt`);
 - a TorchScript archive (`.pt`): a zip with one pickle that describes modules and tensors, and one entry of raw values
-  per tensor.
+  per tensor;
+- a state dict of PyTorch before 1.6 (`.pth`): pickles one after the other, then the raw values.
 
 Here a name is looked up in a short table of stand-ins, which only keep what they are given, and any other name ends
 the reading: nothing that a file names is ever imported. Neither are Keras and its backends.
@@ -22,6 +23,9 @@ import numpy as np
 from colorize.errors import UserError
 
 Arrays = dict[str, np.ndarray]
+
+TORCH_MAGIC = 0x1950A86A20F9469CFC6C
+"""With which PyTorch's old format begins."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,39 @@ def read_torchscript_arrays(path: Path) -> Arrays:
             return dict(_flat(_Unpickler(file, names, storage).load()))
 
 
+def read_torch_arrays(path: Path) -> Arrays:
+    """All floating-point tensors of a state dict that PyTorch wrote before 1.6, or since then in its old format.
+
+    Five pickles follow one another: a magic number, the format's version, facts of the machine, the tensors with
+    references to their storages, the storages' names; then of each storage the number of values, and the values.
+    """
+    names = {
+        "torch._utils._rebuild_tensor_v2": _LateTensor,
+        "torch.FloatStorage": "<f4",
+        "torch.LongStorage": "<i8",
+        "collections.OrderedDict": _Ordered,
+    }
+    storages: dict[str, np.ndarray] = {}
+    with open(path, "rb") as file:
+        if _Unpickler(file, {}).load() != TORCH_MAGIC:
+            raise ValueError("this is no state dict in PyTorch's old format")
+        _Unpickler(file, {}).load(), _Unpickler(file, {}).load()
+        types: dict[str, str] = {}
+
+        def storage(identity: tuple) -> str:
+            _, kind, key, _, _, _ = identity
+            types[key] = kind
+            return key
+
+        tensors = _Unpickler(file, names, storage).load()
+        for key in _Unpickler(file, {}).load():
+            count = int.from_bytes(file.read(8), "little")
+            dtype = np.dtype(types[key])
+            storages[key] = np.frombuffer(file.read(count * dtype.itemsize), dtype)
+    found = {name: tensor.of(storages) for name, tensor in tensors.items()}
+    return {name: array for name, array in found.items() if array.dtype.kind == "f"}
+
+
 class _Unpickler(pickle.Unpickler):
     """Knows the given names and TorchScript's own modules, and no other."""
 
@@ -167,6 +204,22 @@ class _PickledArray:
     def __setstate__(self, state: tuple):
         _, shape, stored, is_fortran, data = state
         self.values = np.frombuffer(data, stored.dtype()).reshape(shape, order="F" if is_fortran else "C")
+
+
+class _Ordered(dict):
+    """Stand-in of an OrderedDict, which PyTorch gives attributes."""
+
+
+class _LateTensor:
+    """A tensor whose values come later in the file."""
+
+    def __init__(self, storage: str, offset: int, shape: tuple, strides: tuple, *_):
+        self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
+
+    def of(self, storages: Arrays) -> np.ndarray:
+        values = storages[self.storage]
+        strides = [values.itemsize * stride for stride in self.strides]
+        return np.ndarray(self.shape, values.dtype, values, values.itemsize * self.offset, strides)
 
 
 def _tensor(storage: bytes, offset: int, shape: tuple, strides: tuple, *_) -> np.ndarray:

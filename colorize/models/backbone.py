@@ -40,10 +40,11 @@ class Backbone(keras.Model):
     """The grey picture's embedding: what the network answers before its softmax, as in Deep Koalarization.
 
     (Baldassarre et al. 2017, section 2.1: the output of the last layer before the softmax.) Frozen: its statistics and
-    its weights never change, and they are not stored with ours.
+    its weights never change.
 
     Args:
         config: which network, with which weights.
+        pretrained: whether it gets them; not where a model file brings them.
     Call arguments:
         lightness: L in 0..100, (B, H, W, 1).
     Returns:
@@ -52,10 +53,10 @@ class Backbone(keras.Model):
         UserError: the weights cannot be fetched, do not fit, or are not those of `sha256`.
     """
 
-    def __init__(self, config: PretrainedBackbone):
+    def __init__(self, config: PretrainedBackbone, pretrained: bool = True):
         super().__init__(name=config.name, dtype="float32")
         self.size, self.preprocess = config.size, APPLICATIONS[config.name].preprocess
-        self.network = _network(config)
+        self.network = _network(config, pretrained)
         self.trainable = False
 
     def call(self, lightness):
@@ -83,9 +84,11 @@ def with_digest(config: Config) -> Config:
     return config.model_copy(update={"backbone": backbone})
 
 
-def _network(config: PretrainedBackbone) -> keras.Model:
+def _network(config: PretrainedBackbone, pretrained: bool) -> keras.Model:
     build = APPLICATIONS[config.name].build
     options = {"input_shape": (config.size, config.size, 3), "classifier_activation": None, "name": config.name}
+    if not pretrained:
+        return build(weights=None, **options)
     if config.weights == "imagenet":
         try:
             return build(weights="imagenet", **options)

@@ -3,9 +3,7 @@
 Legend: Q bins, P any axes before the last.
 """
 
-import csv
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from keras import ops
@@ -13,7 +11,6 @@ from keras import ops
 from colorize.color import rgb_to_lab
 from colorize.config import BinsHead, RegressionHead
 from colorize.data.photos import Photos
-from colorize.errors import UserError
 
 STANDARD_313 = {
     -90: (50, 90), -80: (20, 90), -70: (0, 90), -60: (-20, 90), -50: (-30, 100), -40: (-40, 100), -30: (-50, 100),
@@ -38,29 +35,15 @@ class Bins:
     def __len__(self) -> int:
         return len(self.centres)
 
-    def save(self, path: Path) -> None:
-        """Writes a line per bin."""
-        with open(path, "w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["a", "b", "share"])
-            writer.writerows(
-                [f"{a:g}", f"{b:g}", repr(float(share))] for (a, b), share in zip(self.centres, self.shares)
-            )
+    @classmethod
+    def of_rows(cls, rows: list[tuple[float, float, float]]) -> "Bins":
+        """Out of a, b and share of each."""
+        table = np.array(rows)
+        return cls(table[:, :2], table[:, 2])
 
-
-def read_bins(path: Path) -> Bins:
-    """Reads what `Bins.save` wrote.
-
-    Raises:
-        UserError: there is no such file, or it is damaged.
-    """
-    try:
-        with open(path, newline="") as file:
-            rows = np.array([[float(row[name]) for name in ("a", "b", "share")] for row in csv.DictReader(file)])
-        return Bins(rows[:, :2], rows[:, 2])
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        reason = str(error) or type(error).__name__
-        raise UserError(f"{path} is missing or damaged ({reason}): expected the bins that a run wrote there") from None
+    def rows(self) -> list[tuple[float, float, float]]:
+        """Of each bin a, b and share."""
+        return [(float(a), float(b), float(share)) for (a, b), share in zip(self.centres, self.shares)]
 
 
 def bins_for(head: BinsHead | RegressionHead, photos: Photos) -> Bins | None:

@@ -6,14 +6,16 @@ Legend: B batch, H W rows and columns.
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 from keras import ops
 
 from colorize.color import rgb_to_lab, rgb_to_lightness
-from colorize.config import Config, PretrainedBackbone
+from colorize.config import Config, EfficientNetLite, PretrainedBackbone
 from colorize.models.backbone import CLASSES, Backbone, join_embedding
 from colorize.models.bins import Bins
 from colorize.models.decoder import DECODERS, Maps
 from colorize.models.encoder import ENCODERS
+from colorize.models.frozen import Frozen
 from colorize.models.fusion import fuse
 from colorize.models.head import HEADS, Classification, Regression
 from colorize.models.trace import Trace
@@ -28,38 +30,57 @@ class Network:
         model: the model; with a backbone, its second input is the embedding (B, E).
         trace: its steps.
         head: knows the loss of what comes out, and its colours; None where there is nothing to learn.
+        backbone: what computes the embedding.
+        frozen: a part whose answers to a photo never change; None where there is none.
+        tail: from scaled lightness and these answers to the same outputs as `model`, with the same layers.
     """
 
     model: keras.Model
     trace: Trace
     head: Regression | Classification | None = None
     backbone: Backbone | None = None
+    frozen: Frozen | None = None
+    tail: keras.Model | None = None
+
+    @property
+    def frozen_parameters(self) -> int:
+        """Of a backbone, and of an encoder that is not trained."""
+        frozen = [*self.model.non_trainable_variables, *(self.backbone.weights if self.backbone else [])]
+        return sum(int(np.prod(variable.shape)) for variable in frozen) if self.frozen else 0
+
+    @property
+    def encoder_variables(self) -> list:
+        """Of the encoder, those that are trained."""
+        steps = [step for step in self.trace.steps if step.stage == "encoder"]
+        return [variable for step in steps for variable in step.layer.trainable_variables]
 
 
-def build_network(config: Config, bins: Bins | None = None) -> Network:
+def build_network(config: Config, bins: Bins | None = None, pretrained: bool = True) -> Network:
     """Builds the network that the configuration describes, in its precision; `keras.utils.set_random_seed` first.
 
     Args:
         bins: of the training photos, where the head classifies.
+        pretrained: whether encoder and backbone get the weights of ImageNet; not where a model file brings them.
     Raises:
-        UserError: the weights of the backbone cannot be had.
+        UserError: these cannot be had.
     """
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.trainer.precision)
     try:
-        return _build(config, bins)
+        return _build(config, bins, pretrained)
     finally:
         keras.config.set_dtype_policy(policy)
 
 
-def _build(config: Config, bins: Bins | None) -> Network:
+def _build(config: Config, bins: Bins | None, pretrained: bool) -> Network:
     trace, head = Trace(), HEADS[type(config.head)](config.head, bins)
     picture = keras.Input((config.data.height, config.data.width, 1), name="lightness_scaled", dtype="float32")
     trace.stage = "encoder"
-    last, skips = ENCODERS[type(config.encoder)](config.encoder, picture, trace)
+    with_weights = {"pretrained": pretrained} if isinstance(config.encoder, EfficientNetLite) else {}
+    last, skips = ENCODERS[type(config.encoder)](config.encoder, picture, trace, **with_weights)
     embedding, backbone = [], None
     if isinstance(config.backbone, PretrainedBackbone):
-        trace.stage, backbone = "backbone", Backbone(config.backbone)
+        trace.stage, backbone = "backbone", Backbone(config.backbone, pretrained)
         embedding = [keras.Input((CLASSES,), name="embedding", dtype="float32")]
         last = join_embedding(config.backbone, last, embedding[0], trace)
     trace.stage = "fusion"
@@ -70,9 +91,17 @@ def _build(config: Config, bins: Bins | None) -> Network:
     given = Maps(maps[-1], maps[:-1], [skip.shape[-1] for skip in skips], picture)
     decoded = DECODERS[type(config.decoder)](config.decoder, given, trace)
     trace.stage = "head"
-    output = head.outputs(decoded, trace)
-    inputs = [picture, *embedding] if embedding else picture
-    return Network(keras.Model(inputs, output, name="colorizer"), trace, head, backbone)
+    output = head.outputs(decoded, config.output_stride, trace)
+    if backbone:
+        model = keras.Model([picture, *embedding], output, name="colorizer")
+        return Network(model, trace, head, backbone, Frozen.of_backbone(backbone, config.backbone), model)
+    model = keras.Model(picture, output, name="colorizer")
+    # Finer maps than the decoder's last never reach it.
+    kept = [tensor for tensor in trace.frozen if tensor.shape[1] <= decoded.shape[1]]
+    if not kept:
+        return Network(model, trace, head)
+    frozen = Frozen.of_encoder(keras.Model(picture, kept), config.encoder.name)
+    return Network(model, trace, head, None, frozen, keras.Model([picture, *kept], output, name="colorizer_tail"))
 
 
 def scale_lightness(lightness):
@@ -81,8 +110,13 @@ def scale_lightness(lightness):
 
 
 def rgb_of(photos):
-    """The pixels, where embeddings come with them."""
+    """The pixels, where answers of the frozen part come with them."""
     return photos[0] if isinstance(photos, (list, tuple)) else photos
+
+
+def known_of(photos) -> list:
+    """The answers of the frozen part, where they come with the pixels."""
+    return list(photos[1:]) if isinstance(photos, (list, tuple)) else []
 
 
 class AbRootMeanSquare(keras.metrics.Mean):
@@ -104,7 +138,7 @@ class Colorizer(keras.Model):
     Args:
         network: what `build_network` returned.
     Call arguments:
-        photos: uint8 RGB (B, H, W, 3); or that and the backbone's embeddings, (B, E), where they are known already.
+        photos: uint8 RGB (B, H, W, 3); or that and the answers of the frozen part, where they are known already.
     Returns:
         ab, float32 (B, H, W, 2) in Lab units.
     """
@@ -112,6 +146,7 @@ class Colorizer(keras.Model):
     def __init__(self, network: Network):
         super().__init__(name="trained_colorizer", dtype="float32")
         self.network, self.head, self.backbone = network.model, network.head, network.backbone
+        self.tail = network.tail
 
     def call(self, photos, training=False):
         """Predicts ab from nothing but the lightness of the photos."""
@@ -119,10 +154,12 @@ class Colorizer(keras.Model):
 
     def output_of(self, photos, lightness, training: bool):
         """What the head learns, for nothing but the lightness of the photos, (B, H, W, 1)."""
-        if self.backbone is None:
+        known = known_of(photos)
+        if self.backbone is not None and not known:
+            known = [self.backbone(lightness)]
+        if not known:
             return self.network(scale_lightness(lightness), training=training)
-        known = photos[1] if isinstance(photos, (list, tuple)) else self.backbone(lightness)
-        return self.network([scale_lightness(lightness), known], training=training)
+        return self.tail([scale_lightness(lightness), *known], training=training)
 
 
 class Learner(Colorizer):

@@ -1,4 +1,4 @@
-"""Decoders: the encoder's maps, one of them fused -> map at full size (B, H, W, D)."""
+"""Decoders: the encoder's maps, one of them fused -> map (B, H / s, W / s, D), s its output stride."""
 
 from typing import NamedTuple
 
@@ -29,29 +29,37 @@ def skip_decoder(config: SkipDecoder, maps: Maps, trace: Trace):
     """From the coarsest size to the finest: convolve, double the size, lay the encoder's map of that size beside it.
 
     The size is doubled by a 2x2 convolution, transposed, of stride 2: its cells do not overlap, so it leaves no
-    checkerboard by itself. A convolution at full size is as dear as all the others together, and left to
-    `full_size`, but for an encoder of stride 1, which leaves no other place for one.
+    checkerboard by itself; or bilinearly, so that nothing of the coarse grid is left. A convolution at full size is as
+    dear as all the others together, and left to `full_size`, but for an encoder that leaves no other place for one.
     """
     features = _with_global_context(config, maps.last, trace) if config.global_context else maps.last
     if config.dropout:
         features = trace(layers.SpatialDropout2D(config.dropout, name="decoder_dropout"), features)
-    rows = maps.lightness_scaled.shape[1]
-    if features.shape[1] == rows:
+    stride = maps.lightness_scaled.shape[1] // features.shape[1]
+    if stride == config.output_stride:
         return convolve(trace, features, config.filters, "decoder_final", config.normalization)
     skips, widths = list(maps.skips), list(maps.widths)
-    while features.shape[1] < rows:
-        size = 2 * features.shape[1]
-        filters = widths.pop() if widths else config.filters
-        features = convolve(trace, features, filters, f"decoder_level{size // 2}", config.normalization)
-        doubling = layers.Conv2DTranspose(filters, 2, 2, activation="relu", name=f"decoder_up{size}")
-        features = trace(doubling, features)
+    while stride > config.output_stride:  # by which layers are called, so that weights are found at any size
+        filters = max(widths.pop() if widths else config.filters, config.smallest_width)
+        features = convolve(trace, features, filters, f"decoder_stride{stride}", config.normalization)
+        stride //= 2
+        features = trace(_doubling(config, filters, f"decoder_up{stride}"), features)
         if skips:
-            features = trace(layers.Concatenate(name=f"decoder_skip{size}"), [features, skips.pop()])
+            features = trace(layers.Concatenate(name=f"decoder_skip{stride}"), [features, skips.pop()])
     if config.full_size:
-        features = trace(layers.Concatenate(name="decoder_lightness"), [features, maps.lightness_scaled])
+        lightness = maps.lightness_scaled
+        if config.output_stride > 1:
+            lightness = trace(layers.AveragePooling2D(config.output_stride, name="decoder_mean_lightness"), lightness)
+        features = trace(layers.Concatenate(name="decoder_lightness"), [features, lightness])
     for number in range(1, config.full_size + 1):
         features = convolve(trace, features, config.filters, f"decoder_full{number}", config.normalization)
     return features
+
+
+def _doubling(config: SkipDecoder, filters: int, name: str) -> layers.Layer:
+    if config.upsampling == "bilinear":
+        return layers.UpSampling2D(interpolation="bilinear", name=name)
+    return layers.Conv2DTranspose(filters, 2, 2, activation="relu", name=name)
 
 
 def koalarization_decoder(config: KoalarizationDecoder, maps: Maps, trace: Trace):

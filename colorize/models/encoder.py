@@ -5,8 +5,9 @@ Legend: B batch, H W rows and columns of the picture, h w of the feature map, C 
 
 from keras import layers
 
-from colorize.config import KoalarizationEncoder, PyramidEncoder, ResidualEncoder, SeedEncoder
+from colorize.config import EfficientNetLite, KoalarizationEncoder, PyramidEncoder, ResidualEncoder, SeedEncoder
 from colorize.models.blocks import convolve
+from colorize.models.efficientnet import efficientnet_lite_encoder
 from colorize.models.trace import Trace
 
 
@@ -94,4 +95,5 @@ ENCODERS = {
     PyramidEncoder: pyramid_encoder,
     KoalarizationEncoder: koalarization_encoder,
     ResidualEncoder: residual_encoder,
+    EfficientNetLite: efficientnet_lite_encoder,
 }

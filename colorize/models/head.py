@@ -1,6 +1,7 @@
-"""Heads: map at full size (B, H, W, D) -> what is learned, the loss that goes with it, and ab in Lab units.
+"""Heads: map of the decoder (B, H / s, W / s, D) -> what is learned, the loss that goes with it, and ab in Lab units.
 
-Legend: B batch, H W rows and columns of the picture, h w the same of the prediction, Q bins.
+Legend: B batch, H W rows and columns of the picture, s pixels to a cell of the decoder's map, h w rows and columns of
+the prediction, Q bins.
 """
 
 from keras import layers, ops
@@ -22,12 +23,16 @@ class Regression:
     def __init__(self, config: RegressionHead, bins: Bins | None = None):
         self.config = config
 
-    def outputs(self, features, trace: Trace):
-        """A linear 1x1 convolution in float32, scaled to Lab units. It starts at zero: the first guess is grey."""
+    def outputs(self, features, stride: int, trace: Trace):
+        """A linear 1x1 convolution in float32, scaled to Lab units, at full size. It starts at zero, which is grey."""
         convolution = layers.Conv2D(2, 1, kernel_initializer="zeros", dtype="float32", name="head_ab_scaled")
         ab_scaled = trace(convolution, features, (*CELLS[:3], "channel = a, b scaled"))
         rescaling = layers.Rescaling(AB_SCALE, dtype="float32", name="head_ab")
-        return trace(rescaling, ab_scaled, (*CELLS[:3], "channel = a, b in Lab units"))
+        ab = trace(rescaling, ab_scaled, (*CELLS[:3], "channel = a, b in Lab units"))
+        if stride == 1:
+            return ab
+        whole = layers.UpSampling2D(stride, interpolation="bilinear", dtype="float32", name="head_full_size")
+        return trace(whole, ab, (*CELLS[:3], "channel = a, b in Lab units"))
 
     def ab(self, output):
         """The output as it is."""
@@ -75,9 +80,9 @@ class Classification:
         self.config, self.bins = config, bins
         self.weights = rebalancing(bins, config.sigma, config.uniform)
 
-    def outputs(self, features, trace: Trace):
+    def outputs(self, features, stride: int, trace: Trace):
         """Logits in float32, (B, h, w, Q), of convolutions that do not overlap. They start at 0: all bins alike."""
-        stride = self.config.stride
+        stride = self.config.stride // stride
         convolution = layers.Conv2D(
             len(self.bins), stride, stride, kernel_initializer="zeros", dtype="float32", name="head_logits"
         )

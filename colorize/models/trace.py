@@ -55,10 +55,16 @@ class Reading:
 
 @dataclass
 class Trace:
-    """The steps of a network, in the order in which they were built, and the first recurrent layer of each axis."""
+    """The steps of a network, in the order in which they were built, and the first recurrent layer of each axis.
+
+    Attributes:
+        frozen: of an encoder whose first layers are never trained, the symbolic outputs from which all the rest can be
+            computed; else empty.
+    """
 
     steps: list[Step] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
+    frozen: list[keras.KerasTensor] = field(default_factory=list)
     stage: str = "input"
 
     def __call__(self, layer: keras.Layer, inputs, axes: tuple[str, ...] = CELLS, *more):

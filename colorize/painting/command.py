@@ -12,7 +12,6 @@ from rich.console import Console
 
 from colorize.data.images import NotUsable, without_warnings
 from colorize.errors import LISTED, UserError, listed
-from colorize.finding import newest_run
 from colorize.painting.files import read, write
 from colorize.painting.jobs import Job, jobs_for, strip_of
 from colorize.painting.loading import load_painter
@@ -77,10 +76,9 @@ def paint(given: list[Path], options: Options, model: str | None, **how) -> None
     todo = [job for job in jobs if job.source not in failures]
     if not todo:
         raise UserError(f"all of these are in {options.out} already; to paint them again: --overwrite")
-    if model is None:
-        model = str(newest_run(Path.cwd()))
-        say(console, f"model     {model}, which finished last")
-    _tell(console, paint_jobs(load_painter(model, **how), todo, options, failures), options)
+    painter = load_painter(model, **how)
+    say(console, f"model     {painter.told}")
+    _tell(console, paint_jobs(painter, todo, options, failures), options)
     if failures:
         reasons = "".join(f"\n  {source}: {reason}" for source, reason in failures.items())
         raise SomeFailed(f"{len(failures)} of {len(jobs)} photos were not painted:{reasons}")

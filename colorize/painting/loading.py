@@ -6,32 +6,46 @@ import tempfile
 from pathlib import Path
 
 from colorize.errors import UserError
-from colorize.finding import find_model, newest_run
-from colorize.run_folder import read_config, with_temperature
+from colorize.finding import find_model
+from colorize.model_file import read_about, read_config
+from colorize.run_folder import with_temperature
 
 CHOICES = {"fit": ("pad", "squash", None), "upsampling": ("bilinear", "guided")}
+
+MOST_SATURATION = 2.0
 
 
 def load_painter(
     model: str | Path | None, fit: str | None, upsampling: str, temperature: float | None, tracking: str | None,
-    device: str = "cpu",
+    device: str = "cpu", saturation: float = 1.0,
 ):  # fmt: skip
     """As `colorize.load`."""
     for name, value in (("fit", fit), ("upsampling", upsampling)):
         if value not in CHOICES[name]:
             expected = " or ".join(choice for choice in CHOICES[name] if choice)
             raise UserError(f"{name}: expected {expected}, received {value!r}")
+    check_saturation(saturation)
     with tempfile.TemporaryDirectory(prefix="colorize-model-") as place:
-        found = find_model(str(model or newest_run(Path.cwd())), tracking, None, Path(place))
-        return painter_of(found.folder, fit, upsampling, temperature, device)
+        found = find_model(None if model is None else str(model), tracking, None, Path(place))
+        return painter_of(found.file, fit, upsampling, temperature, device, saturation)
+
+
+def check_saturation(saturation: float) -> None:
+    """Refuses what is no saturation.
+
+    Raises:
+        UserError: it is not from 0 to 2.
+    """
+    if not isinstance(saturation, (int, float)) or not 0 <= saturation <= MOST_SATURATION:
+        raise UserError(f"saturation: expected a number from 0 (grey) to {MOST_SATURATION:g}, received {saturation!r}")
 
 
 def painter_of(
-    folder: Path, fit: str | None = None, upsampling: str = "bilinear", temperature: float | None = None,
-    device: str = "cpu",
+    place: Path, fit: str | None = None, upsampling: str = "bilinear", temperature: float | None = None,
+    device: str = "cpu", saturation: float = 1.0,
 ):  # fmt: skip
-    """What paints with the model in a folder."""
-    config = with_temperature(read_config(folder), temperature)
+    """What paints with the model in a file, or in an output folder."""
+    config = with_temperature(read_config(place), temperature)
     if "keras" not in sys.modules:
         from colorize import backend
 
@@ -41,4 +55,5 @@ def painter_of(
     from colorize.painting.painter import Painter
     from colorize.weights import load_colorizer
 
-    return Painter(load_colorizer(folder, temperature), config, fit, upsampling)
+    told = read_about(place).told
+    return Painter(load_colorizer(place, temperature), config, fit, upsampling, saturation, told)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -72,6 +73,28 @@ class _Band:
         self.image.paste(Image.fromarray(rgb.reshape(self.rows, -1, 3)), (0, self.top))
 
 
+class Colours(NamedTuple):
+    """What a model says of a photo, at the model's size and without what surrounds the photo there.
+
+    Attributes:
+        ab: float32 (h, w, 2), Lab units.
+        lightness: float32 (h, w), where colours are to follow it; else None.
+    """
+
+    ab: np.ndarray
+    lightness: np.ndarray | None = None
+
+    def of_size(self, size: tuple[int, int], saturation: float) -> Bilinear:
+        """Brought to a photo's (W, H), as strong as wanted."""
+        ab = self.ab * np.float32(saturation)
+        return Bilinear(ab, size) if self.lightness is None else Guided(ab, self.lightness, size)
+
+    @property
+    def chroma(self) -> float:
+        """The mean, Lab units: 0 is grey."""
+        return float(np.linalg.norm(self.ab, axis=-1).mean())
+
+
 class Painter:
     """Paints photos of any size; several threads may share one.
 
@@ -80,12 +103,15 @@ class Painter:
         config: of it.
         fit: pad or squash, see `Fit`; None: as it was trained.
         upsampling: bilinear, or guided by the lightness.
+        saturation: what ab is multiplied by; 1: as predicted, 0: grey.
+        told: the model in a line, for the screen.
     """
 
     def __init__(
-        self, colorizer: Colorizer, config: Config, fit: Fit | None = None, upsampling: Upsampling = "bilinear"
-    ):
-        self.size = size_of(colorizer)
+        self, colorizer: Colorizer, config: Config, fit: Fit | None = None, upsampling: Upsampling = "bilinear",
+        saturation: float = 1.0, told: str = "",
+    ):  # fmt: skip
+        self.size, self.saturation, self.told = size_of(colorizer), saturation, told
         self.fit = fit or fit_of(config.data)
         self.upsampling = upsampling
         self._predict = predictor(colorizer.predict_on_batch, config.evaluation.mirror)
@@ -110,33 +136,42 @@ class Painter:
         self.paint_over([image])
         return image
 
-    def paint_over(self, images: Sequence[Image.Image]) -> list[float]:
+    def paint_over(self, images: Sequence[Image.Image], saturation: float | None = None) -> list[float]:
         """Paints RGB pictures in place, many of them together, which is faster.
 
+        Args:
+            saturation: another one than the painter's own.
         Returns:
             the mean chroma of what was predicted for each, Lab units: 0 is grey.
         """
         chroma = []
         for start in range(0, len(images), PHOTOS_AT_ONCE):
-            chroma += self._paint_batch(images[start : start + PHOTOS_AT_ONCE])
+            batch = images[start : start + PHOTOS_AT_ONCE]
+            colours = self.colours_of(batch)
+            self.lay_on(batch, colours, saturation)
+            chroma += [own.chroma for own in colours]
         return chroma
 
-    def _paint_batch(self, images: Sequence[Image.Image]) -> list[float]:
+    def colours_of(self, images: Sequence[Image.Image]) -> list[Colours]:
+        """What the model says of some RGB pictures, at most `PHOTOS_AT_ONCE`."""
         pictures, frames = zip(*(framed(image, *self.size, self.fit) for image in images))
         pictures = np.stack(pictures)
         with self._network_lock:
             predicted = _filled_up(self._predict, PHOTOS, pictures)
-        framed_ab = [frame.of(ab) for frame, ab in zip(frames, predicted)]
-        if self.upsampling == "guided":
-            guides = self._lightness_of(pictures.reshape(-1, 3)).reshape(pictures.shape[:3])
-            guides = [frame.of(guide) for frame, guide in zip(frames, guides)]
-            colours = [Guided(ab, guide, image.size) for ab, guide, image in zip(framed_ab, guides, images)]
-        else:
-            colours = [Bilinear(ab, image.size) for ab, image in zip(framed_ab, images)]
-        bands = (band for image, own in zip(images, colours) for band in _bands(image, own))
+        if self.upsampling == "bilinear":
+            return [Colours(frame.of(ab)) for frame, ab in zip(frames, predicted)]
+        guides = self._lightness_of(pictures.reshape(-1, 3)).reshape(pictures.shape[:3])
+        return [Colours(frame.of(ab), frame.of(guide)) for frame, ab, guide in zip(frames, predicted, guides)]
+
+    def lay_on(
+        self, images: Sequence[Image.Image], colours: Sequence[Colours], saturation: float | None = None
+    ) -> None:
+        """Lays colours on RGB pictures, in place; on the photo that they were predicted for, at any size."""
+        strength = self.saturation if saturation is None else saturation
+        each = [own.of_size(image.size, strength) for image, own in zip(images, colours)]
+        bands = (band for image, own in zip(images, each) for band in _bands(image, own))
         for portion in _portions(bands):
             self._paint_bands(portion)
-        return [float(np.linalg.norm(ab, axis=-1).mean()) for ab in framed_ab]
 
     def _paint_bands(self, bands: list[_Band]) -> None:
         pixels = [band.pixels() for band in bands]

@@ -1,7 +1,6 @@
 """Making a model of MLflow out of an output folder: code, weights, signature, example and requirements."""
 
 import base64
-import hashlib
 import io
 import shutil
 import tempfile
@@ -12,14 +11,13 @@ import numpy as np
 from PIL import Image
 
 import colorize
-from colorize.config import Config, PretrainedBackbone
-from colorize.run_folder import BACKBONE, BEST, BINS, CONFIG, load_config
-from colorize.serving.requests import COLUMN
+from colorize.model_file import MODEL, read_config
+from colorize.serving.requests import COLUMN, SATURATION
 
 NEEDED = (
     "keras",
     "numpy",
-    "h5py",
+    "safetensors",
     "pillow",
     "simplejpeg",
     "pydantic",
@@ -41,47 +39,30 @@ def package(output: Path, into: Path, mlflow_model=None) -> None:
         mlflow_model: `mlflow.models.Model` with what MLflow knows of it already.
     Raises:
         OSError: a file is not there, or cannot be written.
-        ValueError: the backbone's weights are another file than in training.
+        UserError: there is no model.
     """
     from mlflow.models import ModelSignature
     from mlflow.pyfunc import save_model
-    from mlflow.types.schema import AnyType, ColSpec, DataType, Schema
+    from mlflow.types.schema import AnyType, ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-    signature = ModelSignature(Schema([ColSpec(AnyType(), COLUMN)]), Schema([ColSpec(DataType.binary, "png")]))
+    signature = ModelSignature(
+        Schema([ColSpec(AnyType(), COLUMN)]),
+        Schema([ColSpec(DataType.binary, "png")]),
+        ParamSchema([ParamSpec(SATURATION, DataType.double, 1.0)]),
+    )
     with tempfile.TemporaryDirectory(prefix="colorize-model-") as place:
-        files = Path(place) / "colorizer"
-        files.mkdir()
-        for name in (CONFIG, BEST, BINS):
-            if name != BINS or (output / name).exists():
-                shutil.copyfile(output / name, files / name)
-        config = load_config(output)
-        _copy_backbone(config, files)
         code = Path(place) / "code" / "colorize"
-        shutil.copytree(Path(colorize.__file__).parent, code, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(Path(colorize.__file__).parent, code, ignore=shutil.ignore_patterns("__pycache__", "box"))
         save_model(
             path=str(into),
             python_model=str(code / "serving" / "model.py"),
-            artifacts={"colorizer": str(files)},
+            artifacts={"colorizer": str(output / MODEL)},
             code_paths=[str(code)],
-            pip_requirements=requirements(config.backend),
+            pip_requirements=requirements(read_config(output).backend),
             signature=signature,
             input_example=_example(),
             mlflow_model=mlflow_model,
         )
-
-
-def _copy_backbone(config: Config, files: Path) -> None:
-    """Puts the weights of a backbone that are a file beside those of the network.
-
-    No other file than the one that the model was trained with: a configuration may come from a stranger.
-    """
-    backbone = config.backbone
-    if not isinstance(backbone, PretrainedBackbone) or not backbone.of_a_file:
-        return
-    data = Path(backbone.weights).read_bytes()
-    if hashlib.sha256(data).hexdigest() != backbone.sha256:
-        raise ValueError(f"backbone.weights={backbone.weights} is another file than in training")
-    (files / BACKBONE).write_bytes(data)
 
 
 def requirements(backend: str) -> list[str]:

@@ -11,10 +11,15 @@ import numpy as np
 from PIL import Image
 
 from colorize.data.images import NotUsable, decode_in_thread
+from colorize.errors import UserError
 from colorize.painting.files import READ, SRGB
+from colorize.painting.loading import check_saturation
 
 COLUMN = "image"
 """Of the table that a request is."""
+
+SATURATION = "saturation"
+"""Of its parameters: strength of the colours, 0 to 2."""
 
 MOST_PHOTOS = 64
 LARGEST_BYTES = 16_000_000
@@ -25,25 +30,30 @@ _one_request = threading.Lock()
 """MLflow has a thread for each request; painted one after the other, their photos are not in memory together."""
 
 
-def painted(painter, photos: Sequence) -> list[bytes]:
+def painted(painter, photos: Sequence, saturation: float = 1.0) -> list[bytes]:
     """Paints the photos of a request.
 
     Args:
         painter: a `Painter`.
         photos: each the bytes of a file, these in base64 (a data URL too), a `pathlib.Path`, or uint8 (H, W, 3) or
             (H, W). A string is never a path: a request from another machine could read files of this one.
+        saturation: strength of the colours, 0 to 2.
     Returns:
         PNG of the same sizes.
     Raises:
-        NotUsable: one is no photo, or they are too many or too large; none is painted.
+        NotUsable: one is no photo, they are too many or too large, or the saturation is none; none is painted.
     """
+    try:
+        check_saturation(saturation)
+    except UserError as error:
+        raise NotUsable(str(error)) from None
     if not 1 <= len(photos) <= MOST_PHOTOS:
         raise NotUsable(f"expected 1 to {MOST_PHOTOS} photos in a request, received {len(photos)}")
     with _one_request:
-        return _painted(painter, photos)
+        return _painted(painter, photos, saturation)
 
 
-def _painted(painter, photos: Sequence) -> list[bytes]:
+def _painted(painter, photos: Sequence, saturation: float) -> list[bytes]:
     images, left = [], LARGEST_PIXELS
     for number, photo in enumerate(photos, start=1):
         try:
@@ -51,7 +61,7 @@ def _painted(painter, photos: Sequence) -> list[bytes]:
         except (NotUsable, MemoryError) as error:
             raise NotUsable(f"photo {number} of {len(photos)}: {error or 'too large for the memory'}") from None
         left -= images[-1].width * images[-1].height
-    painter.paint_over(images)
+    painter.paint_over(images, saturation)
     return [_png(image) for image in images]
 
 

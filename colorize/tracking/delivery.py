@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorize.run_folder import BEST, BINS, CONFIG
+from colorize.model_file import MODEL
 from colorize.tracking.description import RUN_ID
 from colorize.tracking.place import experiment_id, import_mlflow
 
@@ -178,8 +178,7 @@ class Delivery:
     def _model(self, record: dict) -> None:
         from colorize.tracking.models import Models  # which imports a good part of MLflow
 
-        for name in (CONFIG, BEST, *([BINS] if (self.output / BINS).exists() else [])):
-            self._file_in_output(name)
+        self._file_in_output(MODEL)
         self.mlflow.set_tracking_uri(self.uri)  # the registry looks for the model there, whatever its client was told
         models = Models(self.mlflow, self.client)
         model_id = models.log(self.run_id, self.output.resolve(), record)

@@ -6,7 +6,7 @@ import math
 import tempfile
 from pathlib import Path
 
-from colorize.run_folder import BEST
+from colorize.model_file import MODEL
 from colorize.serving.packaging import package
 
 WEIGHTS = "colorize.weights"
@@ -46,8 +46,8 @@ class Models:
         from mlflow.entities import LoggedModelOutput
         from mlflow.models import Model
 
-        if hashlib.sha256((output / BEST).read_bytes()).hexdigest() != record["weights"]:
-            raise ValueError(f"{output / BEST} holds other weights by now: the run went on")
+        if hashlib.sha256((output / MODEL).read_bytes()).hexdigest() != record["weights"]:
+            raise ValueError(f"{output / MODEL} holds other weights by now: the run went on")
         run = self.client.get_run(run_id)
         model = self._found(run, record["weights"]) or self.client.create_logged_model(
             run.info.experiment_id, NAME, run_id, {WEIGHTS: record["weights"]}, record["parameters"], "colorizer"

@@ -51,7 +51,8 @@ class LineGru(keras.Layer):
     def __init__(self, units: int, along: str, **kwargs):
         super().__init__(**kwargs)
         self.units, self.along = units, along
-        self.both = layers.Bidirectional(layers.GRU(units, return_sequences=True), merge_mode=None, name="both")
+        gru = layers.GRU(units, return_sequences=True, name="gru")
+        self.both = layers.Bidirectional(gru, merge_mode=None, name="both")
 
     @property
     def forward_layer(self):

@@ -40,7 +40,9 @@ def _lines_read(config: RowGru, features, along: str, axes: tuple[str, ...], tra
     to_sequence = layers.Reshape((timesteps, cells * channels), name="to_sequence")
     sequence = trace(to_sequence, features, read)  # (B, T, N * C)
     for number, merge in enumerate(config.merges, start=1):
-        gru = layers.GRU(config.units, return_sequences=True, kernel_initializer=config.initializer)
+        gru = layers.GRU(
+            config.units, return_sequences=True, kernel_initializer=config.initializer, name="gru"
+        )  # named: Keras would count on from network to network
         both = layers.Bidirectional(gru, merge_mode=None, name=f"gru{number}")
         halves = trace.halves(both, sequence, units)
         if number == 1:

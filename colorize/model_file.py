@@ -1,0 +1,121 @@
+"""A model in one file: weights as safetensors, and in the file's metadata all that must be known to use them.
+
+Neither Keras nor a backend is needed to look at what a file says of itself; for the weights, see `weights`.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+
+from colorize.config import Config, from_stored
+from colorize.errors import UserError
+
+MODEL = "model.safetensors"
+"""Of the best weights, in an output folder and among the files of a logged model."""
+
+BOX = Path(__file__).parent / "box" / "photos.safetensors"
+"""The model that comes with the package, taken where none is named."""
+
+PRETRAINED = "pretrained"
+"""Names it as a beginning: init=pretrained."""
+
+KEY = "colorize"
+"""Of the metadata: one JSON."""
+
+OLD = "best.weights.h5"
+"""What a run of version 0.1 left."""
+
+
+class About(BaseModel):
+    """What a model file says of itself.
+
+    Attributes:
+        format: of these fields.
+        name: what the model is called on the screen.
+        date: when it was written, YYYY-MM-DD.
+        config: the configuration of its training, as nested plain values.
+        bins: of a head that classifies: of each bin a, b (Lab units) and its share of the training pixels; else None.
+        data: name of the data set.
+        data_digest: of its photos.
+        photos: how many were in each part of it.
+        metrics: predictor (ours, and the trivial ones) -> metric -> value, on val; empty while the run goes on.
+        truth: colorfulness of the val photos themselves.
+        mean_ab: the trivial predictor of that name: a, b; None while the run goes on.
+        ab_given_lightness: another: a, b of each integer L from 0 to 100.
+        versions: of what trained it.
+    """
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+    format: Literal[1] = 1
+    name: str
+    date: str
+    config: dict
+    bins: list[tuple[float, float, float]] | None
+    data: str
+    data_digest: str
+    photos: dict[str, int]
+    metrics: dict[str, dict[str, float]] = {}
+    truth: dict[str, float] = {}
+    mean_ab: list[float] | None = None
+    ab_given_lightness: list[list[float]] | None = None
+    versions: dict[str, str] = {}
+
+    @property
+    def told(self) -> str:
+        """The model in a line, for the screen: name, photos, date."""
+        return f"{self.name}: trained on {self.photos['train']:,} photos ({self.data}), {self.date}"
+
+    def metadata(self) -> dict[str, str]:
+        """As it stands in the file."""
+        return {KEY: self.model_dump_json(), "format": "np"}
+
+
+def model_path(place: Path) -> Path:
+    """The model file at a place: the file itself, or the one in an output folder.
+
+    Raises:
+        UserError: there is none.
+    """
+    path = place / MODEL if place.is_dir() else place
+    if path.is_file():
+        return path
+    if (place / OLD).is_file():
+        raise UserError(
+            f"{place} was trained by version 0.1 of colorize, whose files ({OLD}) are no longer read: train it again"
+        )
+    raise UserError(
+        f"{place} is no trained model: {MODEL} not found there; expected the output folder of a finished `python"
+        " train.py`, or such a file"
+    )
+
+
+def init_path(init: str) -> Path:
+    """The model that `init` names: the one in the box, a file, or an output folder."""
+    return BOX if init == PRETRAINED else Path(init)
+
+
+def read_about(place: Path) -> About:
+    """What the model at a place says of itself.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    path = model_path(place)
+    try:
+        with safe_open(path, "np") as file:
+            return About.model_validate_json(file.metadata()[KEY])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        what = f"{error.error_count()} of its fields are wrong" if isinstance(error, ValidationError) else error
+        raise UserError(f"{path} is no model file of colorize, or damaged: {what}") from None
+
+
+def read_config(place: Path) -> Config:
+    """The configuration of the model at a place.
+
+    Raises:
+        UserError: there is none, it is damaged, or of another version.
+    """
+    return from_stored(read_about(place).config, str(model_path(place)))

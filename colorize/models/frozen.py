@@ -1,0 +1,58 @@
+"""Parts of a network that are never trained: what they answer to a photo can be computed once and kept."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import ops
+
+from colorize.config import PretrainedBackbone
+from colorize.models.backbone import CLASSES, Backbone, digest
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A part that answers the same to the same photo, always.
+
+    Attributes:
+        name: for the screen.
+        key: names its answers on disk: other weights, another key.
+        shapes: of each of its outputs, without the batch.
+        dtype: in which they are kept.
+        answers: lightness (B, H, W, 1), L in 0..100 -> a list of arrays (B, *shape).
+    """
+
+    name: str
+    key: Callable[[], str]
+    shapes: list[tuple[int, ...]]
+    dtype: str
+    answers: Callable[[np.ndarray], list]
+
+    @classmethod
+    def of_backbone(cls, backbone: Backbone, config: PretrainedBackbone) -> "Frozen":
+        """Its embedding, (B, E)."""
+
+        def key() -> str:
+            return "|".join([config.name, digest(config) or config.weights, str(config.size)])
+
+        def answers(lightness: np.ndarray) -> list:
+            return [backbone.predict_on_batch(lightness)]
+
+        return cls(config.name, key, [(CLASSES,)], "float32", answers)
+
+    @classmethod
+    def of_encoder(cls, model: keras.Model, name: str) -> "Frozen":
+        """The maps that the frozen stages of an encoder leave; in float16, to which their values are exact to .1 %."""
+
+        def key() -> str:
+            values = b"".join(np.ascontiguousarray(weight).tobytes() for weight in model.get_weights())
+            return "|".join([name, hashlib.sha256(values).hexdigest(), model.outputs[0].dtype])
+
+        def answers(lightness: np.ndarray) -> list:
+            maps = model.predict_on_batch(lightness / 50.0 - 1.0)
+            maps = maps if isinstance(maps, (list, tuple)) else [maps]
+            return [ops.convert_to_numpy(ops.cast(one, "float32")) for one in maps]
+
+        return cls(name, key, [tuple(tensor.shape[1:]) for tensor in model.outputs], "float16", answers)
