@@ -52,7 +52,7 @@ def _add_paint(commands) -> None:
     text = "paint photos of any size with a trained model, into files of the same names and sizes"
     parser = commands.add_parser("paint", help=text, description=text)
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER")
-    parser.add_argument("--model", help=f"{MODELS} (the model that comes with colorize)")
+    parser.add_argument("--model", help=f"{MODELS} (pretrained: it comes with colorize)")
     parser.add_argument("--out", type=Path, default=Path("painted"), help="folder for the painted photos (painted)")
     parser.add_argument(
         "--compare", action="store_true", help="write a strip beside each: grey, painted, and the truth"
@@ -82,7 +82,7 @@ def _add_temperature(parser) -> None:
 def _add_export(commands) -> None:
     text = "write a model for other programs: one graph from RGB to RGB, at the model's size"
     parser = commands.add_parser("export", help=text, description=text)
-    parser.add_argument("model", nargs="?", metavar="MODEL", help=f"{MODELS} (the model that comes with colorize)")
+    parser.add_argument("model", nargs="?", metavar="MODEL", help=f"{MODELS} (pretrained: it comes with colorize)")
     parser.add_argument("--format", nargs="+", choices=exporting.NAMES, required=True, help="one or several")
     parser.add_argument("--out", type=Path, default=Path("exported"), help="folder for the files (exported)")
     parser.add_argument("--tracking", metavar="URI", help="MLflow that knows the run or the model (mlflow.db)")
@@ -106,9 +106,10 @@ def _add_evaluate(commands) -> None:
     parser = commands.add_parser("evaluate", help=text, description=text)
     parser.add_argument(
         "models",
-        nargs="+",
+        nargs="*",
         metavar="MODEL",
-        help=f"{MODELS}; one or several, and behind them other photos or settings: data=folder data.root=PATH",
+        help=f"{MODELS}; one or several (pretrained), and behind them other photos or settings: data=folder"
+        " data.root=PATH",
     )
     parser.add_argument("--split", choices=("train", "val", "test", "all"), help="part of the photos (test, else val)")
     parser.add_argument("--out", type=Path, help="folder for the results (evaluation/ in the model's folder)")
@@ -188,12 +189,10 @@ def evaluate(options: argparse.Namespace) -> None:
 
     overrides = [text for text in options.models if OVERRIDE.match(text) and not Path(text).exists()]
     models = [text for text in options.models if text not in overrides]
-    if not models:
-        raise UserError(f"evaluate needs a model, and got {' '.join(overrides)} alone")
     if options.out and len(models) > 1:
         raise UserError("--out is one folder, for one model; leave it out, and each evaluation lies beside its model")
     evaluate(
-        models, overrides + options.overrides, options.split, options.out, options.tracking, options.device,
+        models or [None], overrides + options.overrides, options.split, options.out, options.tracking, options.device,
         options.temperature,
     )  # fmt: skip
 

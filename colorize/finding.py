@@ -8,7 +8,7 @@ from shlex import quote
 
 from colorize.config import Config
 from colorize.errors import UserError
-from colorize.model_file import BOX, MODEL, About, model_path, read_about, read_config
+from colorize.model_file import BOX, MODEL, PRETRAINED, About, model_path, read_about, read_config
 from colorize.run_folder import EVALUATION, PHOTOS, RESULT, TRACKING
 from colorize.tracking.marks import Marks
 from colorize.tracking.place import uri_of
@@ -18,7 +18,7 @@ RUN_ID = re.compile("[0-9a-f]{32}")
 LATEST = "latest"
 """Names the run that finished last."""
 
-MODELS = "output folder, model file, run id, models:/NAME/VERSION, models:/NAME@ALIAS, or latest"
+MODELS = "output folder, model file, run id, models:/NAME/VERSION, models:/NAME@ALIAS, latest, or pretrained"
 """What a model may be given as."""
 
 
@@ -89,15 +89,15 @@ def find_model(name: str | None, tracking_uri: str | None, out: Path | None, pla
     """Finds a model.
 
     Args:
-        name: one of `MODELS`; None: the model in the box.
+        name: one of `MODELS`; None: pretrained, the model in the box.
         tracking_uri: where runs and registered models are looked for; None: as `StoredRuns`.
         out: folder for evaluations; None: beside the model, or `evaluations/RUN`.
         place: folder that files are fetched into.
     Raises:
         UserError: there is no such model.
     """
-    if name is None:
-        return FoundModel(str(BOX), model_path(BOX), out or Path("evaluations") / BOX.stem)
+    if name in (None, PRETRAINED):
+        return FoundModel(PRETRAINED, model_path(BOX), out or Path("evaluations") / PRETRAINED)
     if name == LATEST:
         name = str(newest_run(Path.cwd()))
     if Path(name).is_dir():

@@ -19,7 +19,7 @@ BOX = Path(__file__).parent / "box" / "photos.safetensors"
 """The model that comes with the package, taken where none is named."""
 
 PRETRAINED = "pretrained"
-"""Names it as a beginning: init=pretrained."""
+"""Names it: init=pretrained, --model pretrained."""
 
 KEY = "colorize"
 """Of the metadata: one JSON."""

@@ -3,7 +3,7 @@
 import threading
 
 from colorize.errors import UserError
-from colorize.model_file import BOX, read_about
+from colorize.model_file import BOX, PRETRAINED, read_about
 from colorize.painting.loading import load_painter
 
 
@@ -45,7 +45,7 @@ def models_for(names: list[str], tracking: str | None) -> tuple[Models, list[str
         return models, []
     from colorize.tracking.stored import StoredRuns
 
-    box = {str(BOX): read_about(BOX).told}
+    box = {PRETRAINED: read_about(BOX).told}
     models, refused = Models(StoredRuns(tracking).registered() | box, tracking), []
     for name, called in list(models.choices.items()):
         try:

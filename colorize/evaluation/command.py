@@ -28,13 +28,13 @@ OF_OWN_DATA = {
 
 
 def evaluate(
-    names: list[str], overrides: list[str], split: str | None, out: Path | None, tracking: str | None, device: str,
+    names: list[str | None], overrides: list[str], split: str | None, out: Path | None, tracking: str | None, device: str,
     temperature: float | None = None,
 ):  # fmt: skip
     """Judges models and prints of each the table, the protocol and where everything is.
 
     Args:
-        names: of the models, see `find_model`; all are looked for before the first is judged.
+        names: of the models, see `find_model`; None: the one in the box; all are looked for before the first is judged.
         overrides: of `data` and `evaluation`; without any, the model's own data.
         split: train, val or test; all: the photos of all parts, beside the baselines that the model was trained
             beside; None: test where there is one, else val.

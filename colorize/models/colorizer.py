@@ -32,7 +32,7 @@ class Network:
         head: knows the loss of what comes out, and its colours; None where there is nothing to learn.
         backbone: what computes the embedding.
         frozen: a part whose answers to a photo never change; None where there is none.
-        tail: from scaled lightness and these answers to the same outputs as `model`, with the same layers.
+        known: these answers, symbolic: (B, E) of a backbone, or maps of the encoder.
     """
 
     model: keras.Model
@@ -40,7 +40,14 @@ class Network:
     head: Regression | Classification | None = None
     backbone: Backbone | None = None
     frozen: Frozen | None = None
-    tail: keras.Model | None = None
+    known: tuple[keras.KerasTensor, ...] = ()
+
+    def tail(self) -> keras.Model | None:
+        """From scaled lightness and the known answers to the same output as `model`, with the same layers."""
+        if not self.known:
+            return None
+        inputs = [self.model.inputs[0], *self.known]
+        return self.model if self.backbone else keras.Model(inputs, self.model.output, name="colorizer_tail")
 
     @property
     def frozen_parameters(self) -> int:
@@ -94,14 +101,15 @@ def _build(config: Config, bins: Bins | None, pretrained: bool) -> Network:
     output = head.outputs(decoded, config.output_stride, trace)
     if backbone:
         model = keras.Model([picture, *embedding], output, name="colorizer")
-        return Network(model, trace, head, backbone, Frozen.of_backbone(backbone, config.backbone), model)
+        frozen = Frozen.of_backbone(backbone, config.backbone)
+        return Network(model, trace, head, backbone, frozen, tuple(embedding))
     model = keras.Model(picture, output, name="colorizer")
     # Finer maps than the decoder's last never reach it.
     kept = [tensor for tensor in trace.frozen if tensor.shape[1] <= decoded.shape[1]]
     if not kept:
         return Network(model, trace, head)
     frozen = Frozen.of_encoder(keras.Model(picture, kept), config.encoder.name)
-    return Network(model, trace, head, None, frozen, keras.Model([picture, *kept], output, name="colorizer_tail"))
+    return Network(model, trace, head, None, frozen, tuple(kept))
 
 
 def scale_lightness(lightness):
@@ -138,7 +146,8 @@ class Colorizer(keras.Model):
     Args:
         network: what `build_network` returned.
     Call arguments:
-        photos: uint8 RGB (B, H, W, 3); or that and the answers of the frozen part, where they are known already.
+        photos: uint8 RGB (B, H, W, 3); or, while it learns, that and the answers of the frozen part, where they are
+            known already.
     Returns:
         ab, float32 (B, H, W, 2) in Lab units.
     """
@@ -146,7 +155,7 @@ class Colorizer(keras.Model):
     def __init__(self, network: Network):
         super().__init__(name="trained_colorizer", dtype="float32")
         self.network, self.head, self.backbone = network.model, network.head, network.backbone
-        self.tail = network.tail
+        self.tail = network.model if network.backbone else None
 
     def call(self, photos, training=False):
         """Predicts ab from nothing but the lightness of the photos."""
@@ -170,6 +179,7 @@ class Learner(Colorizer):
 
     def __init__(self, network: Network):
         super().__init__(network)
+        self.tail = network.tail()
         self.ab_rmse = AbRootMeanSquare(name="ab_rmse")
 
     def compile(self, *args, **kwargs):

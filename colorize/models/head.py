@@ -91,7 +91,7 @@ class Classification:
     def ab(self, logits):
         """The annealed mean, sum_q c_q softmax(logits / T)_q (eq. 5), brought to full size bilinearly."""
         shares = ops.softmax(logits / self.config.temperature, axis=-1)
-        ab = ops.matmul(shares, ops.convert_to_tensor(self.bins.centres, "float32"))
+        ab = ops.matmul(shares, self.bins.centres.astype("float32"))  # NumPy: a tensor would be an input of ONNX
         _, rows, columns, _ = logits.shape
         if self.config.stride == 1:
             return ab

@@ -17,11 +17,11 @@ from PIL import Image
 
 from colorize.color import paint_in_gamut, rgb_to_lightness
 from colorize.config import Config
-from colorize.data.images import SIXTEEN_BIT, NotUsable, eight_bits, without_warnings
+from colorize.data.images import SIXTEEN_BIT, NotUsable, eight_bits, resize, without_warnings
 from colorize.errors import UserError
 from colorize.models.colorizer import Colorizer
 from colorize.painting.files import read
-from colorize.painting.prediction import Fit, fit_of, framed, predictor, size_of
+from colorize.painting.prediction import Fit, fit_of, framed, looks, predictor, size_of, together
 from colorize.painting.upsampling import Bilinear, Guided, Upsampling
 
 PIXELS_AT_ONCE = 2**18
@@ -30,7 +30,7 @@ PIXELS_AT_ONCE = 2**18
 PHOTOS_AT_ONCE = 32
 """Photos that the network sees together."""
 
-PIXELS, PHOTOS = (2**12, 2**15, 2**17, PIXELS_AT_ONCE), (1, 4, PHOTOS_AT_ONCE)
+PIXELS, PHOTOS = (2**12, 2**15, 2**17, PIXELS_AT_ONCE), (1, 5, PHOTOS_AT_ONCE)
 """What is computed together is filled up to one of these sizes: each new one would be compiled anew."""
 
 
@@ -154,14 +154,27 @@ class Painter:
 
     def colours_of(self, images: Sequence[Image.Image]) -> list[Colours]:
         """What the model says of some RGB pictures, at most `PHOTOS_AT_ONCE`."""
-        pictures, frames = zip(*(framed(image, *self.size, self.fit) for image in images))
-        pictures = np.stack(pictures)
+        boxes = [looks(image, *self.size) for image in images]
+        shown = [framed(image, *self.size, self.fit, box) for image, own in zip(images, boxes) for box in own]
+        pictures = np.stack([picture for picture, _ in shown])
+        said = iter([frame.of(ab) for ab, (_, frame) in zip(self._predicted(pictures), shown)])
+        colours = []
+        for image, own in zip(images, boxes):
+            ab, *closer = [next(said) for _ in own]
+            ab = together(ab, closer, own[1:], image.size) if closer else ab
+            colours.append(Colours(ab, self._guide(image, ab) if self.upsampling == "guided" else None))
+        return colours
+
+    def _predicted(self, pictures: np.ndarray) -> np.ndarray:
+        """ab (N, h, w, 2), of any number of pictures."""
+        parts = [pictures[start : start + PHOTOS_AT_ONCE] for start in range(0, len(pictures), PHOTOS_AT_ONCE)]
         with self._network_lock:
-            predicted = _filled_up(self._predict, PHOTOS, pictures)
-        if self.upsampling == "bilinear":
-            return [Colours(frame.of(ab)) for frame, ab in zip(frames, predicted)]
-        guides = self._lightness_of(pictures.reshape(-1, 3)).reshape(pictures.shape[:3])
-        return [Colours(frame.of(ab), frame.of(guide)) for frame, ab, guide in zip(frames, predicted, guides)]
+            return np.concatenate([_filled_up(self._predict, PHOTOS, part) for part in parts])
+
+    def _guide(self, image: Image.Image, ab: np.ndarray) -> np.ndarray:
+        """The lightness of a photo, of the same cells as its ab."""
+        rows, columns = ab.shape[:2]
+        return self._lightness_of(np.asarray(resize(image, rows, columns)).reshape(-1, 3)).reshape(rows, columns)
 
     def lay_on(
         self, images: Sequence[Image.Image], colours: Sequence[Colours], saturation: float | None = None

@@ -37,20 +37,72 @@ class Frame(NamedTuple):
         return picture[self.top : self.top + self.rows, self.left : self.left + self.columns]
 
 
-def framed(image: Image.Image, height: int, width: int, fit: Fit) -> tuple[np.ndarray, Frame]:
-    """Brings a photo into a picture of a model's size.
+Box = tuple[float, float, float, float]
+"""A part of a photo: left, top, right, bottom, in pixels."""
+
+
+def framed(
+    image: Image.Image, height: int, width: int, fit: Fit, box: Box | None = None
+) -> tuple[np.ndarray, Frame]:
+    """Brings a photo, or a part of it, into a picture of a model's size.
 
     Returns:
         uint8 (height, width, 3), and where in it the photo is.
     """
+    left, top, right, bottom = box or (0, 0, *image.size)
     rows, columns = height, width
     if fit == "pad":
-        scale = min(height / image.height, width / image.width)
-        rows, columns = max(1, round(scale * image.height)), max(1, round(scale * image.width))
-    top, left = (height - rows) // 2, (width - columns) // 2
-    around = (top, height - rows - top), (left, width - columns - left), (0, 0)
+        scale = min(height / (bottom - top), width / (right - left))
+        rows, columns = max(1, round(scale * (bottom - top))), max(1, round(scale * (right - left)))
+    above, before = (height - rows) // 2, (width - columns) // 2
+    around = (above, height - rows - above), (before, width - columns - before), (0, 0)
     # A border of one colour would be a thing to paint, and edges that no photo has.
-    return np.pad(np.asarray(resize(image, rows, columns)), around, "symmetric"), Frame(top, left, rows, columns)
+    picture = np.asarray(resize(image, rows, columns, box))
+    return np.pad(picture, around, "symmetric"), Frame(above, before, rows, columns)
+
+
+LARGE = 2
+"""Times the model's picture, along both sides: a photo from there on has details that the model does not see."""
+
+CLOSER = 0.6
+"""Share of each side that a closer look takes in: four of them overlap by a third."""
+
+
+def looks(image: Image.Image, height: int, width: int) -> list[Box]:
+    """What a model is shown of a photo: the whole, and of a large one four overlapping parts too."""
+    whole = (0.0, 0.0, float(image.width), float(image.height))
+    if image.height < LARGE * height or image.width < LARGE * width:
+        return [whole]
+    part = CLOSER * image.width, CLOSER * image.height
+    corners = [(x, y) for y in (0.0, image.height - part[1]) for x in (0.0, image.width - part[0])]
+    return [whole, *((x, y, x + part[0], y + part[1]) for x, y in corners)]
+
+
+def together(whole: np.ndarray, closer: list[np.ndarray], boxes: list[Box], size: tuple[int, int]) -> np.ndarray:
+    """The mean of what a model said of a photo as a whole, and of its parts, which fade into each other.
+
+    Args:
+        whole: float32 (h, w, 2), Lab units.
+        closer: the same of each part.
+        boxes: where these are.
+        size: (W, H) of the photo.
+    Returns:
+        float32 (2 h, 2 w, 2).
+    """
+    rows, columns = (LARGE * side for side in whole.shape[:2])
+    total, weight = np.zeros((rows, columns, 2), "float32"), np.zeros((rows, columns, 1), "float32")
+    for ab, (left, top, right, bottom) in zip(closer, boxes):
+        x, right = (round(columns * edge / size[0]) for edge in (left, right))
+        y, bottom = (round(rows * edge / size[1]) for edge in (top, bottom))
+        window = np.outer(_window(bottom - y), _window(right - x))[..., None].astype("float32")
+        total[y:bottom, x:right] += window * resized(ab, (right - x, bottom - y))
+        weight[y:bottom, x:right] += window
+    return (resized(whole, (columns, rows)) + total / weight) / 2
+
+
+def _window(cells: int) -> np.ndarray:
+    """Weights along one side of a part: least at its ends, nowhere 0."""
+    return np.hanning(cells + 2)[1:-1] + 1e-3
 
 
 def predictor(predict: Callable[[np.ndarray], np.ndarray], mirror: bool) -> Callable[[np.ndarray], np.ndarray]:

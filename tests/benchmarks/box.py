@@ -1,0 +1,65 @@
+"""Makes the model in the box: `python tests/benchmarks/box.py RUN --uniform U`, by hand.
+
+Out of the output folder of experiment=photos: another strength of rebalancing (see `tradeoff.py`), kernels in float16,
+no path of the machine that trained it; with the metrics of this very model on the val photos of that run.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from colorize import backend
+from colorize.data.sources import read_dataset
+from colorize.model_file import BOX, read_about
+
+
+def main(run: Path, uniform: float) -> None:
+    """Writes it into the package."""
+    about = read_about(run)
+    backend.start("tensorflow", "cpu")
+    from colorize.config import from_stored
+    from colorize.evaluation.judge import learned_baselines
+    from colorize.evaluation.measure import measure
+    from colorize.models.bins import rebalancing
+    from colorize.painting.prediction import predictor
+    from colorize.weights import load_colorizer, save_model
+
+    config = from_stored(about.config, str(run))
+    colorizer = load_colorizer(run)
+    head = colorizer.head
+    shift = np.log(rebalancing(head.bins, head.config.sigma, uniform) / head.weights)
+    bias = colorizer.network.get_layer("head_logits").bias
+    bias.assign(bias.numpy() + shift.astype("float32"))
+
+    dataset = read_dataset(config.data)
+    baselines = learned_baselines(dataset, "val")
+    predict = predictor(colorizer.predict_on_batch, config.evaluation.mirror)
+    plain = config.evaluation.model_copy(update={"perceptual": False})
+    measured = measure({**baselines.predictors, "ours": predict}, dataset.val, plain, 64, lambda done: None)
+    stored = config.stored()
+    stored["data"] |= {"root": None, "cache": None}
+    stored["head"] |= {"uniform": uniform}
+    stored |= {"init": None}
+    about = about.model_copy(
+        update={
+            "name": BOX.stem, "data": "Imagenette and landscapes", "config": stored, "metrics": measured.metrics,
+            "truth": measured.truth, "mean_ab": baselines.mean.tolist(),
+            "ab_given_lightness": baselines.by_lightness.tolist(),
+        }
+    )  # fmt: skip
+    save_model(colorizer, BOX, about, half=True)
+    ours, grey = measured.metrics["ours"], measured.metrics["grey"]
+    print(
+        f"{BOX}: {BOX.stat().st_size / 1e6:.1f} MB; {len(dataset.val)} val photos: ab RMSE {ours['ab_rmse']:.3f}"
+        f" ({1 - ours['ab_rmse'] / grey['ab_rmse']:.1%} below grey), colorfulness {ours['colorfulness']:.1f} of"
+        f" {measured.truth['colorfulness']:.1f}"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--uniform", type=float, required=True)
+    given = parser.parse_args()
+    main(given.run, given.uniform)

@@ -1,0 +1,237 @@
+"""EfficientNet-Lite: that it is the network, what is trained and what is kept of it, where its weights come from."""
+
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from skimage import color as reference
+from small import keep
+
+from colorize.composing import composed
+from colorize.errors import UserError
+from colorize.export.graph import painting_graph
+from colorize.kept import Kept, keeps_answers
+from colorize.model_file import BOX, read_about
+from colorize.models.colorizer import Colorizer, Learner, build_network
+from colorize.models.encoder import ENCODERS
+from colorize.models.trace import Trace
+from colorize.optimizer import build_optimizer
+from colorize.shapes import check_wiring, dependency_maps
+from colorize.weights import load_colorizer
+
+REFERENCE = Path(__file__).parent / "reference"
+sys.path.append(str(REFERENCE))
+from efficientnet_lite import photos, places  # noqa: E402
+
+NAMES = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+LITE = ["encoder=efficientnet_lite0", "encoder.weights=none", "data.height=64", "data.width=96", "decoder.filters=4"]
+LITE += ["fusion.units=3", "fusion.channels=2", "data.augmentation.crop=1.0", "data.augmentation.exposure=0.0"]
+LITE += ["data.augmentation.mix=0.0", "decoder.dropout=0"]
+
+
+def encoder_alone(config, rows, columns):
+    """The encoder from its grey picture on: so that it can be shown photos in colour."""
+    trace = Trace()
+    ENCODERS[type(config.encoder)](config.encoder, keras.Input((rows, columns, 1)), trace)
+    grey, *steps = trace.steps
+    return keras.Model(grey.output, [step.output for step in steps])
+
+
+@pytest.mark.parametrize("name", [NAMES[0], *(pytest.param(name, marks=pytest.mark.once) for name in NAMES[1:])])
+def test_every_block_answers_as_pytorchs_does(name):
+    """To three photos, two of them not square; the reference's answers are stored beside the script that made them."""
+    config = composed([f"encoder={name}"])
+    answers = json.loads((REFERENCE / "efficientnet_lite.json").read_text())[name]
+    for photo, of_photo in zip(photos(), answers):
+        maps = encoder_alone(config, *photo.shape[:2])(photo[None])
+        assert len(maps) == len(of_photo)
+        for number, (found, expected) in enumerate(zip(maps, of_photo)):
+            own = ops.convert_to_numpy(found)[0]
+            np.testing.assert_allclose(own.ravel()[places(own.shape, number)], expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", NAMES)
+def test_the_configuration_knows_the_maps_before_keras_does(name):
+    config = composed([f"encoder={name}", "encoder.weights=none"])
+    last, skips = ENCODERS[type(config.encoder)](config.encoder, keras.Input((64, 96, 1)), Trace())
+    built = {64 // tensor.shape[1]: tensor.shape[-1] for tensor in [*skips, last]}
+    assert built == config.encoder.maps and list(built) == [2, 4, 8, 16, 32]
+    assert last.shape[1:3] == (2, 3)
+
+
+def test_the_grey_picture_is_that_of_the_lightness(config_of):
+    network = build_network(config_of(*LITE))
+    lightness = np.linspace(0, 100, 64 * 96, dtype="float32").reshape(1, 64, 96, 1)
+    model = keras.Model(network.model.inputs[0], network.trace.step("encoder_grey").output)
+    seen = ops.convert_to_numpy(model(lightness / 50 - 1))
+    lab = np.concatenate([lightness[0], np.zeros((64, 96, 2))], axis=-1)
+    expected = (reference.lab2rgb(lab) * 255 - 127) / 128
+    np.testing.assert_allclose(seen[0], expected, atol=2e-3)
+
+
+def trained_of(network):
+    return {variable.path.split("/")[0] for variable in network.encoder_variables}
+
+
+@pytest.mark.parametrize(
+    ("trainable", "first", "statistics_move"),
+    [("none", None, False), ("2", "encoder_block11", False), ("all", "encoder_stem", True)],
+)
+def test_what_is_frozen_stays_and_what_is_trained_moves(trainable, first, statistics_move, config_of, noise):
+    network = build_network(config_of(*LITE, f"encoder.trainable={trainable}"))
+    learner = Learner(network)
+    learner.compile(keras.optimizers.SGD(0.1))
+    before = {variable.path: np.array(variable) for variable in network.model.weights}
+    for _ in range(2):  # the head starts at 0: in the first step no gradient comes past it
+        learner.train_on_batch(noise(2, 64, 96))
+    moved = {v.path for v in network.model.weights if (np.array(v) != before[v.path]).any()}
+    of_encoder = {path for path in moved if path.startswith("encoder_")}
+    blocks = {path.split("/")[0] for path in of_encoder}
+    if first is None:
+        assert not of_encoder
+    else:
+        names = [step.name for step in network.trace.steps if step.stage == "encoder"]
+        assert blocks == set(names[names.index(first) :]) == trained_of(network)
+    assert any("moving_mean" in path for path in of_encoder) is statistics_move
+    assert any(path.startswith("decoder_") for path in moved)
+
+
+def test_the_encoder_learns_at_its_own_rate_and_is_not_pulled_to_zero(config_of):
+    """One step of AdamW on a gradient of 1 moves a weight by the learning rate, whatever the gradient's size."""
+    config = config_of(*LITE, "encoder.trainable=all")
+    optimizer = config.optimizer.model_copy(update={"warmup": 0.0, "weight_decay": 0.5, "clip_norm": 1e9})
+    slow, fast = (keras.Variable(np.full((2, 2), 3.0, "float32"), name=name) for name in ("slow", "fast"))
+    built = build_optimizer(optimizer, 1, 100, slow=[slow], slow_factor=0.1)
+    built.build([slow, fast])
+    built.apply([ops.ones((2, 2)), ops.ones((2, 2))], [slow, fast])
+    rate = optimizer.learning_rate
+    np.testing.assert_allclose(slow.numpy(), 3.0 - 0.1 * rate, rtol=1e-5)
+    np.testing.assert_allclose(fast.numpy(), 3.0 * (1 - 0.5 * rate) - rate, rtol=1e-5)
+
+
+@pytest.mark.parametrize("trainable", ["none", "2", "3"])
+def test_a_step_on_kept_maps_is_the_step_without(trainable, config_of, noise, photos_of, tmp_path):
+    network = build_network(config_of(*LITE, f"encoder.trainable={trainable}"))
+    network.model.get_layer("head_ab_scaled").kernel.assign(np.full((1, 1, 4, 2), 0.1, "float32"))
+    shown = photos_of(noise(4, 64, 96))
+    kept = Kept(network.frozen, shown, str(tmp_path), mirrored=True)
+    assert kept.values.dtype == np.float16 and kept.values.shape[:2] == (4, 2)
+    learner = Learner(network)
+    rgb, mirrored = shown.fitted(), np.array([True, False, True, True])
+    rgb[mirrored] = rgb[mirrored][:, :, ::-1]
+
+    def answered(*known):
+        return ops.convert_to_numpy(learner.predict_on_batch((rgb, *known) if known else rgb))
+
+    plain, with_kept = answered(), answered(*kept.of(slice(None), mirrored))
+    with_others = answered(*kept.of(slice(None), ~mirrored))
+    differences = [np.abs(other - plain).max() for other in (with_kept, with_others)]
+    assert differences[0] < 0.02 * differences[1], "of the mirror image, the maps are others"
+
+
+def test_maps_are_kept_by_the_weights_that_made_them(config_of, noise, photos_of, tmp_path):
+    network, shown = build_network(config_of(*LITE)), photos_of(noise(2, 64, 96))
+    first = Kept(network.frozen, shown, str(tmp_path), mirrored=False).values.copy()
+    network.model.get_layer("encoder_stem").conv.kernel.assign(np.ones((3, 3, 3, 32), "float32"))
+    second = Kept(network.frozen, shown, str(tmp_path), mirrored=False).values
+    assert (first != second).any() and len(list((tmp_path / "answers").iterdir())) == 2
+
+
+@pytest.mark.once
+def test_maps_that_never_reach_the_head_are_not_kept(config_of):
+    sizes = ["decoder.output_stride=4", "head=bins", "head.stride=4"]
+    from colorize.models.bins import Bins, standard_bins
+
+    centres = standard_bins()
+    bins = Bins(centres, np.full(len(centres), 1 / len(centres)))
+    network = build_network(config_of(*LITE, *sizes), bins)
+    assert network.frozen.shapes == [(16, 24, 24), (8, 12, 40), (4, 6, 112), (2, 3, 320)]
+    assert network.model.output_shape == (None, 16, 24, 313)
+    ab = Colorizer(network).predict_on_batch(np.zeros((1, 64, 96, 3), "uint8"))
+    assert ab.shape == (1, 64, 96, 2)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(("changed", "keeps"), [([], True), (["encoder.trainable=2"], True),
+    (["encoder.trainable=all"], False), (["encoder.cache=false"], False),
+    (["data.augmentation.crop=0.9"], False)])  # fmt: skip
+def test_maps_are_kept_where_nothing_changes_the_picture(changed, keeps, config_of):
+    assert keeps_answers(config_of(*LITE, *changed)) is keeps
+
+
+@pytest.mark.once
+def test_the_dependency_map_shows_that_every_row_sees_all(config_of):
+    network = build_network(config_of(*LITE))
+    assert check_wiring(network) == []
+    fused = dependency_maps(network)[-1]
+    assert (fused.values > 0).all(), "an encoder of stride 32 sees more than 64 rows"
+
+
+@pytest.mark.once
+def test_it_computes_in_mixed_precision(config_of, noise):
+    network = build_network(config_of(*LITE, "trainer.precision=mixed_bfloat16"))
+    assert network.trace.step("encoder_block5").output.dtype == "bfloat16"
+    assert network.trace.step("encoder_grey").output.dtype == "float32"
+    learner = Learner(network)
+    learner.compile("sgd")
+    assert np.isfinite(learner.train_on_batch(noise(2, 64, 96), return_dict=True)["loss"])
+
+
+@pytest.mark.once
+def test_a_model_needs_no_other_file(config_of, noise, tmp_path, monkeypatch):
+    config = config_of(*LITE, "encoder.weights=imagenet", "init=pretrained")
+    network = build_network(config.model_copy(update={"init": None}))
+    keep(config, network, tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    rgb, colorizer = noise(1, 64, 96), load_colorizer(tmp_path)
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(colorizer.predict_on_batch(rgb)),
+        ops.convert_to_numpy(Colorizer(network).predict_on_batch(rgb)),
+    )
+    assert painting_graph(colorizer, mirror=True).output_shape == (None, 64, 96, 3)
+
+
+@pytest.mark.once
+def test_weights_that_are_not_there_are_told_before_keras_starts(monkeypatch):
+    monkeypatch.setattr("colorize.config.efficientnet.find_spec", lambda name: None)
+    with pytest.raises(UserError) as told:
+        composed(["encoder=efficientnet_lite0"])
+    assert r"pip install -e '.[pretrained]' -c constraints.txt" in str(told.value)
+    with pytest.raises(UserError, match="nowhere.pth, which is no file"):
+        composed(["encoder=efficientnet_lite0", "encoder.weights=nowhere.pth"])
+    assert composed(["encoder=efficientnet_lite0", "init=pretrained"]).init == "pretrained"
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("damage", ["another", "cut off", "text"])
+def test_a_file_that_is_not_those_weights_is_refused(damage, tmp_path):
+    from colorize.models.imagenet import read_imagenet_weights
+
+    whole = composed(["encoder=efficientnet_lite0"]).encoder.weights_file.read_bytes()
+    path = tmp_path / "weights.pth"
+    path.write_bytes({"another": whole[:-4] + b"\1\1\1\1", "cut off": whole[:-5000], "text": b"weights"}[damage])
+    encoder = composed(["encoder=efficientnet_lite0", f"encoder.weights={path}"]).encoder
+    if damage == "another":  # as a file of one's own it is taken; as the package's it is not
+        assert len(read_imagenet_weights(encoder)) == 247
+        packaged = type(encoder).weights_file
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(encoder), "weights_file", property(lambda self: path))
+            with pytest.raises(UserError, match="SHA-256"):
+                read_imagenet_weights(encoder.model_copy(update={"weights": "imagenet"}))
+        assert type(encoder).weights_file is packaged
+        return
+    with pytest.raises(UserError, match="should hold the weights of efficientnet_lite0"):
+        read_imagenet_weights(encoder)
+
+
+@pytest.mark.once
+def test_the_box_says_what_it_is_and_its_encoder_is_imagenets_but_for_what_was_trained():
+    about = read_about(BOX)
+    assert about.name == "photos" and about.photos["train"] > 9000 and about.config["data"]["root"] is None
+    assert len(about.ab_given_lightness) == 101 and about.metrics["ours"]["ab_rmse"] < about.metrics["grey"]["ab_rmse"]
+    assert BOX.stat().st_size < 16e6
