@@ -105,7 +105,7 @@ class Fitting:
         self.screen.progress.start()
         try:
             self.learner.fit(
-                feed(self.config.backend, loader, self.batches.batch(0)),
+                feed(self.config.backend, loader, self.batches.batch(clock.step)),
                 initial_epoch=clock.epoch,
                 epochs=until,
                 steps_per_epoch=steps,

@@ -30,8 +30,8 @@ class Result:
         input_wait_share: share of training time in which no batch was ready.
         tracking_share: share of all time spent in tracking calls.
         checkpoint_share: share of all time spent in saving checkpoints.
-        parameters: of the network that is trained.
-        frozen_parameters: of its backbone.
+        parameters: of the network, those of a frozen encoder included.
+        frozen_parameters: of its backbone, which come on top, or of the frozen stages of its encoder, which do not.
         fusion_parameters: of the fusion, among `parameters`.
         peak_memory_bytes: of the GPU since the process began, so of earlier jobs of a sweep too; None on a CPU.
     """

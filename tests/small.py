@@ -15,6 +15,7 @@ ENCODERS = {
     "pyramid": ["encoder.filters=[3,4]"],
     "koalarization": ["encoder.filters=[3,3,4,4,5,5,4,4]", "decoder=koalarization", "decoder.filters=[4,3,3,2]"],
     "residual": ["encoder.width=4", "encoder.levels=2"],
+    "efficientnet_lite0": ["encoder.weights=none", "encoder.trainable=all", "data.height=64", "data.width=32"],
 }
 
 

@@ -16,7 +16,6 @@ from colorize.config import PROJECT
 from colorize.data.images import NotUsable
 from colorize.demo.models import models_for
 from colorize.demo.page import paint
-from colorize.errors import UserError
 from colorize.painting.files import encode, photo_of
 from colorize.painting.loading import painter_of
 
@@ -77,6 +76,16 @@ def test_a_photo_is_dropped_seen_painted_and_downloaded(model_folder, photo, tmp
             lambda: "clip-path: inset(0px 2" in share_of_grey() or "inset(0px 1" in share_of_grey(), "another division"
         )
 
+        def shown_at(value):
+            """The picture that the page shows once the dial stands there."""
+            before = two_pictures(page)[0].get_attribute("src")
+            dial = page.find_elements(By.CSS_SELECTOR, ".q-slider")[1]
+            inside = int((value / 2 - 0.5) * dial.size["width"])
+            ActionChains(page).move_to_element_with_offset(dial, inside, 0).click().perform()
+            return until(lambda: two_pictures(page) and two_pictures(page)[0].get_attribute("src") != before, "it")
+
+        assert shown_at(1.9)
+        assert shown_at(1.0)
         (button,) = [b for b in page.find_elements(By.CSS_SELECTOR, "button") if "Download" in b.text.title()]
         button.click()
         file = downloads / "grandma.jpg"
@@ -132,22 +141,20 @@ def test_the_painted_file_is_what_the_command_would_write(model_folder, photo):
     expected, content = photo_of(photo.read_bytes()), io.BytesIO()
     painter.paint_over([expected.image])
     encode(expected, content)
-    assert np.array_equal(*[np.asarray(Image.open(io.BytesIO(d))) for d in (painted.file, content.getvalue())])
-    assert painted.shown.size == painted.grey.size == (1200, 900)
+    full = painted.full_size(1.0)
+    assert np.array_equal(*[np.asarray(Image.open(io.BytesIO(d))) for d in (full, content.getvalue())])
+    assert painted.shown(1.0).size == painted.grey.size == (1200, 900)
+    grey, vivid = [np.ptp(np.asarray(painted.shown(s)).astype(int), axis=-1).mean() for s in (0.0, 1.0)]
+    assert grey < 1 < vivid
     assert np.ptp(np.asarray(painted.grey).astype(int), axis=-1).max() <= 1
 
 
-def test_the_models_are_those_named_or_registered_or_the_newest(model_folder, tmp_path, monkeypatch):
+def test_the_models_are_those_named_or_registered_and_the_one_in_the_box(model_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert models_for([str(model_folder)], None)[0].choices == {str(model_folder): str(model_folder)}
     uri = f"sqlite:///{tmp_path / 'runs.db'}"
-    with pytest.raises(UserError, match="there is no finished run"):
-        models_for([], uri)
-    newest = tmp_path / "outputs" / "one"
-    newest.parent.mkdir()
-    model_folder.rename(newest)
-    (newest / "result.json").write_text("{}")
-    assert models_for([], uri)[0].choices == {str(newest): f"{newest}, which finished last"}
+    (called,) = models_for([], uri)[0].choices.values()
+    assert called.startswith("photos: trained on 9,")
 
 
 def test_of_registered_models_champions_come_first_and_a_strangers_is_left_out(logged, tmp_path):
@@ -158,6 +165,6 @@ def test_of_registered_models_champions_come_first_and_a_strangers_is_left_out(l
     logged.client.create_model_version("abc", (tmp_path / "foreign").as_uri())
     logged.client.set_registered_model_alias("abc", "champion", "1")
     models, (sentence,) = models_for([], logged.uri)
-    assert list(models.choices) == ["models:/ours/2", "models:/ours/3", "models:/ours/1"]
+    assert list(models.choices) == ["models:/ours/2", "models:/ours/3", "models:/ours/1", "pretrained"]
     assert models.choices["models:/ours/2"] == "ours version 2, champion"
     assert sentence.startswith("abc version 1, champion is left out: ")

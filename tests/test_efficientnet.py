@@ -11,6 +11,7 @@ from keras import ops
 from skimage import color as reference
 from small import keep
 
+from colorize import state
 from colorize.composing import composed
 from colorize.errors import UserError
 from colorize.export.graph import painting_graph
@@ -132,6 +133,27 @@ def test_a_step_on_kept_maps_is_the_step_without(trainable, config_of, noise, ph
     with_others = answered(*kept.of(slice(None), ~mirrored))
     differences = [np.abs(other - plain).max() for other in (with_kept, with_others)]
     assert differences[0] < 0.02 * differences[1], "of the mirror image, the maps are others"
+
+
+@pytest.mark.parametrize("trainable", ["none", "2", "all"])
+def test_training_goes_on_exactly(trainable, config_of, noise, photos_of, tmp_path):
+    """As a graph, on kept maps where there are some; the state holds the frozen weights and all statistics too."""
+    network = build_network(config_of(*LITE, f"encoder.trainable={trainable}", "decoder.dropout=0.3"))
+    shown, learner = photos_of(noise(2, 64, 96)), Learner(network)
+    learner.compile(build_optimizer(config_of(*LITE).optimizer, 2, 10, network.encoder_variables, 0.1))
+    batch = shown.fitted()
+    if network.frozen:
+        batch = (batch, *Kept(network.frozen, shown, str(tmp_path), mirrored=False).of(slice(None)))
+    learner.train_on_batch(batch)
+    arrays = state.take(learner)
+    ends = []
+    for _ in range(2):
+        state.restore(learner, arrays)
+        for _ in range(2):
+            loss = learner.train_on_batch(batch, return_dict=True)["loss"]
+        ends.append([np.float32(loss), *(np.array(variable) for variable in network.model.weights)])
+    for straight, again in zip(*ends):
+        np.testing.assert_array_equal(straight, again)
 
 
 def test_maps_are_kept_by_the_weights_that_made_them(config_of, noise, photos_of, tmp_path):

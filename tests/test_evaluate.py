@@ -78,6 +78,27 @@ def test_the_table_the_files_and_the_words(model, capsys):
     assert {path.name for path in (place / "painted").iterdir()} == {path.name for path in (place / "truth").iterdir()}
 
 
+def test_all_photos_are_judged_beside_the_baselines_in_the_model_file(model, photo_folder, tmp_path):
+    """So that a folder that is too small to be split can be judged."""
+    few = tmp_path / "few"
+    few.mkdir()
+    for path in sorted(photo_folder.iterdir())[:2]:
+        (few / path.name).write_bytes(path.read_bytes())
+    arguments = [model, "--split", "all", "data=folder", f"data.root={few}", "data.height=16", "data.width=32"]
+    with pytest.raises(SystemExit):
+        evaluated(*arguments)  # its training was not finished: it has no tables
+    tables = {"mean_ab": [3.0, -4.0], "ab_given_lightness": [[5.0, 0.0]] * 101}
+    save_model(load_colorizer(model), model / MODEL, read_about(model).model_copy(update=tables))
+    evaluated(*arguments)
+    told = evaluation_of(model, "all")
+    assert told["photos"] == 2
+    photos = read_dataset(composed_of(model).data.model_copy(update={"root": str(few)}), needs_parts=False).part("all")
+    ab = reference.rgb2lab(photos.fitted())[..., 1:]
+    by_hand = np.sqrt(np.mean((ab - [3, -4]) ** 2)), np.sqrt(np.mean((ab - [5, 0]) ** 2))
+    found = [told["metrics"][name]["ab_rmse"] for name in ("mean_ab", "ab_given_lightness")]
+    assert found == pytest.approx(by_hand, rel=1e-4)
+
+
 def test_with_mirror_images_it_is_another_evaluation(model):
     """One number by hand: the mean of two predictions, of which one is turned back."""
     colorizer = load_colorizer(model)
@@ -174,8 +195,9 @@ def test_a_damaged_result_and_an_older_configuration_are_said(model, capsys):
     with pytest.raises(SystemExit):
         evaluated(model)
     assert "result.json is damaged" in capsys.readouterr().err
-    config = (model / "config.yaml").read_text()
-    (model / "config.yaml").write_text(config.replace("evaluation:", "judgement:"))
+    about = read_about(model)
+    older = {"judgement" if key == "evaluation" else key: values for key, values in about.config.items()}
+    save_model(load_colorizer(model), model / MODEL, about.model_copy(update={"config": older}))
     with pytest.raises(SystemExit):
         evaluated(model)
     assert "written by another version of colorize" in capsys.readouterr().err
@@ -335,9 +357,7 @@ def test_several_models_are_judged_one_after_the_other(model, tmp_path, capsys):
     shutil.copytree(model, other)
     evaluated(model, other, "evaluation.strips=1", "--split", "val")
     assert evaluation_of(model, "val")["metrics"] == evaluation_of(other, "val")["metrics"]
-    for arguments in ([model, other, "--out", tmp_path / "out"], ["data.root=x"]):
-        with pytest.raises(SystemExit) as stopped:
-            evaluated(*arguments)
-        assert stopped.value.code == 2
-    told = capsys.readouterr().err
-    assert "one folder, for one model" in told and "needs a model" in told
+    with pytest.raises(SystemExit) as stopped:
+        evaluated(model, other, "--out", tmp_path / "out")
+    assert stopped.value.code == 2
+    assert "one folder, for one model" in capsys.readouterr().err

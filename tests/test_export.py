@@ -4,6 +4,7 @@ import importlib.util
 
 import numpy as np
 import pytest
+from small import keep
 
 from colorize.__main__ import main
 from colorize.errors import UserError
@@ -11,12 +12,11 @@ from colorize.export import command
 from colorize.export.command import export
 from colorize.export.formats import FORMATS
 from colorize.export.graph import painting_graph
+from colorize.model_file import BOX
 from colorize.models.bins import Bins
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.painting.loading import painter_of
 from colorize.painting.painter import Painter
-from colorize.run_folder import BEST, save_config
-from colorize.weights import save_weights
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what writes the formats
 
@@ -35,8 +35,7 @@ def model(tmp_path, config_of):
     config = config_of("fusion.units=4", "fusion.channels=2")
     folder = tmp_path / "model"
     folder.mkdir()
-    save_config(config, folder)
-    save_weights(shaken(config).model, folder / BEST)
+    keep(config, shaken(config), folder)
     return folder
 
 
@@ -60,6 +59,16 @@ def test_an_exported_model_paints_as_the_original(name, model, noise, tmp_path, 
     assert painted.dtype == np.uint8 and painted.shape == rgb.shape
     expected = np.asarray(painter_of(model).paint(rgb[0])).astype(int)
     assert np.abs(painted[0] - expected).max() <= 1 and np.abs(expected - rgb[0]).max() > 20
+
+
+def test_the_model_in_the_box_is_written_in_every_format(noise, tmp_path, capsys):
+    """A head of bins over EfficientNet; each file is run on eight photos as it is written."""
+    exported = export(None, list(FORMATS), tmp_path / "out")
+    assert [one.largest <= 1 for one in exported] == [True] * 4
+    rgb = noise(1, 128, 128)
+    expected = np.asarray(painter_of(BOX, fit="squash").paint(rgb[0])).astype(int)
+    again = FORMATS["keras"].load(tmp_path / "out" / "colorizer.keras")(rgb)[0]
+    assert np.abs(again - expected).max() <= 1
 
 
 def test_several_photos_go_into_an_onnx_model_together(model, noise, tmp_path):

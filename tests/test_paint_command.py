@@ -1,6 +1,8 @@
 """`python -m colorize paint`: files and folders in, files out, and what is said of those that fail."""
 
 import os
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -156,9 +158,25 @@ def test_the_run_that_finished_last_is_taken(album, model_folder, tmp_path, monk
         (folder / RESULT).write_text("{}")
         os.utime(folder / RESULT, (1e9 - age, 1e9 - age))
     (tmp_path / "outputs" / "unfinished").mkdir()
+    smoke = tmp_path / "outputs" / "smoke"
+    shutil.copytree(tmp_path / "outputs" / "b", smoke)
+    (smoke / ".hydra").mkdir()
+    (smoke / ".hydra" / "overrides.yaml").write_text("- debug=smoke\n")
     assert paint(album / "cat.png", "--model", "latest") == 0
     assert "model     outputs/b: trained on 1 photos" in capsys.readouterr().out
     assert (tmp_path / "painted" / "cat.png").exists()
+
+
+def test_where_no_model_is_named_the_one_in_the_box_paints(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(data.coffee()).save(tmp_path / "coffee.png")
+    assert paint("coffee.png", "--saturation", "1.2") == 0
+    told = capsys.readouterr().out
+    assert re.search(r"model     photos: trained on 9,\d{3} photos \(.*\), 20\d\d-", told)
+    photos = [Image.open(tmp_path / name) for name in ("coffee.png", "painted/coffee.png")]
+    ab = [reference.rgb2lab(np.asarray(photo))[..., 1:] for photo in photos]
+    grey = np.sqrt(np.mean(ab[0] ** 2))
+    assert np.sqrt(np.mean((ab[0] - ab[1]) ** 2)) < 0.9 * grey, "wood is brown and the cup is red"
 
 
 def test_a_model_without_an_opinion_is_told(album, config_of, tmp_path, capsys):

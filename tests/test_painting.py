@@ -102,6 +102,75 @@ def test_many_photos_at_once_are_painted_as_one_by_one(shaken, noise, monkeypatc
     assert len(chroma) == 5 and min(chroma) > 0
 
 
+@pytest.mark.parametrize("saturation", [0.0, 0.5, 1.6])
+def test_saturation_scales_ab_and_leaves_lightness(saturation, config_of):
+    grey = np.full((16, 32), 128, "uint8")  # at which colours of chroma 56 are in the gamut, or nearly
+    painter = Painter(Telltale(), config_of(), "squash", saturation=saturation)
+    painted = painter.paint(grey)
+    lab = reference.rgb2lab(np.asarray(painted))
+    rows, columns = np.mgrid[:16, :32]
+    np.testing.assert_allclose(lab[..., 1], saturation * rows, atol=1.2)
+    np.testing.assert_allclose(lab[..., 2], saturation * columns, atol=1.2)
+    np.testing.assert_allclose(lab[..., 0], reference.rgb2lab(np.full((1, 1, 3), 128, "uint8"))[0, 0, 0], atol=0.3)
+    again = Image.fromarray(grey).convert("RGB")
+    Painter(Telltale(), config_of(), "squash").paint_over([again], saturation)
+    np.testing.assert_array_equal(np.asarray(again), np.asarray(painted))
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 2.1, float("nan"), "1"])
+def test_a_saturation_that_is_none_is_told(wrong, model_folder):
+    with pytest.raises(UserError, match="saturation: expected a number from 0"):
+        colorize.load(model_folder, saturation=wrong)
+
+
+class Bright:
+    """Stands for a colorizer: it says b = 30 of a bright picture, and -30 of any other."""
+
+    shown = 0
+
+    class network:
+        inputs = [np.zeros((1, 16, 32, 1))]
+
+    def predict_on_batch(self, rgb):
+        self.shown += len(rgb)
+        ab = np.zeros((*rgb.shape[:3], 2), "float32")
+        ab[..., 1] = np.where(rgb.mean(axis=(1, 2, 3)) > 100, 30.0, -30.0)[:, None, None]
+        return ab
+
+
+@pytest.mark.parametrize("upsampling", ["bilinear", "guided"])
+def test_a_photo_is_seen_whole_and_closer(upsampling, config_of):
+    """By hand: the whole is bright, and so are the parts on the left; those on the right are not."""
+    painter = Painter(Bright(), config_of("evaluation.mirror=true"), "squash", upsampling)
+    photo = np.full((40, 80, 3), 40, "uint8")
+    photo[:, :40] = 220
+    (colours,) = painter.colours_of([Image.fromarray(photo)])
+    assert colours.ab.shape == (32, 64, 2)
+    np.testing.assert_allclose(colours.ab[:, :25, 1], 30, atol=1e-4)  # left parts alone: (30 + 30) / 2
+    np.testing.assert_allclose(colours.ab[:, 39:, 1], 0, atol=1e-4)  # right parts alone: (30 - 30) / 2
+    between = colours.ab[16, 25:39, 1]
+    assert (np.diff(between) <= 1e-4).all() and 5 < between[7] < 25, "they fade into each other"
+    assert painter.paint(photo).size == (80, 40)
+
+
+def test_a_photo_of_the_models_size_is_seen_as_it_is_and_without_mirror_images_each_is_seen_once(config_of, noise):
+    for overrides, photo in ((["evaluation.mirror=true"], noise(16, 32)), ([], noise(40, 80))):
+        colorizer = Bright()
+        Painter(colorizer, config_of(*overrides)).colours_of([Image.fromarray(photo)])
+        assert colorizer.shown == 1 + len(overrides), "once, and its mirror image"
+
+
+@pytest.mark.once
+def test_colours_do_not_change_with_the_size_of_the_photo():
+    """The model in the box: the same photo at 128, 512 and 1,536 pixels."""
+    painter, size = colorize.load(), (128, 85)
+    photo = Image.fromarray(data.coffee())
+    seen = [painter.paint(photo.resize((w, round(w * 2 / 3)), Image.Resampling.LANCZOS)) for w in (512, 1536, 128)]
+    ab = [colours_of(painted.resize(size, Image.Resampling.BOX)) for painted in seen]
+    assert np.abs(ab[0] - ab[1]).mean() < 0.5
+    assert np.abs(ab[0] - ab[2]).mean() < 3, "of 128 pixels, a closer look sees no more"
+
+
 def test_a_photo_of_another_shape_is_set_whole_into_its_mirror_image(config_of, noise):
     colorizer = Telltale()
     photo = noise(16, 8) // 2 + 64  # in the gamut, whatever the colours

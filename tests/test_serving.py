@@ -20,6 +20,7 @@ import pytest
 from browser import free_port
 from evil import claiming
 from PIL import Image
+from skimage import color as reference
 
 from colorize.data.images import NotUsable
 from colorize.painting.loading import painter_of
@@ -89,6 +90,17 @@ def test_what_is_no_photo_is_told_and_nothing_is_painted(photo, told, noise):
     assert str(error.value).startswith("photo 2 of 2: ") and len(str(error.value)) < 400
 
 
+def test_a_request_may_want_stronger_colours(model_folder, noise):
+    painter, rgb = painter_of(model_folder), np.full((4, 5), 128, "uint8")
+    chroma = [
+        np.hypot(*reference.rgb2lab(opened(requests.painted(painter, [rgb], strength)[0]))[0, 0, 1:])
+        for strength in (0.5, 1.0)
+    ]
+    assert chroma[0] == pytest.approx(chroma[1] / 2, rel=0.05) and chroma[1] > 30
+    with pytest.raises(NotUsable, match="saturation: expected a number from 0"):
+        requests.painted(painter, [rgb], 3.0)
+
+
 def test_many_photos_share_one_limit(noise, monkeypatch):
     with pytest.raises(NotUsable, match="expected 1 to 64 photos in a request, received 65"):
         requests.painted(None, [b"x"] * 65)
@@ -104,7 +116,7 @@ def test_requests_are_painted_one_after_the_other(noise):
     class Counting:
         now = most = 0
 
-        def paint_over(self, images):
+        def paint_over(self, images, saturation):
             self.now += 1
             self.most = max(self.most, self.now)
             time.sleep(0.01)
@@ -121,7 +133,9 @@ import json, pathlib, sys
 import mlflow
 assert "colorize" not in sys.modules
 model = mlflow.pyfunc.load_model(sys.argv[1])
-table = model.predict([{"image": pathlib.Path(sys.argv[2])}])
+photos = [{"image": pathlib.Path(sys.argv[2])}]
+assert model.predict(photos, params={"saturation": 0.0})["png"][0] != model.predict(photos)["png"][0]
+table = model.predict(photos)
 pathlib.Path(sys.argv[3]).write_bytes(table["png"][0])
 import importlib.metadata as metadata
 owners = metadata.packages_distributions()

@@ -69,7 +69,7 @@ class Evaluation(Section):
     """What is measured beside the metrics that need no network, and what is painted."""
 
     mirror: bool
-    """Whether colours are the mean of the photo's own and of its mirror image's."""
+    """Whether colours are the mean of the photo's own and of its mirror image's; painting then looks closer, too."""
     perceptual: bool
     """Whether LPIPS and FID are measured, with the weights below."""
     lpips_weights: str | None

@@ -28,8 +28,8 @@ OF_OWN_DATA = {
 
 
 def evaluate(
-    names: list[str | None], overrides: list[str], split: str | None, out: Path | None, tracking: str | None, device: str,
-    temperature: float | None = None,
+    names: list[str | None], overrides: list[str], split: str | None, out: Path | None, tracking: str | None,
+    device: str, temperature: float | None = None,
 ):  # fmt: skip
     """Judges models and prints of each the table, the protocol and where everything is.
 

@@ -6,7 +6,6 @@ Legend: B batch, H W rows and columns.
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 from keras import ops
 
 from colorize.color import rgb_to_lab, rgb_to_lightness
@@ -51,9 +50,10 @@ class Network:
 
     @property
     def frozen_parameters(self) -> int:
-        """Of a backbone, and of an encoder that is not trained."""
-        frozen = [*self.model.non_trainable_variables, *(self.backbone.weights if self.backbone else [])]
-        return sum(int(np.prod(variable.shape)) for variable in frozen) if self.frozen else 0
+        """Of a backbone, or of the stages of an encoder that are never trained."""
+        if self.backbone:
+            return self.backbone.network.count_params()
+        return sum(step.parameters for step in self.trace.steps if step.stage == "encoder" and not step.layer.trainable)
 
     @property
     def encoder_variables(self) -> list:

@@ -21,7 +21,7 @@ from colorize.data.images import SIXTEEN_BIT, NotUsable, eight_bits, resize, wit
 from colorize.errors import UserError
 from colorize.models.colorizer import Colorizer
 from colorize.painting.files import read
-from colorize.painting.prediction import Fit, fit_of, framed, looks, predictor, size_of, together
+from colorize.painting.prediction import Box, Fit, fit_of, framed, looks, predictor, size_of, together
 from colorize.painting.upsampling import Bilinear, Guided, Upsampling
 
 PIXELS_AT_ONCE = 2**18
@@ -113,7 +113,7 @@ class Painter:
     ):  # fmt: skip
         self.size, self.saturation, self.told = size_of(colorizer), saturation, told
         self.fit = fit or fit_of(config.data)
-        self.upsampling = upsampling
+        self.upsampling, self.closely = upsampling, config.evaluation.mirror
         self._predict = predictor(colorizer.predict_on_batch, config.evaluation.mirror)
         self._lightness, self._brush = Lightness(dtype="float32"), Brush(dtype="float32")
         for model in (self._lightness, self._brush):
@@ -154,7 +154,7 @@ class Painter:
 
     def colours_of(self, images: Sequence[Image.Image]) -> list[Colours]:
         """What the model says of some RGB pictures, at most `PHOTOS_AT_ONCE`."""
-        boxes = [looks(image, *self.size) for image in images]
+        boxes = [self._boxes(image) for image in images]
         shown = [framed(image, *self.size, self.fit, box) for image, own in zip(images, boxes) for box in own]
         pictures = np.stack([picture for picture, _ in shown])
         said = iter([frame.of(ab) for ab, (_, frame) in zip(self._predicted(pictures), shown)])
@@ -164,6 +164,11 @@ class Painter:
             ab = together(ab, closer, own[1:], image.size) if closer else ab
             colours.append(Colours(ab, self._guide(image, ab) if self.upsampling == "guided" else None))
         return colours
+
+    def _boxes(self, image: Image.Image) -> list[Box | None]:
+        """Which parts of a photo the model is shown; None: the whole. One of the model's own size is seen as it is."""
+        closely = self.closely and (image.height, image.width) != tuple(self.size)
+        return looks(image) if closely else [None]
 
     def _predicted(self, pictures: np.ndarray) -> np.ndarray:
         """ab (N, h, w, 2), of any number of pictures."""

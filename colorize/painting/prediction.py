@@ -61,18 +61,16 @@ def framed(
     return np.pad(picture, around, "symmetric"), Frame(above, before, rows, columns)
 
 
-LARGE = 2
-"""Times the model's picture, along both sides: a photo from there on has details that the model does not see."""
+FINER = 2
+"""Times the model's picture, along both sides: at that size what it said of the whole and of the parts is joined."""
 
 CLOSER = 0.6
 """Share of each side that a closer look takes in: four of them overlap by a third."""
 
 
-def looks(image: Image.Image, height: int, width: int) -> list[Box]:
-    """What a model is shown of a photo: the whole, and of a large one four overlapping parts too."""
+def looks(image: Image.Image) -> list[Box]:
+    """What a model is shown of a photo that it is to look at closely: the whole, and four overlapping parts."""
     whole = (0.0, 0.0, float(image.width), float(image.height))
-    if image.height < LARGE * height or image.width < LARGE * width:
-        return [whole]
     part = CLOSER * image.width, CLOSER * image.height
     corners = [(x, y) for y in (0.0, image.height - part[1]) for x in (0.0, image.width - part[0])]
     return [whole, *((x, y, x + part[0], y + part[1]) for x, y in corners)]
@@ -87,9 +85,9 @@ def together(whole: np.ndarray, closer: list[np.ndarray], boxes: list[Box], size
         boxes: where these are.
         size: (W, H) of the photo.
     Returns:
-        float32 (2 h, 2 w, 2).
+        float32 (h, w, 2), each side `FINER` times that of the whole.
     """
-    rows, columns = (LARGE * side for side in whole.shape[:2])
+    rows, columns = (FINER * side for side in whole.shape[:2])
     total, weight = np.zeros((rows, columns, 2), "float32"), np.zeros((rows, columns, 1), "float32")
     for ab, (left, top, right, bottom) in zip(closer, boxes):
         x, right = (round(columns * edge / size[0]) for edge in (left, right))

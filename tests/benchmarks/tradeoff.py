@@ -44,8 +44,8 @@ def main(model: str, overrides: list[str], out: Path) -> None:
             ab = np.mean([one.ab(shift, temperature) for one in logits], axis=0)
             error, colour = measured(val.fitted(), ab)
             points.append((error, colour))
-            told = f"T {temperature:4.2f}  uniform {uniform:4.2f}  ab RMSE {error:.3f} ({1 - error / grey:6.1%} below grey)"
-            print(f"{told}  colorfulness {colour:.1f}")
+            below = f"ab RMSE {error:.3f} ({1 - error / grey:6.1%} below grey)"
+            print(f"T {temperature:4.2f}  uniform {uniform:4.2f}  {below}  colorfulness {colour:.1f}")
         axes.plot(*zip(*points), "o-", label=f"temperature {temperature:g}")
         if temperature == 1:
             for uniform, point in zip(weights, points):
