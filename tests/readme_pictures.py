@@ -1,4 +1,4 @@
-"""README's pictures of painted photos: `python tests/readme_pictures.py MODEL FOLDER_OF_HISTORIC_PHOTOS`."""
+"""README's pictures of painted photos: `python tests/readme_pictures.py FOLDER_OF_HISTORIC_PHOTOS`, by the model in the box."""
 
 import sys
 from pathlib import Path
@@ -15,11 +15,11 @@ PICTURES = PROJECT / "data" / "pictures"
 HEIGHT, COLUMNS, GAP = 190, 2, 6
 
 
-def painted(model: str, folder: Path) -> Image.Image:
+def painted(folder: Path) -> Image.Image:
     """A strip of each photo, all of one height: grey, painted, and the photo where it has colours."""
     from colorize.color import in_grey
 
-    painter = load_painter(model, None, "guided", None, None)
+    painter = load_painter(None, None, "guided", None, None)
     photos = [Image.fromarray(getattr(data, name)()) for name in ("astronaut", "chelsea", "coffee", "rocket")]
     photos += [Image.open(path).convert("RGB") for path in sorted(folder.iterdir()) if path.suffix == ".jpg"]
     strips = []
@@ -30,13 +30,13 @@ def painted(model: str, folder: Path) -> Image.Image:
     return grid(strips)
 
 
-def shapes(model: str) -> Image.Image:
+def shapes() -> Image.Image:
     """What the network sees of a square photo and what becomes of it, padded and squashed."""
     from colorize.painting.prediction import framed
 
     rows = []
     for fit in ("pad", "squash"):
-        painter = load_painter(model, fit, "bilinear", None, None)
+        painter = load_painter(None, fit, "bilinear", None, None)
         seen, _ = framed(Image.fromarray(data.astronaut()), *painter.size, fit)
         rows += [Image.fromarray(seen), painter.paint(data.astronaut())]
     return row(rows)
@@ -69,5 +69,5 @@ def pasted(pictures: list[Image.Image], after) -> Image.Image:
 
 
 if __name__ == "__main__":
-    painted(sys.argv[1], Path(sys.argv[2])).save(PICTURES / "painted.jpg", quality=88)
-    shapes(sys.argv[1]).save(PICTURES / "fit.jpg", quality=88)
+    painted(Path(sys.argv[1])).save(PICTURES / "painted.jpg", quality=88)
+    shapes().save(PICTURES / "fit.jpg", quality=88)
