@@ -9,7 +9,7 @@ from shlex import quote
 from colorize.config import Config
 from colorize.errors import UserError
 from colorize.model_file import BOX, MODEL, PRETRAINED, About, model_path, read_about, read_config
-from colorize.run_folder import EVALUATION, PHOTOS, RESULT, TRACKING
+from colorize.run_folder import CONFIG, EVALUATION, PHOTOS, RESULT, TRACKING, load_config
 from colorize.tracking.marks import Marks
 from colorize.tracking.place import uri_of
 
@@ -50,8 +50,9 @@ class FoundModel:
 
     @property
     def config(self) -> Config:
-        """Its configuration."""
-        return read_config(self.file)
+        """Its configuration; where there is the output folder, with the paths of this machine."""
+        beside = self.file.parent / CONFIG
+        return load_config(self.file.parent) if beside.is_file() else read_config(self.file)
 
     @property
     def about(self) -> About:
@@ -73,8 +74,8 @@ def newest_run(place: Path) -> Path:
     finished = [path for path in results if (path.parent / MODEL).is_file() and not _is_smoke(path.parent)]
     if not finished:
         raise UserError(
-            f"latest: there is no finished run in outputs/ or multirun/ below {place}: train one with `python"
-            f" train.py`, or name another model: {MODELS}"
+            f"latest: there is no finished run in outputs/ or multirun/ below {place}, those of debug=smoke left out:"
+            f" train one with `python train.py`, or name another model: {MODELS}"
         )
     return max(finished, key=lambda path: path.stat().st_mtime).parent
 
@@ -131,7 +132,7 @@ def _stored(name: str, tracking_uri: str | None, out: Path | None, place: Path) 
 def _in_folder(name: str, out: Path | None) -> FoundModel:
     folder = Path(name)
     file = model_path(folder)
-    uri = uri_of(read_config(file))
+    uri = uri_of(load_config(folder)) if (folder / CONFIG).is_file() else None
     manifest = folder / PHOTOS if (folder / PHOTOS).is_file() else None
     # The marks first: a server that was away while it trained, or has lost the run, gave it an id when it was synced.
     marked = Marks(folder / TRACKING, uri).run_id if uri else None

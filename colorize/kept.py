@@ -40,9 +40,9 @@ def _leaves_pictures(augmentation: Augmentation) -> bool:
     return augmentation.crop == 1 and augmentation.exposure == 0 and augmentation.mix == 0
 
 
-def note_of_answers(config: Config) -> list[str]:
-    """What becomes of them, for the screen: it decides how long a run takes. Nothing where nothing is frozen."""
-    if frozen_part(config) is None:
+def note_of_answers(config: Config, some: bool) -> list[str]:
+    """What becomes of them, for the screen: it decides how long a run takes. Nothing where there are none to keep."""
+    if not some:
         return []
     group, part = frozen_part(config)
     if keeps_answers(config):

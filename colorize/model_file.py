@@ -4,10 +4,11 @@ Neither Keras nor a backend is needed to look at what a file says of itself; for
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, field_validator
 from safetensors import SafetensorError, safe_open
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from colorize.config import Config, from_stored
 from colorize.errors import UserError
@@ -28,6 +29,19 @@ OLD = "best.weights.h5"
 """What a run of version 0.1 left."""
 
 
+FORMAT = 1
+
+Colour = tuple[FiniteFloat, FiniteFloat]
+Share = Annotated[FiniteFloat, Field(ge=0)]
+
+
+class Photos(TypedDict):
+    """How many photos."""
+
+    train: int
+    val: int
+
+
 class About(BaseModel):
     """What a model file says of itself.
 
@@ -35,7 +49,7 @@ class About(BaseModel):
         format: of these fields.
         name: what the model is called on the screen.
         date: when it was written, YYYY-MM-DD.
-        config: the configuration of its training, as nested plain values.
+        config: the configuration of its training, as nested plain values; see `shared`.
         bins: of a head that classifies: of each bin a, b (Lab units) and its share of the training pixels; else None.
         data: name of the data set.
         data_digest: of its photos.
@@ -49,18 +63,18 @@ class About(BaseModel):
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
-    format: Literal[1] = 1
+    format: int = FORMAT
     name: str
     date: str
     config: dict
-    bins: list[tuple[float, float, float]] | None
+    bins: Annotated[list[tuple[FiniteFloat, FiniteFloat, Share]], Field(min_length=1)] | None
     data: str
     data_digest: str
-    photos: dict[str, int]
+    photos: Photos
     metrics: dict[str, dict[str, float]] = {}
     truth: dict[str, float] = {}
-    mean_ab: list[float] | None = None
-    ab_given_lightness: list[list[float]] | None = None
+    mean_ab: Colour | None = None
+    ab_given_lightness: Annotated[list[Colour], Field(min_length=101, max_length=101)] | None = None
     versions: dict[str, str] = {}
 
     @property
@@ -68,9 +82,28 @@ class About(BaseModel):
         """The model in a line, for the screen: name, photos, date."""
         return f"{self.name}: trained on {self.photos['train']:,} photos ({self.data}), {self.date}"
 
+    @field_validator("format")
+    @classmethod
+    def _known(cls, format: int) -> int:
+        if format != FORMAT:
+            raise ValueError(f"it is of format {format}, and this version of colorize reads format {FORMAT}")
+        return format
+
     def metadata(self) -> dict[str, str]:
         """As it stands in the file."""
         return {KEY: self.model_dump_json(), "format": "np"}
+
+
+def shared(config: Config) -> dict:
+    """A configuration as it may be given to others: without paths of this machine, and without a tracking server.
+
+    `config.yaml` in an output folder has them.
+    """
+    stored = config.stored()
+    own = {"data": ("root", "cache"), "evaluation": ("lpips_weights", "inception_weights")}
+    for group, keys in own.items():
+        stored[group] |= {key: None for key in keys if key in stored[group]}
+    return stored | {"init": None, "tracking": {"name": "off"}}
 
 
 def model_path(place: Path) -> Path:
@@ -108,7 +141,7 @@ def read_about(place: Path) -> About:
         with safe_open(path, "np") as file:
             return About.model_validate_json(file.metadata()[KEY])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        what = f"{error.error_count()} of its fields are wrong" if isinstance(error, ValidationError) else error
+        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
         raise UserError(f"{path} is no model file of colorize, or damaged: {what}") from None
 
 

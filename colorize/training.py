@@ -1,6 +1,7 @@
 """A run from photos to result: build, fit, evaluate, keep."""
 
 import errno
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -22,7 +23,7 @@ from colorize.files import Attempts
 from colorize.fitting import Fitting
 from colorize.init import take_weights
 from colorize.kept import Kept, frozen_part, keeps_answers, note_of_answers
-from colorize.model_file import MODEL, About, init_path, read_about
+from colorize.model_file import MODEL, About, init_path, read_about, shared
 from colorize.models.backbone import with_digest
 from colorize.models.bins import Bins, bins_for
 from colorize.models.colorizer import Colorizer, Learner, build_network
@@ -115,10 +116,9 @@ class _Run:
         data, trainer = config.data, config.trainer
         size = data.height, data.width
         batches = Batches(dataset.train, *size, data.batch_size, data.augmentation, config.seed)
-        begun_with = read_about(init_path(config.init)) if config.init else None
+        begun_with = self._begun_with()
         self.bins = self._bins(begun_with)
-        knows_more = begun_with is not None and begun_with.config["encoder"]["name"] == config.encoder.name
-        self.network = build_network(config, self.bins, pretrained=not knows_more)
+        self.network = build_network(self._without_known_weights(begun_with), self.bins)
         self.colorizer, self.learner = Colorizer(self.network), Learner(self.network)
         self.batches, self.about = batches, self._about()
         self.first_batch = batches.batch(0)
@@ -141,19 +141,34 @@ class _Run:
         slow = self.network.encoder_variables
         return build_optimizer(optimizer, epochs, steps_per_epoch, slow, encoder.learning_rate_factor)
 
+    def _begun_with(self) -> About | None:
+        """The model that the run begins with: its own, where it goes on, also when that of `init` is gone by now."""
+        last, init = self.folder / LAST, self.config.init
+        if last.is_file():
+            with suppress(UserError):  # damaged: the weights are in the checkpoints, and the rest in `init`
+                return read_about(last)
+        return read_about(init_path(init)) if init else None
+
+    def _without_known_weights(self, begun_with: About | None) -> Config:
+        """The configuration without ImageNet's weights of an encoder that the model has which the run begins with."""
+        encoder = self.config.encoder
+        known = begun_with is not None and begun_with.config["encoder"]["name"] == encoder.name
+        if not known or not isinstance(encoder, EfficientNetLite):
+            return self.config
+        return self.config.model_copy(update={"encoder": encoder.model_copy(update={"weights": "none"})})
+
     def _bins(self, begun_with: About | None) -> Bins | None:
         """Those of the model that the run begins with, where it has some: its head knows no others."""
-        head, last = self.config.head, self.folder / LAST
-        if not isinstance(head, BinsHead) or head.bins != "train":
+        head = self.config.head
+        if begun_with is None or not isinstance(head, BinsHead) or head.bins != "train":
             return bins_for(head, self.dataset.train)
-        before = read_about(last) if last.is_file() else begun_with  # of this run, where it goes on
-        rows = before.bins if before and before.config["head"].get("grid") == head.grid else None
-        return Bins.of_rows(rows) if rows else bins_for(head, self.dataset.train)
+        same = begun_with.bins and begun_with.config["head"].get("grid") == head.grid
+        return Bins.of_rows(begun_with.bins) if same else bins_for(head, self.dataset.train)
 
     def _about(self) -> About:
         dataset = self.dataset
         return About(
-            name=self.folder.name, date=date.today().isoformat(), config=self.config.stored(),
+            name=self.folder.name, date=date.today().isoformat(), config=shared(self.config),
             bins=self.bins.rows() if self.bins else None, data=dataset.name, data_digest=dataset.digest,
             photos={part: len(dataset.part(part)) for part in ("train", "val")}, versions=versions(),
         )  # fmt: skip
@@ -198,7 +213,7 @@ class _Run:
 
     def _notes(self) -> list[str]:
         match = match_of(self.config)
-        return [*([str(match)] if match else []), *note_of_answers(self.config)]
+        return [*([str(match)] if match else []), *note_of_answers(self.config, self.network.frozen is not None)]
 
     def _log_shapes(self) -> None:
         rows = [asdict(row) for row in write_shapes(self.network, self.first_batch, self.folder)]
@@ -239,8 +254,7 @@ class _Run:
         baselines = learned_baselines(self.dataset, "val")
         out = self.folder / run_folder.EVALUATION
         evaluation, place = judge(subject, self.config, self.dataset, "val", out, baselines)
-        tables = {"mean_ab": baselines.mean.tolist(), "ab_given_lightness": baselines.by_lightness.tolist()}
-        known = {"metrics": evaluation.metrics, "truth": evaluation.truth, **tables}
+        known = {"metrics": evaluation.metrics, "truth": evaluation.truth, **baselines.tables}
         self.about = self.about.model_copy(update=known)
         self.save_model(self.folder / MODEL)
         self.tracker.flush()  # so that the share below leaves out no more than the few calls after it

@@ -9,7 +9,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from colorize.config import from_stored
+from colorize.config import BinsHead, from_stored
 from colorize.errors import UserError
 from colorize.files import write_whole
 from colorize.model_file import About, model_path, read_about
@@ -54,6 +54,8 @@ def load_weights(colorizer: Colorizer, path: Path) -> None:
         for name, variable in variables.items():
             if arrays[name].shape != tuple(variable.shape):
                 raise ValueError(f"{name} has the shape {arrays[name].shape}, expected {tuple(variable.shape)}")
+            if arrays[name].dtype not in (np.float16, np.float32) or not np.isfinite(arrays[name]).all():
+                raise ValueError(f"{name} holds something else than finite numbers in float16 or float32")
     except (OSError, SafetensorError, ValueError) as error:
         raise UserError(f"{path} does not hold the weights of the network that it describes: {error}") from None
     for name, variable in variables.items():
@@ -71,6 +73,8 @@ def load_colorizer(place: Path, temperature: float | None = None) -> Colorizer:
     path = model_path(place)
     about = read_about(path)
     config = with_temperature(from_stored(about.config, str(path)), temperature)
+    if isinstance(config.head, BinsHead) and not about.bins:
+        raise UserError(f"{path} is no model file of colorize, or damaged: it has no bins for its head=bins")
     bins = Bins.of_rows(about.bins) if about.bins else None
     colorizer = Colorizer(build_network(config, bins, pretrained=False))
     load_weights(colorizer, path)

@@ -180,6 +180,27 @@ def test_a_whole_run_with_a_backbone(kept, tiny, config_of, tmp_path, capsys):
     assert found.backbone.network.count_params() == result.frozen_parameters, "its weights are in the model file"
 
 
+@pytest.mark.once
+def test_who_begins_with_another_model_has_the_backbone_of_the_file_all_the_same(tiny, config_of, tmp_path):
+    """And answers are kept by the weights that gave them, whatever these are called."""
+    path, runs = tmp_path / "imagenet.weights.h5", [tmp_path / "first", tmp_path / "second"]
+    own = Backbone(with_backbone(config_of).backbone).network
+    own.set_weights([weight + 0.5 for weight in own.get_weights()])
+    own.save_weights(path)
+    for run, init in zip(runs, ([], [f"init={runs[0]}"])):
+        run.mkdir()
+        cache = f"data.cache={tmp_path / 'cache'}"
+        overrides = [f"backbone.weights={path}", "trainer.epochs=1", "fusion=none", "trainer.strips=0", cache, *KEPT]
+        config = with_backbone(config_of, "mobilenet", *overrides, *init)
+        training.run(config, read_dataset(config.data), Device(config.backend, "cpu", "CPU"), Tracker(), StopSignals(),
+                     run, [], 0.0)  # fmt: skip
+        for found, expected in zip(load_colorizer(run).backbone.get_weights(), own.get_weights()):
+            np.testing.assert_array_equal(found, expected)
+    assert len(list((tmp_path / "cache" / "answers").iterdir())) == 2, "of train and val, the same for both runs"
+    frozen = build_network(with_backbone(config_of)).frozen  # random, with the same name and size
+    assert frozen.key() != build_network(with_backbone(config_of, "mobilenet", f"backbone.weights={path}")).frozen.key()
+
+
 @pytest.mark.parametrize(
     ("changed", "keeps"),
     [([], True), (["data.augmentation.crop=0.9"], False), (["data.augmentation.exposure=0.1"], False),

@@ -8,11 +8,18 @@ from keras import ops
 from skimage import color as reference
 from small import keep
 
+from colorize import training
 from colorize.__main__ import main
+from colorize.backend import Device
 from colorize.composing import composed
+from colorize.data.sources import read_dataset
+from colorize.model_file import MODEL, read_about
 from colorize.models.bins import Bins, bins_of, rebalancing, soft_targets, standard_bins
 from colorize.models.colorizer import Colorizer, Learner, build_network
 from colorize.models.head import Classification
+from colorize.run_folder import LAST
+from colorize.signals import StopSignals
+from colorize.tracking.tracker import Tracker
 from colorize.weights import load_colorizer
 
 HEAD = composed(["head=bins"]).head
@@ -151,6 +158,27 @@ def model(tmp_path, config_of, photo_folder):
     keep(config, network, tmp_path, bins)
     (tmp_path / "result.json").write_text(json.dumps({"mlflow_run_id": None}))
     return tmp_path
+
+
+@pytest.mark.once
+def test_a_run_that_begins_with_a_model_of_bins_keeps_them_and_goes_on_without_it(model, config_of, tmp_path, capsys):
+    """Its head knows no other bins, whatever colours the new photos have."""
+    shape = ["head=bins", "head.neighbours=2", "trainer.epochs=1", "trainer.strips=0", f"init={model}"]
+    config, folder = config_of(*shape), tmp_path / "run"
+    folder.mkdir()
+
+    def run(**changes):
+        chosen = config.model_copy(update={"trainer": config.trainer.model_copy(update=changes)})
+        device, going_on = Device(config.backend, "cpu", "CPU"), (folder / LAST).exists()
+        dataset = read_dataset(config.data)
+        return training.run(chosen, dataset, device, Tracker(), StopSignals(), folder, [], 0.0, going_on)
+
+    run()
+    assert "100.0% of the parameters" in capsys.readouterr().out
+    expected = Bins(CENTRES, SHARES).rows()
+    assert read_about(folder).bins == read_about(folder / LAST).bins == expected
+    (model / MODEL).unlink()
+    assert run(epochs=2).epochs == 2 and read_about(folder).bins == expected
 
 
 def test_the_temperature_can_be_changed_after_training(model, noise):

@@ -8,15 +8,17 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from safetensors.numpy import save_file
 from skimage import color as reference
 from small import keep
 
 from colorize import state
 from colorize.composing import composed
+from colorize.config import MlflowTracking, from_stored
 from colorize.errors import UserError
 from colorize.export.graph import painting_graph
 from colorize.kept import Kept, keeps_answers
-from colorize.model_file import BOX, read_about
+from colorize.model_file import BOX, KEY, read_about, shared
 from colorize.models.colorizer import Colorizer, Learner, build_network
 from colorize.models.encoder import ENCODERS
 from colorize.models.trace import Trace
@@ -249,6 +251,46 @@ def test_a_file_that_is_not_those_weights_is_refused(damage, tmp_path):
         return
     with pytest.raises(UserError, match="should hold the weights of efficientnet_lite0"):
         read_imagenet_weights(encoder)
+
+
+@pytest.mark.once
+def test_weights_of_another_network_are_told():
+    other = composed(["encoder=efficientnet_lite2"]).encoder.weights_file
+    config = composed(["encoder=efficientnet_lite0", f"encoder.weights={other}"])
+    with pytest.raises(UserError, match="is not of efficientnet_lite0: "):
+        ENCODERS[type(config.encoder)](config.encoder, keras.Input((64, 96, 1)), Trace())
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(("overrides", "told"), [
+    (["fusion.stride=2", "decoder.output_stride=4"], "at least decoder.output_stride=4"),
+    (["decoder.output_stride=3"], "one of 1, 2, 4, 8, 16, 32"),
+    (["decoder.output_stride=4", "head=bins", "head.stride=2"], "a multiple of decoder.output_stride=4"),
+    (["encoder.trainable=8"], "encoder.trainable"), (["encoder.trainable=some"], "encoder.trainable"),
+])  # fmt: skip
+def test_what_cannot_go_together_is_told(overrides, told):
+    with pytest.raises(UserError, match=told):
+        composed(["encoder=efficientnet_lite0", "encoder.weights=none", "data.height=64", "data.width=96", *overrides])
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("change", [{"photos": {}}, {"bins": []}, {"bins": [[0, 0, float("nan")]]}, {"format": 2},
+                                    {"mean_ab": [1]}, {"ab_given_lightness": [[1, 2]]}], ids=str)  # fmt: skip
+def test_a_model_file_that_says_nonsense_of_itself_is_told(change, tmp_path):
+    said = json.loads(read_about(BOX).model_dump_json()) | change
+    save_file({"a": np.zeros(3)}, tmp_path / "m.safetensors", {KEY: json.dumps(said)})
+    with pytest.raises(UserError, match="is no model file of colorize, or damaged: "):
+        read_about(tmp_path / "m.safetensors")
+
+
+@pytest.mark.once
+def test_a_model_file_keeps_no_path_and_no_server(config_of, tmp_path):
+    config = config_of("data=folder", "data.root=/home/me", "data.cache=/home/me/cache", "init=/home/me/model")
+    mlflow = {"name": "mlflow", "uri": "https://me:secret@example.org", "experiment": "a", "patience": 1.0}
+    config = config.model_copy(update={"tracking": MlflowTracking(**mlflow, register=None)})
+    text = json.dumps(shared(config))
+    assert "/home/me" not in text and "secret" not in text
+    assert from_stored(shared(config), "here").fusion == config.fusion
 
 
 @pytest.mark.once

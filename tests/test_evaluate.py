@@ -87,7 +87,7 @@ def test_all_photos_are_judged_beside_the_baselines_in_the_model_file(model, pho
     arguments = [model, "--split", "all", "data=folder", f"data.root={few}", "data.height=16", "data.width=32"]
     with pytest.raises(SystemExit):
         evaluated(*arguments)  # its training was not finished: it has no tables
-    tables = {"mean_ab": [3.0, -4.0], "ab_given_lightness": [[5.0, 0.0]] * 101}
+    tables = {"mean_ab": (3.0, -4.0), "ab_given_lightness": [(5.0, 0.0)] * 101}
     save_model(load_colorizer(model), model / MODEL, read_about(model).model_copy(update=tables))
     evaluated(*arguments)
     told = evaluation_of(model, "all")

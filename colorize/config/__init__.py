@@ -153,6 +153,9 @@ def _impossible_output_stride(config: Config):
     if stride not in possible:
         expected = f"one of {', '.join(map(str, possible))}, up to the stride of encoder={config.encoder.name}"
         yield Problem("decoder.output_stride", expected, str(stride))
+    elif config.fusion.stride and config.fusion.stride < stride and not isinstance(config.fusion, NoFusion):
+        expected = f"at least decoder.output_stride={stride}: finer maps never reach the head"
+        yield Problem("fusion.stride", expected, str(config.fusion.stride))
     elif isinstance(config.head, BinsHead) and config.head.stride % stride:
         expected = f"a multiple of decoder.output_stride={stride}"
         yield Problem("head.stride", expected, str(config.head.stride))

@@ -131,7 +131,9 @@ def build_page(models: Models) -> None:
                 held["shown"] = wanted
 
     async def download() -> None:
-        result = held["painted"]
+        result = held.get("painted")
+        if result is None:
+            return
         ui.download.content(await run.io_bound(result.full_size, saturation.value), result.name)
 
     async def show() -> None:
@@ -156,6 +158,8 @@ def build_page(models: Models) -> None:
             return
         held["painted"] = result
         await lay()
+        if held.get("painted") is not result:
+            return
         grey.set_source(result.grey)
         divide()
         state.text = f"{asked[1]}: left grey, right painted by {models.choices[asked[2]]}"

@@ -22,6 +22,7 @@ from colorize.run_folder import changed_temperature, with_temperature
 OF_OWN_DATA = {
     "train": "The model was trained on these same photos: this says nothing about others.",
     "val": "The checkpoint was chosen by these same photos: read the numbers as a little too good.",
+    ALL: "The model was trained on some of these photos, and its checkpoint was chosen by others of them.",
     "test": "Neither training nor the choice of the checkpoint has seen these photos.",
 }
 """Part of the data that a model was trained with -> what that means for its numbers."""
@@ -91,7 +92,7 @@ def _part(dataset: Dataset, split: str | None) -> str:
 
 def chosen_by(model: FoundModel, dataset: Dataset, part: str) -> str:
     """What the training has seen of the photos that the model is judged on, as a sentence for the protocol."""
-    if model.about.data_digest == dataset.digest and part in OF_OWN_DATA:
+    if model.about.data_digest == dataset.digest:
         return OF_OWN_DATA[part]
     other = "Other photos, another size or another split than the model was trained with"
     seen = _seen(model, dataset.part(part).hashes)

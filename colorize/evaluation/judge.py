@@ -123,7 +123,7 @@ def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, phot
     how = "squeezed to that" if subject.fit == "squash" else "set into that whole, within its own mirror image"
     brought = (
         f"The model was made for {own_rows} x {own_columns}: each photo was {how} (antialiased bilinear), its ab"
-        " brought back bilinearly, as painting does."
+        " brought back bilinearly; painting may also look closer."
     )
     known = "train and val" if part == "test" else "train"
     left_out = f"{len(dataset.grey)} exactly grey photos are left out."

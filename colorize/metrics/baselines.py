@@ -34,6 +34,12 @@ class Baselines:
         return cls(mean, np.where(pixels[:, None] > 0, sums / np.maximum(pixels, 1)[:, None], mean))
 
     @property
+    def tables(self) -> dict:
+        """What they know, as plain values, by the names that a model file has for them."""
+        by_lightness = [tuple(colour) for colour in self.by_lightness.tolist()]
+        return {"mean_ab": tuple(self.mean.tolist()), "ab_given_lightness": by_lightness}
+
+    @property
     def predictors(self) -> dict:
         """Name -> function from uint8 RGB (B, H, W, 3) to ab (B, H, W, 2) in Lab units."""
         return {"grey": self.grey, "mean_ab": self.mean_ab, "ab_given_lightness": self.ab_given_lightness}

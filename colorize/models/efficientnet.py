@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from colorize.color import lightness_to_grey
 from colorize.config import EfficientNetLite
+from colorize.errors import UserError
 from colorize.models.imagenet import Arrays, read_imagenet_weights
 from colorize.models.trace import Trace
 
@@ -34,7 +35,12 @@ def efficientnet_lite_encoder(config: EfficientNetLite, lightness_scaled, trace:
     picture = trace(GreyPicture(dtype="float32", name="encoder_grey"), lightness_scaled)
     stages, stage_layers = _apply(config, picture, trace)
     if pretrained and config.weights != "none":
-        assign_weights([layer for stage in stage_layers for layer in stage], read_imagenet_weights(config))
+        arrays = read_imagenet_weights(config)
+        try:
+            assign_weights([layer for stage in stage_layers for layer in stage], arrays)
+        except (KeyError, ValueError) as error:
+            what = str(error).strip().splitlines()[0]
+            raise UserError(f"encoder.weights={config.weights} is not of {config.name}: {what}") from None
     frozen = config.frozen_stages
     for number, stage in enumerate(stage_layers):
         for layer in stage:

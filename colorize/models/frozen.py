@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from colorize.config import PretrainedBackbone
-from colorize.models.backbone import CLASSES, Backbone, digest
+from colorize.models.backbone import CLASSES, Backbone
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Frozen:
         """Its embedding, (B, E)."""
 
         def key() -> str:
-            return "|".join([config.name, digest(config) or config.weights, str(config.size)])
+            return "|".join([config.name, _digest_of(backbone), str(config.size)])
 
         def answers(lightness: np.ndarray) -> list:
             return [backbone.predict_on_batch(lightness)]
@@ -47,8 +47,7 @@ class Frozen:
         """The maps that the frozen stages of an encoder leave; in float16, to which their values are exact to .1 %."""
 
         def key() -> str:
-            values = b"".join(np.ascontiguousarray(weight).tobytes() for weight in model.get_weights())
-            return "|".join([name, hashlib.sha256(values).hexdigest(), model.outputs[0].dtype])
+            return "|".join([name, _digest_of(model), model.outputs[0].dtype])
 
         def answers(lightness: np.ndarray) -> list:
             maps = model.predict_on_batch(lightness / 50.0 - 1.0)
@@ -56,3 +55,11 @@ class Frozen:
             return [ops.convert_to_numpy(ops.cast(one, "float32")) for one in maps]
 
         return cls(name, key, [tuple(tensor.shape[1:]) for tensor in model.outputs], "float16", answers)
+
+
+def _digest_of(model: keras.Model) -> str:
+    """SHA-256 of all its weights, wherever they came from."""
+    digest = hashlib.sha256()
+    for weight in model.get_weights():
+        digest.update(np.ascontiguousarray(weight))
+    return digest.hexdigest()

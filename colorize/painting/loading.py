@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from numbers import Real
 from pathlib import Path
 
 from colorize.errors import UserError
@@ -36,7 +37,7 @@ def check_saturation(saturation: float) -> None:
     Raises:
         UserError: it is not from 0 to 2.
     """
-    if not isinstance(saturation, (int, float)) or not 0 <= saturation <= MOST_SATURATION:
+    if not isinstance(saturation, Real) or not 0 <= saturation <= MOST_SATURATION:
         raise UserError(f"saturation: expected a number from 0 (grey) to {MOST_SATURATION:g}, received {saturation!r}")
 
 

@@ -128,7 +128,7 @@ def size_of(colorizer: Colorizer) -> tuple[int, int]:
 
 
 def predict_ab(colorizer: Colorizer, rgb: np.ndarray, fit: Fit) -> np.ndarray:
-    """Predicts ab as painting does, for photos of one size that need not be the model's.
+    """Predicts ab for photos of one size that need not be the model's, as painting does without closer looks.
 
     Args:
         rgb: uint8 (B, H, W, 3); its colours are not looked at.

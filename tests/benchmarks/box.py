@@ -11,21 +11,21 @@ import numpy as np
 
 from colorize import backend
 from colorize.data.sources import read_dataset
-from colorize.model_file import BOX, read_about
+from colorize.model_file import BOX, read_about, shared
+from colorize.run_folder import load_config
 
 
 def main(run: Path, uniform: float) -> None:
     """Writes it into the package."""
     about = read_about(run)
     backend.start("tensorflow", "cpu")
-    from colorize.config import from_stored
     from colorize.evaluation.judge import learned_baselines
     from colorize.evaluation.measure import measure
     from colorize.models.bins import rebalancing
     from colorize.painting.prediction import predictor
     from colorize.weights import load_colorizer, save_model
 
-    config = from_stored(about.config, str(run))
+    config = load_config(run)
     colorizer = load_colorizer(run)
     head = colorizer.head
     shift = np.log(rebalancing(head.bins, head.config.sigma, uniform) / head.weights)
@@ -37,15 +37,12 @@ def main(run: Path, uniform: float) -> None:
     predict = predictor(colorizer.predict_on_batch, config.evaluation.mirror)
     plain = config.evaluation.model_copy(update={"perceptual": False})
     measured = measure({**baselines.predictors, "ours": predict}, dataset.val, plain, 64, lambda done: None)
-    stored = config.stored()
-    stored["data"] |= {"root": None, "cache": None}
+    stored = shared(config)
     stored["head"] |= {"uniform": uniform}
-    stored |= {"init": None}
     about = about.model_copy(
         update={
             "name": BOX.stem, "data": "Imagenette and landscapes", "config": stored, "metrics": measured.metrics,
-            "truth": measured.truth, "mean_ab": baselines.mean.tolist(),
-            "ab_given_lightness": baselines.by_lightness.tolist(),
+            "truth": measured.truth, **baselines.tables,
         }
     )  # fmt: skip
     save_model(colorizer, BOX, about, half=True)
