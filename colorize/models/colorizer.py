@@ -156,6 +156,7 @@ class Colorizer(keras.Model):
         super().__init__(name="trained_colorizer", dtype="float32")
         self.network, self.head, self.backbone = network.model, network.head, network.backbone
         self.tail = network.model if network.backbone else None
+        self.built = True  # as its parts are; Keras would guess their inputs from the shapes of a first batch
 
     def call(self, photos, training=False):
         """Predicts ab from nothing but the lightness of the photos."""
