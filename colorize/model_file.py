@@ -28,8 +28,8 @@ KEY = "colorize"
 OLD = "best.weights.h5"
 """What a run of version 0.1 left."""
 
-
 FORMAT = 1
+"""Of what stands there."""
 
 Colour = tuple[FiniteFloat, FiniteFloat]
 Share = Annotated[FiniteFloat, Field(ge=0)]
@@ -103,6 +103,9 @@ def shared(config: Config) -> dict:
     own = {"data": ("root", "cache"), "evaluation": ("lpips_weights", "inception_weights")}
     for group, keys in own.items():
         stored[group] |= {key: None for key in keys if key in stored[group]}
+    for group in ("encoder", "backbone"):
+        if "weights" in stored[group]:
+            stored[group] |= {"weights": Path(stored[group]["weights"]).name}
     return stored | {"init": None, "tracking": {"name": "off"}}
 
 

@@ -288,7 +288,10 @@ def test_a_model_file_that_says_nonsense_of_itself_is_told(change, tmp_path):
 
 @pytest.mark.once
 def test_a_model_file_keeps_no_path_and_no_server(config_of, tmp_path):
-    config = config_of("data=folder", "data.root=/home/me", "data.cache=/home/me/cache", "init=/home/me/model")
+    size = ["data.height=64", "data.width=96"]
+    config = config_of("data=folder", "data.root=/home/me", "data.cache=/home/me/cache", "init=/home/me/model", *size)
+    encoder = composed(["encoder=efficientnet_lite0", "encoder.weights=none"]).encoder
+    config = config.model_copy(update={"encoder": encoder.model_copy(update={"weights": "/home/me/lite0.pth"})})
     mlflow = {"name": "mlflow", "uri": "https://me:secret@example.org", "experiment": "a", "patience": 1.0}
     config = config.model_copy(update={"tracking": MlflowTracking(**mlflow, register=None)})
     text = json.dumps(shared(config))
