@@ -214,15 +214,15 @@ def show_shapes(options: argparse.Namespace) -> None:
 
     from colorize.models.bins import bins_for
     from colorize.models.colorizer import build_network
-    from colorize.report import WIDTH, explanation, report_table, write_shapes
+    from colorize.report import WIDTH, report_table, write_shapes
     from colorize.shapes import check_wiring
 
     keras.utils.set_random_seed(config.seed)
     network = build_network(config, bins_for(config.head, photos))
     options.out.mkdir(parents=True, exist_ok=True)
-    rows = write_shapes(network, batch, options.out)
+    report = write_shapes(network, batch, options.out)
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
-    console.print(report_table(rows), explanation(network), highlight=False)
+    console.print(report_table(report.rows), report.explanation, highlight=False)
     for fault in check_wiring(network):
         raise UserError(f"this fusion is wired wrongly: {fault}")
     say(console, f"which row of the map depends on which row of the picture: {options.out / DEPENDENCY_MAP}")

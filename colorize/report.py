@@ -3,6 +3,7 @@
 import io
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from keras import ops
@@ -13,26 +14,33 @@ from colorize.color import rgb_to_lab
 from colorize.models.colorizer import Network, scale_lightness
 from colorize.pictures import dependency_figure
 from colorize.run_folder import DEPENDENCY_MAP, SHAPES
-from colorize.shapes import ShapeRow, dependency_maps, shape_report
+from colorize.shapes import DependencyMap, ShapeRow, dependency_maps, shape_report
 
 WIDTH = 170
 """Characters of a line of the report as text."""
 
 
-def write_shapes(network: Network, rgb: np.ndarray, folder: Path) -> list[ShapeRow]:
+class Report(NamedTuple):
+    """The rows of the report, and the paragraph below them."""
+
+    rows: list[ShapeRow]
+    explanation: str
+
+
+def write_shapes(network: Network, rgb: np.ndarray, folder: Path) -> Report:
     """Writes the report (`shapes.txt`) and the dependency map (`dependency_map.png`) of a network.
 
     Args:
         rgb: a real batch, uint8 (B, H, W, 3).
-    Returns:
-        the rows of the report.
     """
     rows = shape_report(network, ops.convert_to_numpy(scale_lightness(rgb_to_lab(rgb)[..., :1])))
+    maps = dependency_maps(network)
+    report = Report(rows, explanation(network, maps))
     console = Console(record=True, width=WIDTH, file=io.StringIO())
-    console.print(report_table(rows), explanation(network))
+    console.print(report_table(rows), report.explanation)
     (folder / SHAPES).write_text(console.export_text())
-    dependency_figure(dependency_maps(network)).savefig(folder / DEPENDENCY_MAP, dpi=100)
-    return rows
+    dependency_figure(maps).savefig(folder / DEPENDENCY_MAP, dpi=100)
+    return report
 
 
 def report_table(rows: list[ShapeRow]) -> Table:
@@ -49,13 +57,23 @@ def report_table(rows: list[ShapeRow]) -> Table:
     return table
 
 
-def explanation(network: Network) -> str:
-    """In words: what a timestep is here, what its features are, what the units become."""
+def explanation(network: Network, maps: list[DependencyMap]) -> str:
+    """In words: what a timestep is here, what its features are, what the units become, and who knows all before that.
+
+    Args:
+        maps: of the network, see `dependency_maps`.
+    """
     trace = network.trace
     if not trace.readings:
         return "No sequence is read here: what is laid beside the feature map, if anything, has no order of rows."
     steps = {step.name: step for step in trace.steps}
     told = " Only the decoder, after that, tells each row what the whole map holds." if "decoder_mean" in steps else ""
+    if (maps[0].values > 0).all():
+        along = maps[0].along.removesuffix("s")
+        told = (
+            f" The encoder shows every {along} of the map the whole picture before that: the GRUs are not the only way from"
+            f" {along} to {along}, and the dependency map is full."
+        )
     if "to_sequence" in steps:
         return _of_lines(steps, trace.readings[0].along.removesuffix("s")) + told
     rows, columns = trace.readings[0].read.shape[1:3]

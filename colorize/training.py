@@ -216,7 +216,7 @@ class _Run:
         return [*([str(match)] if match else []), *note_of_answers(self.config, self.network.frozen is not None)]
 
     def _log_shapes(self) -> None:
-        rows = [asdict(row) for row in write_shapes(self.network, self.first_batch, self.folder)]
+        rows = [asdict(row) for row in write_shapes(self.network, self.first_batch, self.folder).rows]
         self.tracker.table({name: [row[name] for row in rows] for name in rows[0]}, "shapes/shapes.json")
         for name in (run_folder.SHAPES, run_folder.DEPENDENCY_MAP):
             self.tracker.file(self.folder / name, "shapes")

@@ -23,6 +23,7 @@ from colorize.models.colorizer import Colorizer, Learner, build_network
 from colorize.models.encoder import ENCODERS
 from colorize.models.trace import Trace
 from colorize.optimizer import build_optimizer
+from colorize.report import write_shapes
 from colorize.shapes import check_wiring, dependency_maps
 from colorize.weights import load_colorizer
 
@@ -192,11 +193,15 @@ def test_maps_are_kept_where_nothing_changes_the_picture(changed, keeps, config_
 
 
 @pytest.mark.once
-def test_the_dependency_map_shows_that_every_row_sees_all(config_of):
+def test_the_dependency_map_shows_that_every_row_sees_all_and_the_report_says_so(config_of, noise, tmp_path):
     network = build_network(config_of(*LITE))
     assert check_wiring(network) == []
     fused = dependency_maps(network)[-1]
     assert (fused.values > 0).all(), "an encoder of stride 32 sees more than 64 rows"
+    report = write_shapes(network, noise(2, 64, 96), tmp_path)
+    assert "shows every row of the map the whole picture" in report.explanation
+    blocks = [row for row in report.rows if row.layer == "InvertedResidual"]
+    assert len(blocks) == 16 and blocks[-1].seen == "(2, 2, 3, 320)"
 
 
 @pytest.mark.once

@@ -9,7 +9,7 @@ from small import small
 from colorize.models.colorizer import Network, build_network
 from colorize.models.trace import CELLS, Trace
 from colorize.pictures import dependency_figure
-from colorize.report import explanation, write_shapes
+from colorize.report import write_shapes
 from colorize.shapes import DependencyMap, check_wiring, dependencies, dependency_maps, shape_report, wiring_faults
 
 SIZES = [(32, 32), (24, 32)]
@@ -141,13 +141,13 @@ def test_halves_of_another_length_are_a_fault():
 
 
 def test_the_report_says_what_a_timestep_is(config_of, noise, tmp_path):
-    config = config_of()
-    network = build_network(config)
-    rows = {row.step: row for row in write_shapes(network, noise(5, 16, 32), tmp_path)}
+    network = build_network(config_of("data.height=64"))
+    report = write_shapes(network, noise(5, 64, 32), tmp_path)
+    rows = {row.step: row for row in report.rows}
     assert "timestep = row" in rows["to_sequence"].axes and "column x channel" in rows["to_sequence"].axes
-    assert rows["to_sequence"].declared == "(B, 2, 256)" and rows["to_sequence"].seen == "(5, 2, 256)"
-    assert "one row of the feature map" in explanation(network)
-    assert "4 columns x 64 channels" in explanation(network)
+    assert rows["to_sequence"].declared == "(B, 8, 256)" and rows["to_sequence"].seen == "(5, 8, 256)"
+    assert "one row of the feature map" in report.explanation
+    assert "4 columns x 64 channels" in report.explanation and "whole picture before" not in report.explanation
     text = (tmp_path / "shapes.txt").read_text()
     assert "timestep = row" in text and f"{network.model.count_params():,}" in text
     assert (tmp_path / "dependency_map.png").stat().st_size > 5_000
