@@ -71,7 +71,7 @@ def explanation(network: Network, maps: list[DependencyMap]) -> str:
     if (maps[0].values > 0).all():
         along = maps[0].along.removesuffix("s")
         told = (
-            f" The encoder shows every {along} of the map the whole picture before that: the GRUs are not the only way from"
+            f" The encoder shows every {along} of the map the whole picture before: the GRUs are not the only way from"
             f" {along} to {along}, and the dependency map is full."
         )
     if "to_sequence" in steps:
