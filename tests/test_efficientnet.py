@@ -68,6 +68,7 @@ def test_the_configuration_knows_the_maps_before_keras_does(name):
     assert last.shape[1:3] == (2, 3)
 
 
+@pytest.mark.once
 def test_the_grey_picture_is_that_of_the_lightness(config_of):
     network = build_network(config_of(*LITE))
     lightness = np.linspace(0, 100, 64 * 96, dtype="float32").reshape(1, 64, 96, 1)
@@ -84,7 +85,11 @@ def trained_of(network):
 
 @pytest.mark.parametrize(
     ("trainable", "first", "statistics_move"),
-    [("none", None, False), ("2", "encoder_block11", False), ("all", "encoder_stem", True)],
+    [
+        pytest.param("none", None, False, marks=pytest.mark.once),
+        ("2", "encoder_block11", False),
+        pytest.param("all", "encoder_stem", True, marks=pytest.mark.once),
+    ],
 )
 def test_what_is_frozen_stays_and_what_is_trained_moves(trainable, first, statistics_move, config_of, noise):
     network = build_network(config_of(*LITE, f"encoder.trainable={trainable}"))
@@ -121,7 +126,7 @@ def test_the_encoder_learns_at_its_own_rate_and_is_not_pulled_to_zero(config_of)
     np.testing.assert_allclose(ops.convert_to_numpy(fast), 3.0 * (1 - 0.5 * rate) - rate, rtol=1e-5)
 
 
-@pytest.mark.parametrize("trainable", ["none", "2", "3"])
+@pytest.mark.parametrize("trainable", [pytest.param("none", marks=pytest.mark.once), "3"])
 def test_a_step_on_kept_maps_is_the_step_without(trainable, config_of, noise, photos_of, tmp_path):
     network = build_network(config_of(*LITE, f"encoder.trainable={trainable}"))
     network.model.get_layer("head_ab_scaled").kernel.assign(np.full((1, 1, 4, 2), 0.1, "float32"))
@@ -141,7 +146,7 @@ def test_a_step_on_kept_maps_is_the_step_without(trainable, config_of, noise, ph
     assert differences[0] < 0.02 * differences[1], "of the mirror image, the maps are others"
 
 
-@pytest.mark.parametrize("trainable", ["none", "2", "all"])
+@pytest.mark.parametrize("trainable", ["2", pytest.param("all", marks=pytest.mark.once)])
 def test_training_goes_on_exactly(trainable, config_of, noise, photos_of, tmp_path):
     """As a graph, on kept maps where there are some; the state holds the frozen weights and all statistics too."""
     network = build_network(config_of(*LITE, f"encoder.trainable={trainable}", "decoder.dropout=0.3"))
@@ -162,6 +167,7 @@ def test_training_goes_on_exactly(trainable, config_of, noise, photos_of, tmp_pa
         np.testing.assert_array_equal(straight, again)
 
 
+@pytest.mark.once
 def test_maps_are_kept_by_the_weights_that_made_them(config_of, noise, photos_of, tmp_path):
     network, shown = build_network(config_of(*LITE)), photos_of(noise(2, 64, 96))
     first = Kept(network.frozen, shown, str(tmp_path), mirrored=False).values.copy()
