@@ -195,6 +195,7 @@ def test_a_damaged_result_and_an_older_configuration_are_said(model, capsys):
     with pytest.raises(SystemExit):
         evaluated(model)
     assert "result.json is damaged" in capsys.readouterr().err
+    (model / "result.json").write_text("{}")
     about = read_about(model)
     older = {"judgement" if key == "evaluation" else key: values for key, values in about.config.items()}
     save_model(load_colorizer(model), model / MODEL, about.model_copy(update={"config": older}))
