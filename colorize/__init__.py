@@ -23,8 +23,7 @@ def load(
     Args:
         model: an output folder or model file, a run id, `models:/NAME/VERSION` or `models:/NAME@ALIAS`; `latest`: the
             run that finished last, of those in `outputs/` and `multirun/` below the present folder, without those of
-            debug=smoke; None: the model
-            that comes with the package.
+            debug=smoke; None: the model that comes with the package.
         fit: pad (a photo of another shape is set into its own mirror image) or squash (squeezed); None: as in training.
         upsampling: bilinear, or guided: colours follow the edges of the lightness.
         temperature: of a head of bins, another one than it was trained with.

@@ -136,10 +136,9 @@ class _Run:
 
     def _optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
         optimizer, epochs, encoder = self.config.optimizer, self.config.trainer.epochs, self.config.encoder
-        if not isinstance(encoder, EfficientNetLite):
-            return build_optimizer(optimizer, epochs, steps_per_epoch)
-        slow = self.network.encoder_variables
-        return build_optimizer(optimizer, epochs, steps_per_epoch, slow, encoder.learning_rate_factor)
+        is_slow = isinstance(encoder, EfficientNetLite)
+        slow = (self.network.encoder_variables, encoder.learning_rate_factor) if is_slow else ()
+        return build_optimizer(optimizer, epochs, steps_per_epoch, *slow)
 
     def _begun_with(self) -> About | None:
         """The model that the run begins with: its own, where it goes on, also when that of `init` is gone by now."""

@@ -16,6 +16,7 @@ from colorize.model_file import About, model_path, read_about
 from colorize.models.bins import Bins
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.run_folder import with_temperature
+from colorize.state import difference
 
 
 def variables_of(colorizer: Colorizer) -> dict:
@@ -49,17 +50,17 @@ def load_weights(colorizer: Colorizer, path: Path) -> None:
     variables = variables_of(colorizer)
     try:
         arrays = load_file(path)
-        for name in sorted(arrays.keys() ^ variables.keys()):
-            raise ValueError(f"{name} is {'not expected' if name in arrays else 'missing'}")
-        for name, variable in variables.items():
-            if arrays[name].shape != tuple(variable.shape):
-                raise ValueError(f"{name} has the shape {arrays[name].shape}, expected {tuple(variable.shape)}")
-            if arrays[name].dtype not in (np.float16, np.float32) or not np.isfinite(arrays[name]).all():
+        for name, array in arrays.items():
+            if array.dtype not in (np.float16, np.float32) or not np.isfinite(array).all():
                 raise ValueError(f"{name} holds something else than finite numbers in float16 or float32")
+        arrays = {name: array.astype("float32") for name, array in arrays.items()}
+        reason = difference(arrays, {name: variable.numpy() for name, variable in variables.items()})
+        if reason:
+            raise ValueError(reason)
     except (OSError, SafetensorError, ValueError) as error:
         raise UserError(f"{path} does not hold the weights of the network that it describes: {error}") from None
     for name, variable in variables.items():
-        variable.assign(arrays[name].astype(variable.dtype))
+        variable.assign(arrays[name])
 
 
 def load_colorizer(place: Path, temperature: float | None = None) -> Colorizer:

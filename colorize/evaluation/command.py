@@ -69,8 +69,8 @@ def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str |
     fit = fit_of(own.data)
     predict = predictor(lambda rgb: predict_ab(colorizer, rgb, fit), config.evaluation.mirror)
     subject = Subject(predict, model.name, colorizer.network, seen, temperature, fit)
-    tables = own_baselines(model.about) if part == ALL else None
-    evaluation, folder = judge(subject, config, dataset, part, model.out, tables or learned_baselines(dataset, part))
+    baselines = own_baselines(model.about) if part == ALL else learned_baselines(dataset, part)
+    evaluation, folder = judge(subject, config, dataset, part, model.out, baselines)
     console = Console()
     console.print(evaluation.table())
     for sentence in evaluation.protocol:
