@@ -75,7 +75,7 @@ def resumed(folder: Path, overrides: list[str]) -> Config:
     stored = run_folder.load_config(folder)
     given = [o.input_line for o in parse(overrides) if o.key_or_group != "resume" and not is_hydras(o)]
     is_whole = any(o.key_or_group in GLOBAL_GROUPS for o in parse(given))
-    now = composed(given) if is_whole else changed(stored, given)
+    now = composed([*given, run_folder.as_override("resume", folder)]) if is_whole else changed(stored, given)
     faults = refused(flat(stored.stored()), flat(now.stored()))
     if faults:
         lines = "\n".join(f"  {line}" for line in faults)
@@ -137,7 +137,7 @@ def _seen_in_training(photos: dict, others: dict) -> list[str]:
 
 def newest_unfinished(overrides: list[str], name: str) -> Path | None:
     """The output folder, beside or at the one that a new run would get, whose run is the same and unfinished."""
-    config = composed(overrides, name)
+    config = composed([*overrides, f"resume={AUTO}"], name)
     now = flat(config.stored())
     place = Path(compose_by_hydra(name, overrides).hydra.run.dir).resolve()
     folders = [folder for folder in [place, *place.parent.glob("*")] if folder.is_dir() and _saved(folder)]

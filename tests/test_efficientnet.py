@@ -13,6 +13,7 @@ from skimage import color as reference
 from small import keep
 
 from colorize import state
+from colorize.checkpoint import Checkpoint, Checkpoints
 from colorize.composing import composed
 from colorize.config import MlflowTracking, from_stored
 from colorize.errors import UserError
@@ -23,8 +24,12 @@ from colorize.models.colorizer import Colorizer, Learner, build_network
 from colorize.models.encoder import ENCODERS
 from colorize.models.trace import Trace
 from colorize.optimizer import build_optimizer
+from colorize.record import flat
 from colorize.report import write_shapes
+from colorize.resume import arguments_for, resumed
+from colorize.run_folder import CHECKPOINTS, save_config
 from colorize.shapes import check_wiring, dependency_maps
+from colorize.state import Counters
 from colorize.weights import load_colorizer
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -243,6 +248,19 @@ def test_weights_that_are_not_there_are_told_before_keras_starts(monkeypatch):
     with pytest.raises(UserError, match="nowhere.pth, which is no file"):
         composed(["encoder=efficientnet_lite0", "encoder.weights=nowhere.pth"])
     assert composed(["encoder=efficientnet_lite0", "init=pretrained"]).init == "pretrained"
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("command", ["resume={folder}", "resume={folder} trainer=cpu encoder=efficientnet_lite0",
+                                     "resume=auto trainer=cpu encoder=efficientnet_lite0 hydra.run.dir={folder}"])  # fmt: skip
+def test_a_run_goes_on_where_the_weights_it_began_with_are_not_installed(command, tmp_path, monkeypatch):
+    begun = composed(["encoder=efficientnet_lite0"])
+    save_config(begun, tmp_path)
+    Checkpoints(tmp_path / CHECKPOINTS).save(Checkpoint({}, Counters()))
+    monkeypatch.setattr("colorize.config.efficientnet.find_spec", lambda name: None)
+    overrides = command.format(folder=tmp_path).split()
+    assert f"resume={tmp_path}" in arguments_for(overrides, "train")
+    assert flat(resumed(tmp_path, overrides).stored()) == flat(begun.stored())
 
 
 @pytest.mark.once

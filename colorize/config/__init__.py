@@ -107,7 +107,8 @@ def _impossible(config: Config, to_train: bool):
     encoder, strides = config.encoder, config.encoder.maps
     if isinstance(encoder, ResidualEncoder) and encoder.normalization == "group" and encoder.width % encoder.groups:
         yield Problem("encoder.width", f"a multiple of encoder.groups={encoder.groups}", str(encoder.width))
-    if to_train and config.init is None and isinstance(encoder, EfficientNetLite):
+    begins = config.init is None and config.resume is None  # else the weights are those of the model or checkpoint
+    if to_train and begins and isinstance(encoder, EfficientNetLite):
         missing = encoder.weights_missing()
         if missing:
             yield Problem("encoder.weights", "imagenet, none, or the path of a file of weights", missing)
