@@ -251,8 +251,10 @@ def test_weights_that_are_not_there_are_told_before_keras_starts(monkeypatch):
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("command", ["resume={folder}", "resume={folder} trainer=cpu encoder=efficientnet_lite0",
-                                     "resume=auto trainer=cpu encoder=efficientnet_lite0 hydra.run.dir={folder}"])  # fmt: skip
+@pytest.mark.parametrize("command", [
+    "resume={folder}", "resume={folder} trainer=cpu encoder=efficientnet_lite0",
+    "resume=auto trainer=cpu encoder=efficientnet_lite0 hydra.run.dir={folder}",
+])  # fmt: skip
 def test_a_run_goes_on_where_the_weights_it_began_with_are_not_installed(command, tmp_path, monkeypatch):
     begun = composed(["encoder=efficientnet_lite0"])
     save_config(begun, tmp_path)
