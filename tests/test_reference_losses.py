@@ -1,0 +1,26 @@
+"""That a change of the code changes no number: losses of 20 steps and one evaluation against stored ones."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import BACKEND
+
+REFERENCE = Path(__file__).parent / "reference"
+sys.path.append(str(REFERENCE))
+from losses import RUNS, STORED, metrics_of, run  # noqa: E402
+
+STORED_NUMBERS = json.loads(STORED.read_text())[BACKEND]
+TOLERANCE = 1e-5
+"""Relative. On one machine the numbers are the same to the last digit: run the script and compare."""
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_losses_are_those_of_before(name):
+    losses, network, photos = run(name, BACKEND)
+    np.testing.assert_allclose(losses, STORED_NUMBERS[name], rtol=TOLERANCE)
+    if name == "row_gru":
+        measured = metrics_of(network, photos)
+        assert measured == pytest.approx(STORED_NUMBERS["evaluation"], rel=1e-4)
