@@ -30,10 +30,10 @@ def load(
         saturation: what the colours' a and b are multiplied by, 0 (grey) to 2; lightness stays.
         tracking: URI of the MLflow that knows the model, where it is no folder; None: mlflow.db.
     Returns:
-        a `colorize.painting.painter.Painter`.
+        a `colorize.inference.pipeline.Painter`.
     Raises:
         UserError: there is no such model, it is damaged, or a setting is none.
     """
-    from colorize.painting.loading import load_painter
+    from colorize.hub import load_painter
 
     return load_painter(model, fit, upsampling, temperature, tracking, saturation=saturation)

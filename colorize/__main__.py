@@ -4,15 +4,10 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from shlex import quote
-
-from rich.console import Console
 
 from colorize import export as exporting
 from colorize.errors import UserError
-from colorize.finding import MODELS
-from colorize.progress import say
-from colorize.run_folder import DEPENDENCY_MAP
+from colorize.hub import MODELS
 
 OVERRIDE = re.compile(r"[+~]*\w[\w.]*=")
 """Of the configuration: no folder and no run, unless a folder is called so."""
@@ -142,18 +137,14 @@ def _add_sync(commands) -> None:
 
 def sync(options: argparse.Namespace) -> None:
     """Delivers the journals of runs."""
-    from colorize.tracking.sync import sync
+    from colorize.cli.sync import sync
 
-    for output in options.outputs:
-        done = sync(output, options.tracking)
-        print(f"{output}: {done.delivered} records delivered to {done.uri}, run {done.run_id}")
-        for reason in done.refused:
-            print(f"  refused: {reason}", file=sys.stderr)
+    sync(options.outputs, options.tracking)
 
 
 def export(options: argparse.Namespace) -> None:
     """Writes a model in other formats."""
-    from colorize.export.command import export
+    from colorize.cli.export import export
 
     _check_folder(options.out)
     export(options.model, options.format, options.out, options.tracking, options.temperature)
@@ -161,23 +152,14 @@ def export(options: argparse.Namespace) -> None:
 
 def demo(options: argparse.Namespace) -> None:
     """Serves a page to this machine."""
-    from importlib.util import find_spec
+    from colorize.cli.demo import demo
 
-    if not find_spec("nicegui"):
-        raise UserError("nicegui not installed: pip install -e '.[demo]' -c constraints.txt")
-    from colorize.demo.models import models_for
-
-    models, refused = models_for(options.models, options.tracking)
-    for sentence in refused:
-        say(Console(), sentence)
-    from colorize.demo.page import serve
-
-    serve(models, options.port, not options.no_browser)
+    demo(options.models, options.port, not options.no_browser, options.tracking)
 
 
 def compare(options: argparse.Namespace) -> None:
     """Compares runs: table, Markdown, a page, MLflow."""
-    from colorize.comparison.command import compare
+    from colorize.cli.compare import compare
 
     _check_folder(options.out)
     compare(options.runs, options.out, options.experiment, options.reference, options.evaluation, options.tracking)
@@ -185,7 +167,7 @@ def compare(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """Judges models: table, files, MLflow."""
-    from colorize.evaluation.command import evaluate
+    from colorize.cli.evaluate import evaluate
 
     overrides = [text for text in options.models if OVERRIDE.match(text) and not Path(text).exists()]
     models = [text for text in options.models if text not in overrides]
@@ -198,40 +180,16 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def show_shapes(options: argparse.Namespace) -> None:
-    """Prints the shape report of a configuration, checks its wiring and writes the dependency map."""
-    from colorize import backend
-    from colorize.composing import composed
-    from colorize.data.batches import Batches
-    from colorize.data.sources import read_dataset
+    """Prints the shape report of a configuration."""
+    from colorize.cli.shapes import show_shapes
 
-    config = composed(options.overrides)
     _check_folder(options.out)
-    data = config.data
-    photos = read_dataset(data).train
-    batch = Batches(photos, data.height, data.width, data.batch_size, data.augmentation, config.seed).batch(0)
-    backend.start(config.backend, config.trainer.device)
-    import keras
-
-    from colorize.models.bins import bins_for
-    from colorize.models.colorizer import build_network
-    from colorize.report import WIDTH, report_table, write_shapes
-    from colorize.shapes import check_wiring
-
-    keras.utils.set_random_seed(config.seed)
-    network = build_network(config, bins_for(config.head, photos))
-    options.out.mkdir(parents=True, exist_ok=True)
-    report = write_shapes(network, batch, options.out)
-    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
-    console.print(report_table(report.rows), report.explanation, highlight=False)
-    for fault in check_wiring(network):
-        raise UserError(f"this fusion is wired wrongly: {fault}")
-    say(console, f"which row of the map depends on which row of the picture: {options.out / DEPENDENCY_MAP}")
-    say(console, "next: " + " ".join(["python train.py", *map(quote, options.overrides)]))
+    show_shapes(options.overrides, options.out)
 
 
 def paint(options: argparse.Namespace) -> None:
     """Paints photos and folders of photos."""
-    from colorize.painting.command import Options, paint
+    from colorize.cli.paint import Options, paint
 
     _check_folder(options.out)
     names = ("fit", "upsampling", "temperature", "saturation", "tracking", "device")

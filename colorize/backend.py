@@ -11,15 +11,12 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata
 
 from colorize.errors import UserError
 
 KEPT_MEMORY = {-1: 2**31 - 1, -2: 2**28, -3: 2**30, -8: 1}
 """glibc's M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD and M_ARENA_MAX (malloc.h): memory is asked for in pieces of
 256 MiB and not given back."""
-
-PACKAGES = ("keras", "tensorflow", "jax", "numpy", "scikit-image", "hydra-core", "mlflow", "pillow")
 
 
 @dataclass(frozen=True)
@@ -153,17 +150,6 @@ def peak_memory_bytes(device: Device) -> int | None:
     import tensorflow as tf
 
     return tf.config.experimental.get_memory_info("GPU:0")["peak"]
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that results depend on, where installed."""
-    installed = {"python": sys.version.split()[0]}
-    for package in PACKAGES:
-        try:
-            installed[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return installed
 
 
 def _visible() -> str:

@@ -15,3 +15,12 @@ def listed(names: list[str]) -> str:
     """The first few of some names, and how many more there are."""
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
     return ", ".join(names[:LISTED]) + more
+
+
+LONGEST = 300
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line that is not too long."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."

@@ -29,8 +29,8 @@ import pytest  # noqa: E402
 from filelock import FileLock  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from colorize.composing import composed  # noqa: E402
-from colorize.data.photos import Photos  # noqa: E402
+from colorize.config.compose import composed  # noqa: E402
+from colorize.data.dataset import Photos  # noqa: E402
 
 SLOW = [
     "resume",
@@ -128,10 +128,10 @@ def logged(model_folder, tmp_path):
     from mlflow import MlflowClient
     from small import about
 
-    from colorize.model_file import MODEL
-    from colorize.run_folder import load_config, save_config
+    from colorize.runs.layout import load_config, save_config
+    from colorize.runs.model_file import MODEL
+    from colorize.runs.weights import load_colorizer, save_model
     from colorize.tracking.tracker import open_tracker
-    from colorize.weights import load_colorizer, save_model
 
     uri = f"sqlite:///{tmp_path / 'runs.db'}"
 

@@ -9,11 +9,12 @@ import os
 import keras
 import numpy as np
 
-from colorize.composing import composed
+from colorize.config.compose import composed
 from colorize.data.batches import Batches
-from colorize.data.sources import read_dataset
-from colorize.models.colorizer import Learner, build_network
-from colorize.optimizer import build_optimizer
+from colorize.data.load import read_dataset
+from colorize.models.colorizer import build_network
+from colorize.training.learner import Learner
+from colorize.training.optimizer import build_optimizer
 
 
 def main() -> None:

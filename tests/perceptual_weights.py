@@ -9,7 +9,7 @@ import pickle
 import numpy as np
 import pytest
 
-from colorize.metrics.stored_arrays import WEIGHT_FILES
+from colorize.metrics.perceptual.weight_files import WEIGHT_FILES
 
 CHANNELS = [(11, 3, 64), (5, 64, 192), (3, 192, 384), (3, 384, 256), (3, 256, 256)]  # kernel, in, out
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import keras
 
-from colorize.config import PROJECT
+from colorize.config.base import PROJECT
 
 BACKEND = keras.backend.backend()
 TINY = ["debug=smoke", f"backend={BACKEND}", "fusion=none", "encoder.filters=[4]", "trainer.strips=0"]
@@ -23,7 +23,17 @@ TINY += ["evaluation.strips=0", "evaluation.painted=1"]
 """Small, with dropout, augmentation and statistics of batches."""
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["keras", "mlflow", "hydra", "colorize.training", "colorize.screen", "processes"])
+_context.set_forkserver_preload(
+    [
+        "keras",
+        "mlflow",
+        "hydra",
+        "colorize.training.run",
+        "colorize.cli.train",
+        "colorize.cli.command_line",
+        "processes",
+    ]
+)
 
 DEADLINE = 300
 

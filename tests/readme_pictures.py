@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from colorize.config import PROJECT
-from colorize.data.decoding import is_grey
-from colorize.painting.loading import load_painter
+from colorize.config.base import PROJECT
+from colorize.data.decode import is_grey
+from colorize.hub import load_painter
 
 PICTURES = PROJECT / "data" / "pictures"
 HEIGHT, COLUMNS, GAP = 190, 2, 6
@@ -32,7 +32,7 @@ def painted(folder: Path) -> Image.Image:
 
 def shapes() -> Image.Image:
     """What the network sees of a square photo and what becomes of it, padded and squashed."""
-    from colorize.painting.prediction import framed
+    from colorize.inference.predict import framed
 
     rows = []
     for fit in ("pad", "squash"):

@@ -28,7 +28,7 @@ def small(config_of, fusion, encoder="pyramid", *more):
 
 def about(config, bins=None, **more):
     """What a model file says of itself, of a configuration that was not trained."""
-    from colorize.model_file import About
+    from colorize.runs.model_file import About
 
     rows = bins.rows() if bins else None
     plain = {"name": "test", "date": "2026-11-26", "config": config.stored(), "bins": rows, "data": "sample"}
@@ -37,10 +37,10 @@ def about(config, bins=None, **more):
 
 def keep(config, network, folder, bins=None, **more):
     """Writes what a finished run leaves of its model into a folder; `network` as `build_network` returns it."""
-    from colorize.model_file import MODEL
     from colorize.models.colorizer import Colorizer
-    from colorize.run_folder import save_config
-    from colorize.weights import save_model
+    from colorize.runs.layout import save_config
+    from colorize.runs.model_file import MODEL
+    from colorize.runs.weights import save_model
 
     save_config(config, folder)
     save_model(Colorizer(network), folder / MODEL, about(config, bins, **more))

@@ -10,19 +10,20 @@ from keras import ops
 from skimage import color as reference
 from small import keep
 
-from colorize import training
 from colorize.backend import Device
 from colorize.data import cache
-from colorize.data.sources import read_dataset
+from colorize.data.load import read_dataset
 from colorize.errors import UserError
-from colorize.kept import Kept, keeps_answers
-from colorize.model_file import read_config
 from colorize.models import backbone as module
 from colorize.models.backbone import APPLICATIONS, Application, Backbone
-from colorize.models.colorizer import Colorizer, Learner, build_network
-from colorize.signals import StopSignals
+from colorize.models.colorizer import Colorizer, build_network
+from colorize.runs.model_file import read_config
+from colorize.runs.weights import load_colorizer
 from colorize.tracking.tracker import Tracker
-from colorize.weights import load_colorizer
+from colorize.training.kept_features import Kept, keeps_answers
+from colorize.training.learner import Learner
+from colorize.training.run import run as training_run
+from colorize.training.signals import StopSignals
 
 NAMES = {"inception_resnet_v2": 75, "mobilenet": 32, "vgg19": 32, "densenet121": 32}
 KEPT = ["data.augmentation.crop=1.0", "data.augmentation.exposure=0.0", "data.augmentation.mix=0.0"]
@@ -168,7 +169,7 @@ def test_a_whole_run_with_a_backbone(kept, tiny, config_of, tmp_path, capsys):
     config, run = with_backbone(config_of, "mobilenet", *overrides), tmp_path / "run"
     run.mkdir()
     device = Device(config.backend, "cpu", "CPU")
-    result = training.run(config, read_dataset(config.data), device, Tracker(), StopSignals(), run, [], 0.0)
+    result = training_run(config, read_dataset(config.data), device, Tracker(), StopSignals(), run, [], 0.0)
     assert np.isfinite(result.metrics["ab_rmse"]) and result.frozen_parameters == 3 * 1000 + 1000
     assert ("its answers are kept" if kept else "in every step") in capsys.readouterr().out.replace("\n", " ")
     shapes = (run / "shapes.txt").read_text()
@@ -192,7 +193,7 @@ def test_who_begins_with_another_model_has_the_backbone_of_the_file_all_the_same
         cache = f"data.cache={tmp_path / 'cache'}"
         overrides = [f"backbone.weights={path}", "trainer.epochs=1", "fusion=none", "trainer.strips=0", cache, *KEPT]
         config = with_backbone(config_of, "mobilenet", *overrides, *init)
-        training.run(config, read_dataset(config.data), Device(config.backend, "cpu", "CPU"), Tracker(), StopSignals(),
+        training_run(config, read_dataset(config.data), Device(config.backend, "cpu", "CPU"), Tracker(), StopSignals(),
                      run, [], 0.0)  # fmt: skip
         for found, expected in zip(load_colorizer(run).backbone.get_weights(), own.get_weights()):
             np.testing.assert_array_equal(found, expected)

@@ -8,19 +8,20 @@ from keras import ops
 from skimage import color as reference
 from small import keep
 
-from colorize import training
 from colorize.__main__ import main
 from colorize.backend import Device
-from colorize.composing import composed
-from colorize.data.sources import read_dataset
-from colorize.model_file import MODEL, read_about
-from colorize.models.bins import Bins, bins_of, rebalancing, soft_targets, standard_bins
-from colorize.models.colorizer import Colorizer, Learner, build_network
-from colorize.models.head import Classification
-from colorize.run_folder import LAST
-from colorize.signals import StopSignals
+from colorize.config.compose import composed
+from colorize.data.load import read_dataset
+from colorize.models.color_bins import Bins, bins_of, rebalancing, soft_targets, standard_bins
+from colorize.models.colorizer import Colorizer, build_network
+from colorize.models.heads import Classification
+from colorize.runs.layout import LAST
+from colorize.runs.model_file import MODEL, read_about
+from colorize.runs.weights import load_colorizer
 from colorize.tracking.tracker import Tracker
-from colorize.weights import load_colorizer
+from colorize.training.learner import Learner
+from colorize.training.run import run as training_run
+from colorize.training.signals import StopSignals
 
 HEAD = composed(["head=bins"]).head
 CENTRES = np.array([[0.0, 0.0], [0.0, 10.0], [10.0, 0.0], [-20.0, 30.0], [40.0, -10.0], [50.0, 50.0]])
@@ -171,7 +172,7 @@ def test_a_run_that_begins_with_a_model_of_bins_keeps_them_and_goes_on_without_i
         chosen = config.model_copy(update={"trainer": config.trainer.model_copy(update=changes)})
         device, going_on = Device(config.backend, "cpu", "CPU"), (folder / LAST).exists()
         dataset = read_dataset(config.data)
-        return training.run(chosen, dataset, device, Tracker(), StopSignals(), folder, [], 0.0, going_on)
+        return training_run(chosen, dataset, device, Tracker(), StopSignals(), folder, [], 0.0, going_on)
 
     run()
     assert "100.0% of the parameters" in capsys.readouterr().out

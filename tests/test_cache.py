@@ -16,10 +16,10 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from colorize.data import cache, decoding
+from colorize.data import cache, decode_pool
 from colorize.data.cache import folder_of_cache, key_of, prepare
-from colorize.data.decoding import Job, Rows, Settings, decode_all, decode_file
-from colorize.data.images import centred_box
+from colorize.data.decode import centred_box
+from colorize.data.decode_pool import Job, Rows, Settings, decode_all, decode_file
 from colorize.errors import UserError
 
 SETTINGS = Settings(12, 20, "crop", 4)
@@ -127,8 +127,8 @@ def test_the_second_of_two_runs_waits_and_decodes_nothing(files, tmp_path, capsy
 
 
 def test_processes_and_one_process_give_the_same(files, tmp_path, monkeypatch):
-    monkeypatch.setattr(decoding, "cores", lambda: 2)
-    monkeypatch.setattr(decoding, "CHUNK", 2)
+    monkeypatch.setattr(decode_pool, "cores", lambda: 2)
+    monkeypatch.setattr(decode_pool, "CHUNK", 2)
     alone = prepare(files, SETTINGS, tmp_path / "alone", 0, lambda done: None)
     steps = []
     together = prepare(files, SETTINGS, tmp_path / "together", 10**9, steps.append)
@@ -144,10 +144,10 @@ def _crash(jobs, settings, rows):
     return _decode_chunk(jobs, settings, rows)
 
 
-_decode_chunk = decoding._decode_chunk  # before it is replaced
+_decode_chunk = decode_pool._decode_chunk  # before it is replaced
 
 
-def decoded_in_processes(files, tmp_path) -> dict[str, decoding.Decoded]:
+def decoded_in_processes(files, tmp_path) -> dict[str, decode_pool.Decoded]:
     """What became of each file, by its hash."""
     jobs = [Job(path, sha256, row) for row, (path, sha256) in enumerate(files)]
     pixels = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", "uint8", (len(files), 12, 20, 3))
@@ -156,9 +156,9 @@ def decoded_in_processes(files, tmp_path) -> dict[str, decoding.Decoded]:
 
 
 def test_a_photo_that_takes_its_process_down_is_the_only_one_rejected(files, tmp_path, monkeypatch):
-    monkeypatch.setattr(decoding, "cores", lambda: 2)
-    monkeypatch.setattr(decoding, "_decode_chunk", _crash)
-    monkeypatch.setattr(decoding, "CHUNK", 3)
+    monkeypatch.setattr(decode_pool, "cores", lambda: 2)
+    monkeypatch.setattr(decode_pool, "_decode_chunk", _crash)
+    monkeypatch.setattr(decode_pool, "CHUNK", 3)
     reasons = {sha256: result.reason for sha256, result in decoded_in_processes(files, tmp_path).items()}
     for path, sha256 in files:
         expected = "its decoder crashed" if path.endswith("5.png") else "not a photo" if path.endswith("jpg") else ""
@@ -169,8 +169,8 @@ def test_a_photo_that_takes_its_process_down_is_the_only_one_rejected(files, tmp
 @pytest.fixture
 def decoded_with_pipes(files, tmp_path, monkeypatch):
     """Decodes photos, and pipes that nobody writes into, which hang as a drive does that no longer answers."""
-    monkeypatch.setattr(decoding, "cores", lambda: 2)
-    monkeypatch.setattr(decoding, "PHOTO_SECONDS", 2.0)
+    monkeypatch.setattr(decode_pool, "cores", lambda: 2)
+    monkeypatch.setattr(decode_pool, "PHOTO_SECONDS", 2.0)
     good = [file for file in files if file[0].endswith("png")]
 
     def decoded(pipes: int) -> dict:
@@ -215,7 +215,7 @@ def test_what_may_be_gone_next_time_is_not_remembered(files, tmp_path):
 
 
 def test_a_file_too_large_to_read_is_rejected_unread(files, monkeypatch):
-    monkeypatch.setattr(decoding, "LARGEST_FILE", 100)
+    monkeypatch.setattr(decode_pool, "LARGEST_FILE", 100)
     decoded, pixels = decode_file(Job(*files[0], 0), SETTINGS)
     assert pixels is None and decoded.reason.startswith("larger than")
 
@@ -243,7 +243,7 @@ def test_workers_end_with_a_parent_that_was_killed(files, tmp_path):
     )
     script = tmp_path / "prepare.py"
     script.write_text(program)
-    if decoding.cores() == 1:
+    if decode_pool.cores() == 1:
         pytest.skip("with one core there are no processes to be left behind")
     done = subprocess.run(
         [sys.executable, str(script), str(tmp_path / "rows"), files[0][0]], capture_output=True, text=True
@@ -284,9 +284,9 @@ def test_the_place_is_that_of_the_configuration_or_the_environment(monkeypatch, 
 
 
 def test_a_large_photo_waits_for_the_lock(files, monkeypatch):
-    from colorize.data import images
+    from colorize.data import decode
 
-    monkeypatch.setattr(images, "LARGE_PIXELS", 100)
+    monkeypatch.setattr(decode, "LARGE_PIXELS", 100)
     entered = []
 
     class Lock:
@@ -298,7 +298,7 @@ def test_a_large_photo_waits_for_the_lock(files, monkeypatch):
 
     content = io.BytesIO()
     Image.new("RGB", (30, 20)).save(content, "PNG")
-    images.decode(content.getvalue(), lock=Lock())
-    monkeypatch.setattr(images, "LARGE_PIXELS", 10_000)
-    images.decode(content.getvalue(), lock=Lock())
+    decode.decode(content.getvalue(), lock=Lock())
+    monkeypatch.setattr(decode, "LARGE_PIXELS", 10_000)
+    decode.decode(content.getvalue(), lock=Lock())
     assert entered == [True]

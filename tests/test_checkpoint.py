@@ -13,11 +13,11 @@ import pytest
 from evil import Evil
 from safetensors.numpy import save as save_arrays
 
-from colorize.checkpoint import POINTER, Checkpoint, Checkpoints
-from colorize.config import PROJECT
+from colorize.config.base import PROJECT
 from colorize.errors import UserError
-from colorize.files import PARTIAL
-from colorize.state import Counters
+from colorize.runs.atomic import PARTIAL
+from colorize.training.checkpoint import POINTER, Checkpoint, Checkpoints
+from colorize.training.state import Counters
 
 pytestmark = pytest.mark.once
 

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from colorize.composing import composed
+from colorize.config.compose import composed
 from colorize.data import cifar10
-from colorize.data.sources import read_dataset
+from colorize.data.load import read_dataset
 from colorize.errors import UserError
 
 DATA = composed(["data=cifar10"]).data

@@ -20,8 +20,8 @@ from colorize.comparison.report import make_comparison
 from colorize.comparison.runs import Run
 from colorize.comparison.statistics import Difference, bootstrap, differences, estimates, seed_limits, t_limits
 from colorize.evaluation.report import Evaluation, evaluation_name, save_photos
-from colorize.metrics.pooled import METRICS, pooled
-from colorize.run_folder import save_config
+from colorize.metrics.summary import METRICS, pooled
+from colorize.runs.layout import save_config
 
 PHOTOS = 60
 

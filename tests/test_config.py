@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from colorize import composing
-from colorize.command_line import check_command_line
-from colorize.composing import CONFIGS, composed, groups
-from colorize.config import PROJECT, dump, load
+from colorize.cli.command_line import check_command_line
+from colorize.config import compose
+from colorize.config.base import PROJECT
+from colorize.config.compose import CONFIGS, composed, groups
+from colorize.config.schema import dump, load
 from colorize.errors import UserError
-from colorize.run_folder import resume_command
+from colorize.runs.layout import resume_command
 
 OPTIONS = [(group, option) for group, options in groups().items() for option in options]
 TYPOS = {
@@ -111,8 +112,8 @@ def copied_configs(tmp_path: Path, monkeypatch) -> Path:
         target = copy / path.relative_to(CONFIGS)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(path.read_text())
-    monkeypatch.setattr(composing, "CONFIGS", copy)
-    monkeypatch.setattr(composing, "PROJECT", tmp_path)
+    monkeypatch.setattr(compose, "CONFIGS", copy)
+    monkeypatch.setattr(compose, "PROJECT", tmp_path)
     return copy
 
 
@@ -233,7 +234,7 @@ def test_a_good_sweep_passes():
 
 def test_a_refusal_ends_with_status_2_before_a_backend_is_imported():
     program = (
-        "import sys; from colorize.command_line import check_command_line\n"
+        "import sys; from colorize.cli.command_line import check_command_line\n"
         "try: check_command_line(['trainer.epohcs=3'])\n"
         "finally: print([m for m in ('tensorflow', 'jax', 'keras', 'mlflow') if m in sys.modules])"
     )
@@ -276,5 +277,5 @@ ODD = ["a", "m\u00fcller", "a (1)", "seed=1", "a,b", "it's", '"q"', "b\\c d", "e
 @pytest.mark.parametrize("name", ODD)
 def test_a_command_that_is_printed_is_read_as_it_was_meant(name):
     python, program, override = shlex.split(resume_command(Path("/tmp", name)))
-    (parsed,) = composing.parse([override])
+    (parsed,) = compose.parse([override])
     assert (python, program, parsed.key_or_group, parsed.value()) == ("python", "train.py", "resume", f"/tmp/{name}")

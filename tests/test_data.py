@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorize.composing import composed
-from colorize.data.batches import MIXING, Batches, augment, exposure_table, mix
-from colorize.data.images import centred_box
+from colorize.config.compose import composed
+from colorize.data.augment import augment, exposure_table, mix
+from colorize.data.batches import MIXING, Batches
+from colorize.data.decode import centred_box
+from colorize.data.folder import SAMPLE
+from colorize.data.load import read_dataset
 from colorize.data.loader import Loader
-from colorize.data.sources import SAMPLE, read_dataset
 from colorize.errors import UserError
 
 DATA = composed([]).data

@@ -12,12 +12,12 @@ import pytest
 from browser import browser, free_port, is_open, needs_browser, until
 from PIL import Image
 
-from colorize.config import PROJECT
-from colorize.data.images import NotUsable
+from colorize.config.base import PROJECT
+from colorize.data.decode import NotUsable
 from colorize.demo.models import models_for
 from colorize.demo.page import paint
-from colorize.painting.files import encode, photo_of
-from colorize.painting.loading import painter_of
+from colorize.inference.load import painter_of
+from colorize.inference.photo_files import encode, photo_of
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what draws the page
 

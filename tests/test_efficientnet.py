@@ -12,25 +12,27 @@ from safetensors.numpy import save_file
 from skimage import color as reference
 from small import keep
 
-from colorize import state
-from colorize.checkpoint import Checkpoint, Checkpoints
-from colorize.composing import composed
-from colorize.config import MlflowTracking, from_stored
+from colorize.config.base import flat
+from colorize.config.compose import composed
+from colorize.config.schema import from_stored
+from colorize.config.training import MlflowTracking
 from colorize.errors import UserError
 from colorize.export.graph import painting_graph
-from colorize.kept import Kept, keeps_answers
-from colorize.model_file import BOX, KEY, read_about, shared
-from colorize.models.colorizer import Colorizer, Learner, build_network
-from colorize.models.encoder import ENCODERS
+from colorize.inspection.dependency_map import check_wiring, dependency_maps
+from colorize.inspection.shape_report import write_shapes
+from colorize.models.colorizer import Colorizer, build_network
+from colorize.models.encoders import ENCODERS
 from colorize.models.trace import Trace
-from colorize.optimizer import build_optimizer
-from colorize.record import flat
-from colorize.report import write_shapes
-from colorize.resume import arguments_for, resumed
-from colorize.run_folder import CHECKPOINTS, save_config
-from colorize.shapes import check_wiring, dependency_maps
-from colorize.state import Counters
-from colorize.weights import load_colorizer
+from colorize.runs.layout import CHECKPOINTS, save_config
+from colorize.runs.model_file import BOX, KEY, read_about, shared
+from colorize.runs.weights import load_colorizer
+from colorize.training import state
+from colorize.training.checkpoint import Checkpoint, Checkpoints
+from colorize.training.kept_features import Kept, keeps_answers
+from colorize.training.learner import Learner
+from colorize.training.optimizer import build_optimizer
+from colorize.training.resume import arguments_for, resumed
+from colorize.training.state import Counters
 
 REFERENCE = Path(__file__).parent / "reference"
 sys.path.append(str(REFERENCE))
@@ -184,7 +186,7 @@ def test_maps_are_kept_by_the_weights_that_made_them(config_of, noise, photos_of
 @pytest.mark.once
 def test_maps_that_never_reach_the_head_are_not_kept(config_of):
     sizes = ["decoder.output_stride=4", "head=bins", "head.stride=4"]
-    from colorize.models.bins import Bins, standard_bins
+    from colorize.models.color_bins import Bins, standard_bins
 
     centres = standard_bins()
     bins = Bins(centres, np.full(len(centres), 1 / len(centres)))

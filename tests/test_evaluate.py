@@ -13,17 +13,18 @@ from small import keep
 
 from colorize.__main__ import main
 from colorize.color import paint_in_gamut, rgb_to_lightness
-from colorize.composing import composed, data_and_evaluation
-from colorize.data.sources import read_dataset
+from colorize.config.compose import composed, data_and_evaluation
+from colorize.data.load import read_dataset
 from colorize.errors import UserError
 from colorize.evaluation import check_perceptual
-from colorize.evaluation.judge import batch_size_for, extremes_of
-from colorize.evaluation.measure import measure
-from colorize.model_file import MODEL, read_about
-from colorize.models.colorizer import Learner, build_network
-from colorize.painting.painter import Painter
-from colorize.painting.prediction import predict_ab
-from colorize.weights import load_colorizer, save_model
+from colorize.evaluation.evaluate import batch_size_for, extremes_of
+from colorize.evaluation.predictors import measure
+from colorize.inference.pipeline import Painter
+from colorize.inference.predict import predict_ab
+from colorize.models.colorizer import build_network
+from colorize.runs.model_file import MODEL, read_about
+from colorize.runs.weights import load_colorizer, save_model
+from colorize.training.learner import Learner
 
 MLFLOW_WARNS = pytest.mark.filterwarnings("ignore")  # of what it imports
 
@@ -137,7 +138,7 @@ def test_the_numbers_are_those_of_a_loop_over_the_photos(model):
 
 
 def composed_of(model):
-    from colorize.run_folder import read_config
+    from colorize.runs.layout import read_config
 
     return read_config(model)
 
@@ -254,9 +255,9 @@ def test_batches_are_sized_to_memory(config_of, monkeypatch):
     network = build_network(config_of()).model
     sizes = [batch_size_for(network, size) for size in ((16, 32), (160, 320), (1600, 3200))]
     assert sizes[0] > sizes[1] > sizes[2] >= 1
-    from colorize.evaluation import judge
+    from colorize.evaluation import evaluate
 
-    monkeypatch.setattr(judge, "MEMORY_AT_MOST", 1)
+    monkeypatch.setattr(evaluate, "MEMORY_AT_MOST", 1)
     assert batch_size_for(network, (16, 32)) == 1
 
 
@@ -295,7 +296,7 @@ def test_without_weights_perceptual_metrics_are_refused_before_training():
 
 
 def test_perceptual_metrics_join_the_others(config_of, photos_of, noise, monkeypatch):
-    from colorize.metrics import fid, lpips
+    from colorize.metrics.perceptual import fid, lpips
 
     class Distances:
         def __init__(self, path):

@@ -7,16 +7,15 @@ import pytest
 from small import keep
 
 from colorize.__main__ import main
+from colorize.cli.export import export
 from colorize.errors import UserError
-from colorize.export import command
-from colorize.export.command import export
 from colorize.export.formats import FORMATS
 from colorize.export.graph import painting_graph
-from colorize.model_file import BOX
-from colorize.models.bins import Bins
+from colorize.inference.load import painter_of
+from colorize.inference.pipeline import Painter
+from colorize.models.color_bins import Bins
 from colorize.models.colorizer import Colorizer, build_network
-from colorize.painting.loading import painter_of
-from colorize.painting.painter import Painter
+from colorize.runs.model_file import BOX
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what writes the formats
 
@@ -132,7 +131,7 @@ def test_mistakes_are_told_at_once(model, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="is there already"):
         export(str(model), ["keras"], tmp_path / "out")
     find = importlib.util.find_spec
-    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find(name))
+    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find(name))
     with pytest.raises(UserError, match=r"tf2onnx not installed: pip install -e '.\[export\]'"):
         export(str(model), ["onnx"], tmp_path / "out")
     assert (tmp_path / "out" / "colorizer.keras").read_text() == "mine"

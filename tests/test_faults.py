@@ -12,11 +12,11 @@ from PIL import Image
 from processes import go_on, resume, start, train
 from trained import PLAN, assert_same, before, die_at, last_state
 
-from colorize.callbacks import Validation
-from colorize.checkpoint import Checkpoints
-from colorize.clock import Clock
 from colorize.data.batches import Batches
-from colorize.fitting import Fitting
+from colorize.training.callbacks import Validation
+from colorize.training.checkpoint import Checkpoints
+from colorize.training.clock import Clock
+from colorize.training.loop import Fitting
 
 pytestmark = pytest.mark.once
 

@@ -8,12 +8,9 @@ from scipy import linalg, ndimage
 from skimage import data as samples
 
 from colorize.errors import UserError
-from colorize.metrics import fid
-from colorize.metrics.fid import InceptionFeatures, Moments, Resized, frechet_distance
-from colorize.metrics.stored_arrays import (
-    WEIGHT_FILES,
-    layout,
-)
+from colorize.metrics.perceptual import fid
+from colorize.metrics.perceptual.fid import InceptionFeatures, Moments, Resized, frechet_distance
+from colorize.metrics.perceptual.weight_files import WEIGHT_FILES, layout
 
 
 def moments(features) -> Moments:

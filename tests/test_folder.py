@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorize.composing import composed
-from colorize.data import decoding, folder
-from colorize.data.sources import read_dataset
+from colorize.config.compose import composed
+from colorize.data import decode_pool, scan
+from colorize.data.load import read_dataset
+from colorize.data.manifest import printable
 from colorize.data.split import by_content
-from colorize.data.verdicts import printable
 from colorize.errors import UserError
 
 DATA = composed(["data=folder", "data.root=x", "data.height=12", "data.width=20"], combinations=False).data
@@ -110,11 +110,11 @@ def test_exactly_grey_photos_are_left_out_of_training_only(many, photo):
 
 def test_nearly_grey_is_not_grey():
     pixels = np.full((5, 7, 3), 90, "uint8")
-    assert decoding.is_grey(pixels)
+    assert decode_pool.is_grey(pixels)
     for place in ((0, 0, 0), (4, 6, 1), (2, 3, 2)):
         changed = pixels.copy()
         changed[place] += 1
-        assert not decoding.is_grey(changed)
+        assert not decode_pool.is_grey(changed)
 
 
 @pytest.mark.parametrize("name", ["val", "valid", "Validation"])
@@ -343,13 +343,13 @@ def test_hashes_are_remembered_until_a_file_changes(tmp_path, photo, monkeypatch
     root, memory = tmp_path / "photos", tmp_path / "memory"
     photo(root / "a.png"), photo(root / "b.png")
     read_files = []
-    original = folder._hash
-    monkeypatch.setattr(folder, "_hash", lambda path, file: read_files.append(path.name) or original(path, file))
+    original = scan._hash
+    monkeypatch.setattr(scan, "_hash", lambda path, file: read_files.append(path.name) or original(path, file))
 
     def hashes():
         read_files.clear()
-        tree = folder.look_through(root)
-        folder.hash_files(tree, memory, lambda: None)
+        tree = scan.look_through(root)
+        scan.hash_files(tree, memory, lambda: None)
         return {file.name: file.sha256 for file in tree.files}
 
     first = hashes()

@@ -8,10 +8,10 @@ from keras import ops
 from scipy.special import ndtr
 from small import small
 
+from colorize.inspection.dependency_map import dependency_maps
 from colorize.models.colorizer import build_network
 from colorize.models.fusion.attention import positions
 from colorize.models.fusion.min_gru import DirectedMinGru, linear_scan
-from colorize.shapes import dependency_maps
 
 
 def features_and(network, *names):

@@ -6,13 +6,14 @@ import pytest
 from keras import ops
 from small import ENCODERS, FUSIONS, about, small
 
-from colorize.config.sizes import match_of
+from colorize.config.match_parameters import match_of
 from colorize.errors import UserError
-from colorize.models.colorizer import Colorizer, Learner, build_network
+from colorize.inspection.dependency_map import check_wiring
+from colorize.models.colorizer import Colorizer, build_network
 from colorize.models.fusion.min_gru import DirectedMinGru, linear_scan
 from colorize.models.fusion.pixel_gru import LineGru
-from colorize.shapes import check_wiring
-from colorize.weights import load_weights, save_model
+from colorize.runs.weights import load_weights, save_model
+from colorize.training.learner import Learner
 
 RECURRENT = ["row_gru", "column_gru", "pixel_gru", "min_gru"]
 PAIRS = [

@@ -12,13 +12,13 @@ import pytest
 from evil import Evil
 from small import keep
 
-from colorize.composing import composed
-from colorize.config import PROJECT
+from colorize.config.base import PROJECT
+from colorize.config.compose import composed
 from colorize.errors import UserError
-from colorize.model_file import MODEL
 from colorize.models.colorizer import build_network
-from colorize.run_folder import CONFIG, load_config
-from colorize.weights import load_colorizer
+from colorize.runs.layout import CONFIG, load_config
+from colorize.runs.model_file import MODEL
+from colorize.runs.weights import load_colorizer
 
 pytestmark = pytest.mark.once
 
@@ -138,8 +138,8 @@ def test_a_configuration_with_a_python_object_is_refused(model):
 
 
 def test_a_stored_configuration_that_reads_the_environment_reads_nothing(model, monkeypatch):
-    from colorize.composing import changed
-    from colorize.run_folder import load_config
+    from colorize.config.compose import changed
+    from colorize.runs.layout import load_config
 
     monkeypatch.setenv("SECRET", "never-to-be-seen")
     path = model / CONFIG

@@ -8,7 +8,7 @@ import pytest
 from evil import claiming
 from PIL import Image, ImageCms
 
-from colorize.data.images import NotUsable, _plain_jpeg, decode
+from colorize.data.decode import NotUsable, _plain_jpeg, decode
 
 
 def save(path, image, **options):

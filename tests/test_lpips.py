@@ -10,7 +10,7 @@ from perceptual_weights import alexnet, real_weights, write_lpips
 from skimage import data as samples
 
 from colorize.errors import UserError
-from colorize.metrics.lpips import Lpips
+from colorize.metrics.perceptual.lpips import Lpips
 
 ALEXNET_PADDING = [2, 2, 1, 1, 1]
 

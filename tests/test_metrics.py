@@ -10,9 +10,9 @@ from colorize.metrics.auc import BINS, balancing_weights, colour_bin, pixel_auc
 from colorize.metrics.baselines import Baselines
 from colorize.metrics.ciede2000 import ciede2000
 from colorize.metrics.colorfulness import colorfulness
-from colorize.metrics.photos import PhotoMetrics, count_colours
-from colorize.metrics.pooled import METRICS, pooled
+from colorize.metrics.per_photo import PhotoMetrics, count_colours
 from colorize.metrics.ssim import ssim
+from colorize.metrics.summary import METRICS, pooled
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from by_hand import gru_by_hand
 from keras import ops
 
 from colorize.color import AB_SCALE, rgb_to_lab
-from colorize.models.colorizer import Learner, build_network, scale_lightness
-from colorize.models.head import Regression
-from colorize.shapes import dependency_maps
+from colorize.inspection.dependency_map import dependency_maps
+from colorize.models.colorizer import build_network, scale_lightness
+from colorize.models.heads import Regression
+from colorize.training.learner import Learner
 
 NETWORKS = [
     ["encoder=pyramid", "fusion=row_gru"],

@@ -7,11 +7,12 @@ from keras import ops
 from processes import go_on, resume, start, train
 from trained import PLAN, STEPS, assert_same, last_state, rows
 
-from colorize import state
 from colorize.data.batches import Batches
-from colorize.models.colorizer import Learner, build_network
-from colorize.models.head import Regression
-from colorize.optimizer import build_optimizer
+from colorize.models.colorizer import build_network
+from colorize.models.heads import Regression
+from colorize.training import state
+from colorize.training.learner import Learner
+from colorize.training.optimizer import build_optimizer
 
 WHITE = 255
 """A batch of nothing else is the bad one here."""

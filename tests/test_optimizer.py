@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from colorize.models.colorizer import Learner, build_network
-from colorize.optimizer import GuardedAdamW, averaged_weights, build_optimizer
+from colorize.models.colorizer import build_network
+from colorize.training.learner import Learner
+from colorize.training.optimizer import GuardedAdamW, build_optimizer
+from colorize.training.variables import averaged_weights
 
 
 def test_averaged_weights_are_the_average_and_leave_no_trace(config_of, noise):

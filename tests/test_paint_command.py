@@ -12,12 +12,12 @@ from skimage import data
 from small import about, keep
 
 from colorize.__main__ import main
-from colorize.model_file import MODEL
-from colorize.painting import command
-from colorize.painting.jobs import Job
-from colorize.painting.painter import Painter
-from colorize.run_folder import RESULT, load_config
-from colorize.weights import load_colorizer, save_model
+from colorize.cli import paint as command
+from colorize.inference.jobs import Job
+from colorize.inference.pipeline import Painter
+from colorize.runs.layout import RESULT, load_config
+from colorize.runs.model_file import MODEL
+from colorize.runs.weights import load_colorizer, save_model
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ def test_a_mistake_is_told_before_anything_is_painted(wrong, album, model_folder
 def test_photos_share_the_memory_there_is(tmp_path):
     def sizes(*pixels):
         jobs = [Job(tmp_path / str(i), tmp_path / str(i), size) for i, size in enumerate(pixels)]
-        groups = list(command.groups(jobs))
+        groups = list(paint.groups(jobs))
         assert sum(groups, []) == jobs
         return [len(group) for group in groups]
 

@@ -8,10 +8,10 @@ import pytest
 from evil import claiming
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
-from colorize.data.images import NotUsable, without_warnings
+from colorize.data.decode import NotUsable, without_warnings
 from colorize.errors import UserError
-from colorize.painting.files import read, write
-from colorize.painting.jobs import jobs_for
+from colorize.inference.jobs import jobs_for
+from colorize.inference.photo_files import read, write
 
 Base = ExifTags.Base
 FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tif": "TIFF", "bmp": "BMP"}

@@ -14,14 +14,15 @@ from skimage import data
 from small import about
 
 import colorize
-from colorize.config import PROJECT
+from colorize.config.base import PROJECT
 from colorize.errors import UserError
-from colorize.model_file import MODEL, read_about
-from colorize.models.colorizer import Colorizer, Learner, build_network
-from colorize.painting import painter as painting
-from colorize.painting.painter import Painter
-from colorize.painting.upsampling import Bilinear, Guided
-from colorize.weights import load_colorizer, save_model
+from colorize.inference import pipeline as painting
+from colorize.inference.pipeline import Painter
+from colorize.inference.upsampling import Bilinear, Guided
+from colorize.models.colorizer import Colorizer, build_network
+from colorize.runs.model_file import MODEL, read_about
+from colorize.runs.weights import load_colorizer, save_model
+from colorize.training.learner import Learner
 
 
 @pytest.fixture

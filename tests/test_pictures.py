@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage import color as reference
 
-from colorize.pictures import GAP, strip
+from colorize.image_grid import GAP, strip
 
 
 @pytest.mark.parametrize(("size", "axis"), [((6, 10), 0), ((10, 6), 1)])

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from colorize.composing import composed
-from colorize.config import PROJECT
+from colorize.config.base import PROJECT
+from colorize.config.compose import composed
 
 DEFINED = re.compile(r"(?m)^def (test_\w+)")
 EXAMPLE = re.compile(r"<!-- example: (\S+) -->\n```\w+\n(.*?)```", re.DOTALL)

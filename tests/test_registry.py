@@ -1,11 +1,10 @@
 """The model that a run logs: what is in it, and the registered one that it becomes a version of."""
 
-
 import pytest
 
 from colorize.__main__ import main
-from colorize.finding import find_model
-from colorize.model_file import MODEL
+from colorize.hub import find_model
+from colorize.runs.model_file import MODEL
 from colorize.serving.packaging import requirements
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports

@@ -14,13 +14,13 @@ import pytest
 from processes import BACKEND, TINY, go_on, resume, start, train
 from trained import EPOCHS, PLAN, STEPS, assert_same, die_at, last_state, rows
 
-from colorize import run_folder
-from colorize.command_line import check_command_line
+from colorize.cli.command_line import check_command_line
 from colorize.errors import UserError
-from colorize.init import take_weights
 from colorize.models.colorizer import build_network
-from colorize.optimizer import values_of
-from colorize.weights import load_colorizer
+from colorize.runs import layout
+from colorize.runs.weights import load_colorizer
+from colorize.training.variables import values_of
+from colorize.training.warm_start import take_weights
 
 OTHER_BACKEND = "jax" if BACKEND == "tensorflow" else "tensorflow"
 KILLS = 20
@@ -107,7 +107,7 @@ def test_auto_takes_the_newest_unfinished_run_of_the_same_configuration(outputs,
     outputs("older", 40)
     newest = outputs("newest", 30)
     busy = outputs("busy", 5)
-    with run_folder.locked(busy):
+    with layout.locked(busy):
         arguments = check_command_line([*command, "resume=auto"])
     assert f"resume={newest}" in arguments and f"hydra.run.dir={tmp_path / 'new'}" not in arguments
     assert f"resume=auto: {newest} goes on" in capsys.readouterr().out
@@ -144,4 +144,4 @@ def test_init_begins_a_new_run_with_those_weights(undisturbed, tmp_path):
     ours, theirs = [load_colorizer(f).network.trainable_variables for f in (folder, undisturbed)]
     for our, their in zip(ours, theirs):
         np.testing.assert_allclose(our.numpy(), their.numpy(), atol=1e-6)
-    assert run_folder.load_config(folder).init == str(undisturbed)
+    assert layout.load_config(folder).init == str(undisturbed)

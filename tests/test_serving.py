@@ -22,9 +22,9 @@ from evil import claiming
 from PIL import Image
 from skimage import color as reference
 
-from colorize.data.images import NotUsable
-from colorize.painting.loading import painter_of
-from colorize.run_folder import load_config
+from colorize.data.decode import NotUsable
+from colorize.inference.load import painter_of
+from colorize.runs.layout import load_config
 from colorize.serving import requests
 from colorize.serving.packaging import NEEDED
 

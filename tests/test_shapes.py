@@ -6,11 +6,17 @@ import pytest
 from keras import layers
 from small import small
 
+from colorize.inspection.dependency_map import (
+    DependencyMap,
+    check_wiring,
+    dependencies,
+    dependency_figure,
+    dependency_maps,
+    wiring_faults,
+)
+from colorize.inspection.shape_report import shape_report, write_shapes
 from colorize.models.colorizer import Network, build_network
 from colorize.models.trace import CELLS, Trace
-from colorize.pictures import dependency_figure
-from colorize.report import write_shapes
-from colorize.shapes import DependencyMap, check_wiring, dependencies, dependency_maps, shape_report, wiring_faults
 
 SIZES = [(32, 32), (24, 32)]
 
@@ -129,7 +135,9 @@ def test_the_map_of_attention_is_the_same_piece_by_piece(config_of, monkeypatch)
     seen = []
     real = keras.Model.__call__
     monkeypatch.setattr(keras.Model, "__call__", lambda self, x, **k: seen.append(len(x)) or real(self, x, **k))
-    monkeypatch.setattr("colorize.shapes.PAIRS_AT_ONCE", 2 * 24**2 * 10)  # 2 heads, 6 x 4 cells, 10 pictures
+    monkeypatch.setattr(
+        "colorize.inspection.dependency_map.PAIRS_AT_ONCE", 2 * 24**2 * 10
+    )  # 2 heads, 6 x 4 cells, 10 pictures
     (pieces,) = dependency_maps(network)
     assert seen == [10, 10, 10], "25 pictures"
     np.testing.assert_allclose(pieces.values, whole.values, atol=1e-4 * whole.values.max())

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from colorize.signals import Stopped, StopSignals
+from colorize.training.signals import Stopped, StopSignals
 
 STOPS_ITSELF = """
 import os, signal, time

@@ -11,7 +11,7 @@ import pytest
 from perceptual_weights import alexnet, write_lpips
 
 from colorize.errors import UserError
-from colorize.metrics.stored_arrays import (
+from colorize.metrics.perceptual.weight_files import (
     WEIGHT_FILES,
     check_weights,
     read_pickled_arrays,

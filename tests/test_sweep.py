@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from processes import BACKEND, Training, launch
 
-from colorize.command_line import check_command_line
-from colorize.sweep import note_failure, parent_of
+from colorize.cli.command_line import check_command_line
+from colorize.cli.sweep import note_failure, parent_of
 
 TINY = [
     "debug=smoke", f"backend={BACKEND}", "encoder.filters=[4]", "fusion.units=4", "fusion.channels=1",

@@ -9,13 +9,13 @@ from threading import Event
 import numpy as np
 import pytest
 
-from colorize.config import PROJECT, MlflowTracking
+from colorize.config.base import PROJECT
+from colorize.config.training import MlflowTracking
 from colorize.errors import UserError
 from colorize.tracking import sender
+from colorize.tracking.client import StoredRuns, artifact_location
 from colorize.tracking.delivery import Delivery
 from colorize.tracking.journal import Journal
-from colorize.tracking.place import artifact_location
-from colorize.tracking.stored import StoredRuns
 from colorize.tracking.tracker import MlflowTracker, open_tracker
 from colorize.tracking.views import experiment_tags
 

@@ -14,19 +14,20 @@ import pytest
 from PIL import Image
 from processes import BACKEND, Training, launch
 
-from colorize.callbacks import Validation
-from colorize.config import PROJECT
-from colorize.data.sources import read_dataset
-from colorize.evaluation.measure import measure
-from colorize.files import Attempts
+from colorize.config.base import PROJECT
+from colorize.data.load import read_dataset
+from colorize.evaluation.predictors import measure
 from colorize.metrics.baselines import Baselines
-from colorize.metrics.pooled import METRICS
-from colorize.model_file import MODEL, read_about, read_config
-from colorize.models.colorizer import Colorizer, Learner, build_network
-from colorize.run_folder import LAST
-from colorize.signals import StopSignals
+from colorize.metrics.summary import METRICS
+from colorize.models.colorizer import Colorizer, build_network
+from colorize.runs.atomic import Attempts
+from colorize.runs.layout import LAST
+from colorize.runs.model_file import MODEL, read_about, read_config
+from colorize.runs.weights import load_colorizer
 from colorize.tracking.tracker import Tracker
-from colorize.weights import load_colorizer
+from colorize.training.callbacks import Validation
+from colorize.training.learner import Learner
+from colorize.training.signals import StopSignals
 
 SMALL = ["debug=smoke", f"backend={BACKEND}", "encoder.filters=[4]", "fusion.units=4", "fusion.channels=1"]
 
@@ -178,16 +179,16 @@ def test_a_signal_while_its_tables_are_made_leaves_a_database_that_works(tmp_pat
 
 
 def test_an_exception_marks_the_run_failed(tmp_path, config_of, monkeypatch):
-    from colorize import training
     from colorize.backend import Device
+    from colorize.training import run
 
     ended = []
     tracker = Tracker()
     tracker.finish = ended.append
-    monkeypatch.setattr(training.Fitting, "run", lambda self: 1 / 0)
+    monkeypatch.setattr(run.Fitting, "run", lambda self: 1 / 0)
     config = config_of()
     with pytest.raises(ZeroDivisionError):
-        training.run(
+        run.run(
             config, read_dataset(config.data), Device(BACKEND, "cpu", "CPU"), tracker, StopSignals(), tmp_path, [], 0.0
         )
     assert ended == ["FAILED"]
@@ -237,7 +238,7 @@ def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tm
     colorizer = Learner(network)
     colorizer.compile(optimizer="sgd")
     expected = colorizer.evaluate(rgb, batch_size=3, verbose=0, return_dict=True)
-    monkeypatch.setattr("colorize.data.photos.PIXELS_AT_ONCE", 3 * 16 * 32)
+    monkeypatch.setattr("colorize.data.dataset.PIXELS_AT_ONCE", 3 * 16 * 32)
     trainer = config_of("trainer.strips=0").trainer
     photos = photos_of(rgb)
     validation = Validation(Colorizer(network), photos, tmp_path, Tracker(), trainer, Attempts(), lambda path: None)

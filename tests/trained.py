@@ -7,10 +7,10 @@ import signal
 
 from safetensors.numpy import load_file
 
-from colorize.checkpoint import Checkpoints
-from colorize.clock import Clock
-from colorize.model_file import MODEL
-from colorize.run_folder import LAST
+from colorize.runs.layout import LAST
+from colorize.runs.model_file import MODEL
+from colorize.training.checkpoint import Checkpoints
+from colorize.training.clock import Clock
 
 EPOCHS, STEPS = 3, 29
 """Of the runs here; 235 photos are 29 batches of 8."""

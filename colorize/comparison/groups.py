@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from colorize.comparison.runs import Run
-from colorize.record import flat
+from colorize.config.base import flat
 
 NO_DIFFERENCE = (
     "seed", "tracking.", "evaluation.", "data.root", "data.cache", "trainer.strips", "trainer.strip_every",

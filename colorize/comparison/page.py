@@ -11,7 +11,7 @@ from colorize.comparison.cost import HEADER, cost_rows
 from colorize.comparison.figure import curves_figure, differences_figure
 from colorize.comparison.groups import Group
 from colorize.comparison.report import NOTES, Comparison, difference_rows, metric_rows
-from colorize.metrics.pooled import BASELINES
+from colorize.metrics.summary import BASELINES
 
 COLUMNS = 8
 """Groups whose pictures are shown; more would not fit beside each other."""

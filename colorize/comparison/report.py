@@ -12,7 +12,7 @@ from colorize.comparison.cost import HEADER, cost_rows
 from colorize.comparison.groups import Group
 from colorize.comparison.statistics import Difference, Estimate, Limits, differences, estimates
 from colorize.evaluation.report import finite
-from colorize.metrics.pooled import BASELINES, METRICS, shown
+from colorize.metrics.summary import BASELINES, METRICS, shown
 
 ON_SCREEN = ("ab_rmse", "psnr_pooled", "auc", "colorfulness")
 """Metrics that the terminal shows; the files have all."""

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from colorize.config import Config, load
+from colorize.config.schema import Config, load
 from colorize.errors import UserError
 from colorize.evaluation.report import Evaluation, evaluations_in, read_evaluation, read_photos
-from colorize.finding import RUN_ID, read_result
-from colorize.metrics.pooled import Values
-from colorize.run_folder import CONFIG, EVALUATION, HISTORY, RESULT
-from colorize.tracking.place import uri_of
+from colorize.hub import RUN_ID, read_result
+from colorize.metrics.summary import Values
+from colorize.runs.layout import CONFIG, EVALUATION, HISTORY, RESULT
+from colorize.tracking.uri import uri_of
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def _find(name: str, tracking: str | None, into: Path) -> Path:
         return folder
     if not RUN_ID.fullmatch(name):
         raise UserError(f"{name} is no run: expected an output folder, or a run id (32 hexadecimal digits)")
-    from colorize.tracking.stored import StoredRuns
+    from colorize.tracking.client import StoredRuns
 
     stored = StoredRuns(tracking)
     stored.find(name)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from colorize.comparison.groups import Group
-from colorize.metrics.pooled import METRICS, Values, pooled
+from colorize.metrics.summary import METRICS, Values, pooled
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000

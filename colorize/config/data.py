@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from colorize.config.section import Positive, Section, Share
+from colorize.config.base import Positive, Section, Share
 
 
 class Augmentation(Section):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from colorize.config.section import Section
+from colorize.config.base import Section
 
 INSTALL = "pip install -e '.[pretrained]' -c constraints.txt"
 

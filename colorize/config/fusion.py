@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from colorize.config.section import Normalization, Positive, Section
+from colorize.config.base import Normalization, Positive, Section
 
 
 class FeatureMap(NamedTuple):

@@ -5,14 +5,12 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from colorize.config import Augmentation
-from colorize.data.images import centred_box, resize
-from colorize.data.photos import Photos
+from colorize.config.data import Augmentation
+from colorize.data.augment import augment, mix
+from colorize.data.dataset import Photos
 
 ORDER, AUGMENTATION, MIXING = 0, 1, 2
 """Streams of random numbers that must not repeat one another."""
-
-MIX_ALPHA = 0.4  # the largest that Zhang et al. 2018 found good on ImageNet (section 3.1)
 
 
 class Batches:
@@ -72,47 +70,3 @@ class Batches:
 @lru_cache(maxsize=4)  # asked for each sample, from several threads, at most across the end of an epoch
 def _order(seed: int, epoch: int, photos: int) -> np.ndarray:
     return np.random.default_rng([seed, ORDER, epoch]).permutation(photos)
-
-
-def augment(image: Image.Image, shape: tuple[int, int], augmentation: Augmentation, rng) -> tuple[Image.Image, bool]:
-    """A random crop of `image` at a random scale, resized to `shape` (H, W), maybe mirrored, its exposure jittered.
-
-    Returns:
-        the picture, and whether it was mirrored.
-    """
-    height, width = shape
-    left, top, right, bottom = centred_box(image.size, height, width)
-    scale = rng.uniform(augmentation.crop, 1.0)
-    box_width, box_height = (right - left) * scale, (bottom - top) * scale
-    left = rng.uniform(0, max(0.0, image.width - box_width))
-    top = rng.uniform(0, max(0.0, image.height - box_height))
-    right, bottom = min(image.width, left + box_width), min(image.height, top + box_height)
-    picture = resize(image, height, width, (left, top, right, bottom))
-    mirrored = bool(rng.random() < augmentation.flip)
-    if mirrored:
-        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    stops = rng.uniform(-augmentation.exposure, augmentation.exposure)
-    return (Image.fromarray(exposure_table(stops)[np.asarray(picture)]) if stops else picture), mirrored
-
-
-def mix(rgb: np.ndarray, probability: float, rng) -> np.ndarray:
-    """With that probability, lays a batch over itself in another order; uint8 (B, H, W, 3) -> the same.
-
-    mixup (Zhang et al. 2018, section 1), all photos in one ratio out of Beta(MIX_ALPHA, MIX_ALPHA), half of whose draws
-    are within .1 of 0 or 1; in a random order, one photo in B meets itself and stays as it is. Done to the pixels, so
-    that the lightness and the colours of the mixture belong together.
-    """
-    if rng.random() >= probability:
-        return rgb
-    share = rng.beta(MIX_ALPHA, MIX_ALPHA)
-    return np.round(share * rgb + (1 - share) * rgb[rng.permutation(len(rgb))]).astype("uint8")
-
-
-def exposure_table(stops: float) -> np.ndarray:
-    """For each uint8 value of sRGB, the value after 2 ** stops times the light, clipped at white.
-
-    Scaling linear light changes lightness and leaves the chromaticity alone, as a longer exposure does; adding to L
-    would leave pale shadows and neon highlights as targets. The gamma of 2.4 stands for sRGB's curve: exact enough to
-    jitter with.
-    """
-    return np.minimum(255, np.round(np.arange(256) * 2.0 ** (stops / 2.4))).astype("uint8")

@@ -20,7 +20,7 @@ from typing import TypeVar
 import numpy as np
 from filelock import FileLock, Timeout
 
-from colorize.data.decoding import Decoded, Job, Rows, Settings, decode_all
+from colorize.data.decode_pool import Decoded, Job, Rows, Settings, decode_all
 from colorize.errors import UserError
 
 T = TypeVar("T")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from colorize.config import CifarData
-from colorize.data.photos import Dataset, Photos, digest_of
+from colorize.config.data import CifarData
+from colorize.data.dataset import Dataset, Photos, digest_of
 from colorize.data.split import by_content
 from colorize.errors import UserError
 

@@ -1,164 +1,178 @@
-"""Looking through a folder tree: which files are photos, what they weigh in SHA-256, and what else lies there."""
+"""Where photos come from, and which of them training never sees."""
 
 import hashlib
-import json
-import os
-import stat
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
-SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp"}
-SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-"""Folder names right below the root, and the part of the split that they stand for."""
+import numpy as np
 
-BLOCK = 2**20
+from colorize.config.base import PROJECT
+from colorize.config.data import FolderData
+from colorize.console import progress
+from colorize.data import manifest
+from colorize.data.cache import Prepared, folder_of_cache, prepare
+from colorize.data.dataset import Dataset, Photos, digest_of
+from colorize.data.decode_pool import Decoded, Settings
+from colorize.data.manifest import ACROSS, Manifest, Verdict, printable
+from colorize.data.scan import SUFFIXES, File, Tree, hash_files, look_through
+from colorize.data.split import PARTS, PRIORITY, by_content
+from colorize.errors import UserError
 
-
-@dataclass(slots=True)
-class File:
-    """A file that may be a photo.
-
-    Attributes:
-        name: its path below the root, with `/`.
-        stamp: size in bytes, and the times of its last change of content and of state, in nanoseconds.
-        problem: why it cannot be read at all; empty where it can.
-    """
-
-    name: str
-    stamp: tuple[int, int, int] = (0, 0, 0)
-    problem: str = ""
-    sha256: str = ""
+SAMPLE = PROJECT / "data" / "sample"
+LISTED = 40
+"""Rejected files that an error lists; the manifest has all."""
 
 
-@dataclass
-class Tree:
-    """What a folder tree holds: files that may be photos, sorted by name, and how many others by their ending."""
-
-    root: Path
-    files: list[File] = field(default_factory=list)
-    ignored: Counter = field(default_factory=Counter)
-
-    @property
-    def splits(self) -> dict[str, str]:
-        """Folder right below the root -> part of the split; empty where there is neither a val nor a test folder."""
-        tops = {file.name.partition("/")[0] for file in self.files if "/" in file.name}
-        found = {top: SPLITS[top.lower()] for top in tops if top.lower() in SPLITS}
-        return found if {"val", "test"}.intersection(found.values()) else {}
-
-
-def look_through(root: Path) -> Tree:
-    """Walks a tree, links included, each real folder once, so that a loop of links ends.
-
-    Links come last: a folder is known by its own name, not by that of a link to it. Hidden files and folders
-    (`.name`), which other programs leave there, are passed over.
-    """
-    tree = Tree(root)
-    seen: set[tuple[int, int]] = set()
-    folders, links = [""], []
-    while folders or links:
-        folder = folders.pop() if folders else links.pop(0)
-        try:
-            status = os.stat(root / folder)
-            if (status.st_dev, status.st_ino) in seen:
-                if folder.lower() in SPLITS:
-                    tree.files.append(File(folder, problem="a link to a folder that is read under another name"))
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(root / folder) as entries:
-                inside = sorted(entries, key=lambda entry: entry.name)  # so that of two links the same one counts
-        except OSError as error:
-            tree.files.append(File(folder or ".", problem=f"the folder cannot be read: {error.strerror}"))
-            continue
-        for entry in reversed(inside):
-            name = _sort(entry, folder, tree)
-            if name:
-                (links if entry.is_symlink() else folders).append(name)
-        links.sort()
-    tree.files.sort(key=lambda file: file.name)
-    return tree
+def read_folder(config: FolderData, manifest: Path | None) -> Dataset:
+    root = _root(config)
+    tree = look_through(root)
+    if not tree.files:
+        found = ", ".join(f"{number} {kind}" for kind, number in tree.ignored.most_common(8)) or "nothing"
+        endings = ", ".join(sorted(SUFFIXES))
+        raise UserError(f"data.root: no photo in {root}; expected files that end in {endings}; found: {found}")
+    cache = folder_of_cache(config.cache)
+    _hash(tree, cache)
+    folder = _Folder(config, tree)
+    folder.keep_one_of_each("sha256")
+    folder.decode(cache)
+    folder.keep_one_of_each("pixels_sha256")
+    folder.finish()
+    if manifest:
+        folder.manifest.save(manifest)
+    folder.check_rejected(manifest)
+    return folder.dataset()
 
 
-def _sort(entry: os.DirEntry, folder: str, tree: Tree) -> str | None:
-    """Puts a file into the tree; returns the name of a folder."""
-    name = f"{folder}/{entry.name}" if folder else entry.name
-    suffix = os.path.splitext(entry.name)[1].lower()
-    if entry.name.startswith("."):
-        tree.ignored["hidden"] += 1
-        return None
+def _root(config: FolderData) -> Path:
+    if config.root is None and config.name == "folder":
+        raise UserError("data=folder needs data.root=PATH, a folder of photos")
+    root = Path(SAMPLE if config.root is None else config.root).expanduser()
     try:
-        status = entry.stat()
-    except OSError as error:
-        if suffix in SUFFIXES:
-            dangling = entry.is_symlink() and not os.path.exists(entry.path)
-            problem = "a link that leads nowhere" if dangling else f"cannot be read: {error.strerror}"
-            tree.files.append(File(name, problem=problem))
-        return None
-    if stat.S_ISDIR(status.st_mode):
-        return name
-    if suffix not in SUFFIXES:
-        tree.ignored[suffix or "no ending"] += 1
-    elif not stat.S_ISREG(status.st_mode):
-        tree.files.append(File(name, problem="no regular file (a pipe, socket or device)"))
-    else:
-        tree.files.append(File(name, (status.st_size, status.st_mtime_ns, status.st_ctime_ns)))
-    return None
+        root = root.resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        raise UserError(f"data.root: {root} is a link that leads nowhere; expected a folder of photos") from None
+    if not root.is_dir():
+        raise UserError(f"data.root: there is no folder {root}; expected a folder of photos")
+    return root
 
 
-def hash_files(tree: Tree, memory: Path, advance: Callable[[], None]) -> None:
-    """Gives each file its SHA-256; one whose size and times are as remembered is not read again.
-
-    Args:
-        memory: file of remembered hashes; written anew where something changed.
-        advance: called after each file.
-    """
-    known = _remembered(memory)
-    changed = False
-    for file in tree.files:
-        if not file.problem:
-            stamp, sha256 = known.get(file.name, (None, ""))
-            if stamp != file.stamp:
-                changed = True
-                sha256 = _hash(tree.root / file.name, file)
-            file.sha256 = sha256
-        advance()
-    if changed:
-        _remember(memory, tree)
+def _hash(tree: Tree, cache: Path) -> None:
+    name = hashlib.sha256(str(tree.root).encode(errors="surrogateescape")).hexdigest()[:24]
+    with progress("looking through photos", len(tree.files)) as advance:
+        hash_files(tree, cache / "hashes" / name, advance)
 
 
-def _hash(path: Path, file: File) -> str:
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as content:
-            while block := content.read(BLOCK):
-                digest.update(block)
-    except OSError as error:
-        file.problem = f"cannot be read: {error.strerror}"
-        return ""
-    return digest.hexdigest()
+class _Folder:
+    """The files of a folder on their way to a data set: each has a part of the split, or a verdict against it."""
 
+    def __init__(self, config: FolderData, tree: Tree):
+        self.config, self.tree = config, tree
+        self.manifest = Manifest(ignored=tree.ignored)
+        self.files = {file.name: file for file in tree.files}
+        self.part: dict[str, str] = {}
+        splits = tree.splits
+        for file in tree.files:
+            if file.problem:
+                self._against(file, manifest.REJECTED, file.problem)
+            else:
+                self._place(file, splits)
 
-def _remembered(memory: Path) -> dict[str, tuple[tuple[int, int, int], str]]:
-    known = {}
-    try:
-        with open(memory, encoding="ascii") as lines:
-            for line in lines:
-                name, *stamp, sha256 = json.loads(line)
-                known[name] = tuple(stamp), sha256
-    except (OSError, ValueError, TypeError):
-        pass  # none yet, or damaged: what is missing is hashed again
-    return known
+    def _place(self, file: File, splits: dict[str, str]) -> None:
+        declared = splits.get(file.name.partition("/")[0])
+        shares = {"val": self.config.val, "test": self.config.test}
+        if "train" in splits.values() and declared is None:
+            self._against(file, manifest.REJECTED, f"outside of the folders of the split ({', '.join(sorted(splits))})")
+        elif not splits:
+            self.part[file.name] = by_content(file.sha256, shares)
+        elif declared in ("val", "test") or "val" in splits.values():
+            self.part[file.name] = declared or "train"
+        else:  # no val/: it comes out of train/
+            self.part[file.name] = by_content(file.sha256, {"val": self.config.val})
 
+    def _against(self, file: File, verdict: str, detail: str, decoded: Decoded | None = None) -> None:
+        known = {"format": decoded.format, "width": decoded.width, "height": decoded.height} if decoded else {}
+        self.manifest.verdicts.append(Verdict(file.name, verdict, detail, sha256=file.sha256, **known))
+        self.part.pop(file.name, None)
 
-def _remember(memory: Path, tree: Tree) -> None:
-    partial = memory.with_name(f"{memory.name}.{os.getpid()}")
-    try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial, "w", encoding="ascii") as lines:  # JSON escapes any name, also one that is no UTF-8
-            for file in tree.files:
-                if file.sha256:
-                    lines.write(json.dumps([file.name, *file.stamp, file.sha256]) + "\n")
-        os.replace(partial, memory)
-    except OSError:
-        partial.unlink(missing_ok=True)  # a folder that cannot be written, or is full: hashed again next time
+    def keep_one_of_each(self, kind: str) -> None:
+        """Of files with the same content, or with the same pixels, keeps one: that of the part judged last."""
+        kept: dict[str, str] = {}
+        for name in sorted(self.part, key=lambda name: (PRIORITY[self.part[name]], self.files[name].sha256, name)):
+            file = self.files[name]
+            content = file.sha256 if kind == "sha256" else self.prepared.decoded[file.sha256][1].pixels_sha256
+            first = kept.setdefault(content, name)
+            if first != name:
+                what = "the same file as" if kind == "sha256" else "the same pixels as"
+                across = self.part[first] != self.part[name]
+                detail = f"{ACROSS}: kept in {self.part[first]} as {first}" if across else f"{what} {first}"
+                self._against(file, manifest.DUPLICATE, detail)
+
+    def decode(self, cache: Path) -> None:
+        """Decodes what is left, or opens what was decoded before; rejects what is no photo."""
+        config = self.config
+        settings = Settings(*config.stored_size, config.fit, config.smallest_side)
+        files = [(str(self.tree.root / name), self.files[name].sha256) for name in self.part]
+        total_bytes = sum(self.files[name].stamp[0] for name in self.part)
+        with progress("preparing photos", len(files)) as advance:
+            self.prepared: Prepared = prepare(files, settings, cache, total_bytes, advance)
+        for name in list(self.part):
+            decoded = self._decoded(name)
+            if decoded.reason:
+                self._against(self.files[name], manifest.REJECTED, decoded.reason, decoded)
+        for verdict in self.manifest.verdicts:  # a copy of what is no photo is none either
+            of_content = self.prepared.decoded.get(verdict.sha256)
+            if verdict.verdict == manifest.DUPLICATE and of_content and of_content[1].reason:
+                verdict.verdict, verdict.detail = manifest.REJECTED, of_content[1].reason
+
+    def _decoded(self, name: str) -> Decoded:
+        return self.prepared.decoded[self.files[name].sha256][1]
+
+    def finish(self) -> None:
+        """Takes exactly grey photos out of training, and gives all others their verdict."""
+        self.grey = {name for name, part in self.part.items() if part == "train" and self._decoded(name).grey}
+        self.grey = self.grey if self.config.grey == "drop" else set()
+        for name, part in self.part.items():
+            file, decoded = self.files[name], self._decoded(name)
+            verdict = manifest.GREY if name in self.grey else manifest.CONVERTED if decoded.converted else manifest.USED
+            detail, facts = ", ".join(decoded.converted), (decoded.format, decoded.width, decoded.height)
+            self.manifest.verdicts.append(Verdict(name, verdict, detail, part, *facts, file.sha256))
+        self.manifest.verdicts.sort(key=lambda verdict: verdict.name)
+
+    def check_rejected(self, manifest: Path | None) -> None:
+        """Stops where more files are rejected than the configuration bears."""
+        rejected, files = self.manifest.rejected, len(self.manifest.verdicts)
+        if len(rejected) <= self.config.max_rejected * files and len(rejected) < files:
+            return
+        listed = [f"  {printable(verdict.name)}: {verdict.detail}" for verdict in rejected[:LISTED]]
+        where = f"; all are in {manifest}" if manifest else ""
+        more = [f"  and {len(rejected) - LISTED} more{where}"] if len(rejected) > LISTED else []
+        raise UserError(
+            "\n".join(
+                [
+                    f"{len(rejected)} of {files} files in {self.tree.root} are no usable photos, more than"
+                    f" data.max_rejected={self.config.max_rejected} allows; remove them, or allow more:",
+                    *listed,
+                    *more,
+                ]
+            )
+        )
+
+    def dataset(self) -> Dataset:
+        """The parts, each in the order of the contents."""
+        names = sorted(self.part, key=lambda name: self.files[name].sha256)
+        groups: dict[str, list[str]] = {part: [] for part in (*PARTS, "grey")}
+        for name in names:
+            groups["grey" if name in self.grey else self.part[name]].append(name)
+        parts = {part: self._photos(names) for part, names in groups.items()}
+        config = self.config
+        facts = [repr((config.height, config.width, config.stored_scale, config.fit, config.smallest_side))]
+        hashes = [text for part in ("train", "grey", "val") for text in (part, *parts[part].hashes)]
+        parts["test"] = parts["test"] if len(parts["test"]) else None
+        source, digest = str(self.tree.root), digest_of(facts + hashes)
+        return Dataset(config.name, source, **parts, digest=digest, manifest=self.manifest)
+
+    def _photos(self, names: list[str]) -> Photos:
+        hashes = [self.files[name].sha256 for name in names]
+        rows = np.array([self.prepared.decoded[sha256][0] for sha256 in hashes], dtype=int)
+        size = self.config.height, self.config.width
+        prepared = f"{self.config.fit} {self.config.stored_size}"
+        return Photos(self.prepared.pixels, rows, tuple(names), tuple(hashes), size, prepared)

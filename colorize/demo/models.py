@@ -3,8 +3,8 @@
 import threading
 
 from colorize.errors import UserError
-from colorize.model_file import BOX, PRETRAINED, read_about
-from colorize.painting.loading import load_painter
+from colorize.hub import load_painter
+from colorize.runs.model_file import BOX, PRETRAINED, read_about
 
 
 class Models:
@@ -43,7 +43,7 @@ def models_for(names: list[str], tracking: str | None) -> tuple[Models, list[str
         models = Models({name: name for name in names}, tracking)
         models.painter(names[0])  # what is wrong is told here, and not on the page
         return models, []
-    from colorize.tracking.stored import StoredRuns
+    from colorize.tracking.client import StoredRuns
 
     box = {PRETRAINED: read_about(BOX).told}
     models, refused = Models(StoredRuns(tracking).registered() | box, tracking), []

@@ -18,13 +18,13 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
 
 from colorize.color import in_grey
-from colorize.data.images import NotUsable
+from colorize.data.decode import NotUsable
 from colorize.demo.models import Models
 from colorize.errors import UserError
-from colorize.painting.files import encode, photo_of
-from colorize.painting.jobs import painted_name
-from colorize.painting.loading import MOST_SATURATION
-from colorize.painting.painter import Colours, Painter
+from colorize.inference.jobs import painted_name
+from colorize.inference.load import MOST_SATURATION
+from colorize.inference.photo_files import encode, photo_of
+from colorize.inference.pipeline import Colours, Painter
 
 LARGEST_BYTES = 32_000_000
 """Of a file that is dropped."""

@@ -3,8 +3,8 @@
 Keras is not imported here, so that what is missing is told before it starts.
 """
 
-from colorize.config import Evaluation
-from colorize.metrics.stored_arrays import check_weights
+from colorize.config.training import Evaluation
+from colorize.metrics.perceptual.weight_files import check_weights
 
 
 def check_perceptual(evaluation: Evaluation) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from colorize.metrics.pooled import BASELINES, METRICS, Values, decibels, shown
+from colorize.metrics.summary import BASELINES, METRICS, Values, decibels, shown
 
 OURS = "ours"
 JSON, CSV = "evaluation.json", "photos.csv"

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from colorize.color import paint_in_gamut, rgb_to_lightness
+from colorize.inference.predict import size_of
 from colorize.models.colorizer import Colorizer
-from colorize.painting.prediction import size_of
 
 
 def painting_graph(colorizer: Colorizer, mirror: bool, photos: int | None = None) -> keras.Model:

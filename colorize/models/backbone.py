@@ -14,7 +14,8 @@ from keras import applications, layers, ops
 from keras.applications import densenet, inception_resnet_v2, mobilenet, vgg19
 
 from colorize.color import lab_to_rgb
-from colorize.config import Config, PretrainedBackbone
+from colorize.config.model import PretrainedBackbone
+from colorize.config.schema import Config
 from colorize.errors import UserError
 from colorize.models.trace import CELLS, Trace
 

@@ -6,19 +6,19 @@ Legend: B batch, H W rows and columns.
 from dataclasses import dataclass
 
 import keras
-from keras import ops
 
-from colorize.color import rgb_to_lab, rgb_to_lightness
-from colorize.config import Config, EfficientNetLite, PretrainedBackbone
+from colorize.color import rgb_to_lightness
+from colorize.config.efficientnet import EfficientNetLite
+from colorize.config.model import PretrainedBackbone
+from colorize.config.schema import Config
 from colorize.models.backbone import CLASSES, Backbone, join_embedding
-from colorize.models.bins import Bins
-from colorize.models.decoder import DECODERS, Maps
-from colorize.models.encoder import ENCODERS
+from colorize.models.color_bins import Bins
+from colorize.models.decoders import DECODERS, Maps
+from colorize.models.encoders import ENCODERS
 from colorize.models.frozen import Frozen
 from colorize.models.fusion import fuse
-from colorize.models.head import HEADS, Classification, Regression
+from colorize.models.heads import HEADS, Classification, Regression
 from colorize.models.trace import Trace
-from colorize.optimizer import GuardedAdamW
 
 
 @dataclass(frozen=True)
@@ -127,19 +127,6 @@ def known_of(photos) -> list:
     return list(photos[1:]) if isinstance(photos, (list, tuple)) else []
 
 
-class AbRootMeanSquare(keras.metrics.Mean):
-    """Root of the mean squared ab error over every pixel and both channels, in Lab units."""
-
-    def update_state(self, ab_true, ab_predicted, sample_weight=None):
-        """Adds a batch of (B, H, W, 2); a smaller last batch counts for less."""
-        error = ops.mean(ops.square(ab_true - ab_predicted), axis=(1, 2, 3))
-        super().update_state(error, sample_weight)
-
-    def result(self):
-        """Lab units."""
-        return ops.sqrt(super().result())
-
-
 class Colorizer(keras.Model):
     """Colours photos; `predict_on_batch` runs it compiled.
 
@@ -170,68 +157,3 @@ class Colorizer(keras.Model):
         if not known:
             return self.network(scale_lightness(lightness), training=training)
         return self.tail([scale_lightness(lightness), *known], training=training)
-
-
-class Learner(Colorizer):
-    """Trains the network of a colorizer: `fit` and `evaluate` take uint8 RGB (B, H, W, 3) and no target.
-
-    What it returns is what the head learns; it has the weights of the colorizer of the same network, which are changed.
-    """
-
-    def __init__(self, network: Network):
-        super().__init__(network)
-        self.tail = network.tail()
-        self.ab_rmse = AbRootMeanSquare(name="ab_rmse")
-
-    def compile(self, *args, **kwargs):
-        """As in Keras, and builds the optimizer: built within the first step, TensorFlow would trace the step twice."""
-        super().compile(*args, **kwargs)
-        self.optimizer.build(self.trainable_variables)
-
-    def call(self, photos, training=False):
-        """The output of the network."""
-        # Lab as a whole, though L is enough: loss and metrics need it too, and the graph computes it once.
-        return self.output_of(photos, rgb_to_lab(rgb_of(photos))[..., :1], training)
-
-    def train_step(self, *given):
-        """As in Keras; a step at which the optimizer halts changes no statistic, metric or seed either.
-
-        Returns:
-            what Keras expects, with `halted` among the logs: 1 from the step on whose gradient was not finite.
-        """
-        if not isinstance(self.optimizer, GuardedAdamW):
-            return super().train_step(*given)
-        return self._step_in_place(*given) if len(given) == 1 else self._step_of_state(*given)
-
-    def _step_in_place(self, data):
-        """On TensorFlow the variables themselves are changed."""
-        variables = [*self.non_trainable_variables, *self.metrics_variables]
-        before = [ops.copy(variable) for variable in variables]
-        logs = super().train_step(data)
-
-        def restore():
-            for variable, value in zip(variables, before):
-                variable.assign(value)
-
-        halted = ops.convert_to_tensor(self.optimizer.halted)
-        ops.cond(ops.equal(halted, 1), restore, lambda: None)
-        return {**logs, "halted": halted}
-
-    def _step_of_state(self, state, data):
-        """On JAX their values are given and returned."""
-        logs, after = super().train_step(state, data)
-        place = self.optimizer.place_of_halted
-        halted = after[2][place]
-        kept = [[ops.where(ops.equal(halted, 1), *pair) for pair in zip(*values)] for values in zip(state, after)]
-        kept[2][place] = halted
-        return {**logs, "halted": halted}, tuple(kept)
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The loss of the head against the photo's own ab; if it is not finite, no gradient is."""
-        loss = self.head.loss(rgb_to_lab(rgb_of(x))[..., 1:], y_pred)
-        return loss * ops.where(ops.isfinite(loss), 1.0, float("nan"))
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """Loss and ab RMSE, in Lab units."""
-        self.ab_rmse.update_state(rgb_to_lab(rgb_of(x))[..., 1:], self.head.ab(y_pred))
-        return self.get_metrics_result()

@@ -10,7 +10,7 @@ import keras
 from keras import layers, ops
 
 from colorize.color import lightness_to_grey
-from colorize.config import EfficientNetLite
+from colorize.config.efficientnet import EfficientNetLite
 from colorize.errors import UserError
 from colorize.models.imagenet import Arrays, read_imagenet_weights
 from colorize.models.trace import Trace

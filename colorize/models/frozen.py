@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from colorize.config import PretrainedBackbone
+from colorize.config.model import PretrainedBackbone
 from colorize.models.backbone import CLASSES, Backbone
 
 

@@ -2,10 +2,9 @@
 
 import hashlib
 
-from colorize.config import EfficientNetLite
-from colorize.config.efficientnet import INSTALL
+from colorize.config.efficientnet import INSTALL, EfficientNetLite
 from colorize.errors import UserError
-from colorize.metrics.stored_arrays import Arrays, read_torch_arrays
+from colorize.metrics.perceptual.weight_files import Arrays, read_torch_arrays
 
 SHA256 = {
     "efficientnet_lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",

@@ -14,14 +14,14 @@ class PaintingModel(mlflow.pyfunc.PythonModel):
 
     def load_context(self, context):
         """Loads the weights."""
-        from colorize.painting.loading import painter_of
+        from colorize.inference.load import painter_of
 
         warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; here, since threads share such filters
         self.painter = painter_of(Path(context.artifacts["colorizer"]))
 
     def predict(self, context, model_input: pd.DataFrame, params: dict | None = None) -> pd.DataFrame:
         """Paints the photos in the column `image`; a column `png` comes back. The parameter `saturation`: 0 to 2."""
-        from colorize.data.images import NotUsable
+        from colorize.data.decode import NotUsable
         from colorize.serving.requests import COLUMN, SATURATION, painted
 
         saturation = (params or {}).get(SATURATION, 1.0)

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import colorize
-from colorize.model_file import MODEL, read_config
+from colorize.runs.model_file import MODEL, read_config
 from colorize.serving.requests import COLUMN, SATURATION
 
 NEEDED = (
@@ -52,7 +51,7 @@ def package(output: Path, into: Path, mlflow_model=None) -> None:
     )
     with tempfile.TemporaryDirectory(prefix="colorize-model-") as place:
         code = Path(place) / "code" / "colorize"
-        shutil.copytree(Path(colorize.__file__).parent, code, ignore=shutil.ignore_patterns("__pycache__", "box"))
+        shutil.copytree(Path(__file__).parent.parent, code, ignore=shutil.ignore_patterns("__pycache__", "box"))
         save_model(
             path=str(into),
             python_model=str(code / "serving" / "model.py"),

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorize.data.images import NotUsable, decode_in_thread
+from colorize.data.decode import NotUsable, decode_in_thread
 from colorize.errors import UserError
-from colorize.painting.files import READ, SRGB
-from colorize.painting.loading import check_saturation
+from colorize.inference.load import check_saturation
+from colorize.inference.photo_files import READ, SRGB
 
 COLUMN = "image"
 """Of the table that a request is."""

@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorize.model_file import MODEL
-from colorize.tracking.description import RUN_ID
-from colorize.tracking.place import experiment_id, import_mlflow
+from colorize.runs.model_file import MODEL
+from colorize.tracking.client import experiment_id
+from colorize.tracking.uri import import_mlflow
+from colorize.tracking.views import RUN_ID
 
 KEY = "colorize.key"
 AT_ONCE = 100
@@ -176,7 +177,7 @@ class Delivery:
         self.client.log_artifacts(self.run_id, str(folder), record["name"])
 
     def _model(self, record: dict) -> None:
-        from colorize.tracking.models import Models  # which imports a good part of MLflow
+        from colorize.tracking.registry import Models  # which imports a good part of MLflow
 
         self._file_in_output(MODEL)
         self.mlflow.set_tracking_uri(self.uri)  # the registry looks for the model there, whatever its client was told

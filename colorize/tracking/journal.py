@@ -9,9 +9,10 @@ import os
 import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
-from colorize.files import Attempts
+from colorize.runs.atomic import Attempts, partial_of
 
 JOURNAL = "journal.jsonl"
 
@@ -127,3 +128,46 @@ def _points(record: dict) -> set[tuple]:
     if record["kind"] == "metrics":
         return {("metrics", key, step) for key in record.get("values", ())}
     return {("picture", record.get("key"), step)} if record["kind"] == "picture" else set()
+
+
+MARKS = "delivered.json"
+"""Says of each MLflow, by its address, how many records it has got and in which run. It may lag behind the truth, which
+does no harm, and never runs ahead of it."""
+
+
+class Marks:
+    """What is known of the deliveries of a journal to one MLflow.
+
+    Attributes:
+        records: how many were delivered, or refused.
+        refused: the numbers of those that were refused, for another try.
+        run_id: of the run there.
+    """
+
+    def __init__(self, folder: Path, uri: str):
+        self.path, self.uri = folder / MARKS, uri
+        try:
+            self._all = json.loads(self.path.read_text())
+            mark = self._all.get(uri, {})
+            self.records, self.run_id = int(mark.get("records", 0)), mark.get("run_id")
+            self.refused = [int(number) for number in mark.get("refused", [])]
+        except (OSError, ValueError, AttributeError, TypeError):  # none yet, or damaged: all is delivered once more
+            self._all = {}
+            self.reset()
+
+    def reset(self) -> None:
+        """Nothing was delivered."""
+        self.records, self.run_id, self.refused = 0, None, []
+
+    def note(self, number: int, run_id: str | None, is_refused: bool) -> None:
+        """What became of a record."""
+        self.refused = [other for other in self.refused if other != number] + [number] * is_refused
+        self.records, self.run_id = max(self.records, number), run_id
+
+    def save(self) -> None:
+        """Writes them, whole; without a sync, since it does no harm if they are lost."""
+        self._all[self.uri] = {"records": self.records, "refused": self.refused, "run_id": self.run_id}
+        partial = partial_of(self.path)
+        with suppress(OSError):
+            partial.write_text(json.dumps(self._all) + "\n")
+            os.replace(partial, self.path)

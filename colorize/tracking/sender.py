@@ -6,10 +6,9 @@ import threading
 import time
 from contextlib import suppress
 
+from colorize.errors import first_line
 from colorize.tracking.delivery import Delivery, is_refusal
-from colorize.tracking.journal import Journal
-from colorize.tracking.marks import Marks
-from colorize.tracking.place import first_line
+from colorize.tracking.journal import Journal, Marks
 
 QUEUED = 1000
 """Records that wait in memory; others are read from the journal when their turn comes."""

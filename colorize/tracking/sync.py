@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorize import run_folder
-from colorize.errors import UserError
-from colorize.progress import progress
-from colorize.run_folder import TRACKING
+from colorize.console import progress
+from colorize.errors import UserError, first_line
+from colorize.runs import layout
+from colorize.runs.layout import TRACKING
 from colorize.tracking.delivery import Delivery, is_refusal
-from colorize.tracking.journal import JOURNAL, Journal
-from colorize.tracking.marks import Marks
-from colorize.tracking.place import default_uri, first_line, uri_of
+from colorize.tracking.journal import JOURNAL, Journal, Marks
+from colorize.tracking.uri import default_uri, uri_of
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,9 @@ def sync(output: Path, uri: str | None = None) -> Synced:
     if not (output / TRACKING / JOURNAL).is_file():
         raise UserError(f"{output} has no {TRACKING}/{JOURNAL}: no output folder, or trained with tracking=off")
     try:
-        with run_folder.locked(output):
-            return _Sync(output, uri or uri_of(run_folder.load_config(output)) or default_uri()).run()
-    except run_folder.InUse:
+        with layout.locked(output):
+            return _Sync(output, uri or uri_of(layout.load_config(output)) or default_uri()).run()
+    except layout.InUse:
         raise UserError(f"the run in {output} still goes on, and delivers by itself") from None
 
 

@@ -15,16 +15,17 @@ from shlex import quote
 import numpy as np
 from PIL import Image
 
-from colorize.config import Config, MlflowTracking
+from colorize.config.schema import Config
+from colorize.config.training import MlflowTracking
 from colorize.errors import UserError
-from colorize.files import Attempts
-from colorize.run_folder import TRACKING
+from colorize.runs.atomic import Attempts
+from colorize.runs.layout import TRACKING
 from colorize.tracking.delivery import Delivery
-from colorize.tracking.description import description
 from colorize.tracking.journal import Journal
-from colorize.tracking.place import default_uri, is_server, uri_of
 from colorize.tracking.sender import Sender
 from colorize.tracking.system import SYSTEM, SystemMetrics
+from colorize.tracking.uri import default_uri, is_server, uri_of
+from colorize.tracking.views import description
 
 PATIENCE_WITH_A_DATABASE = 60.0
 """Seconds that one record may take: a database is of this machine, it may be slow, and does not go away."""

@@ -10,20 +10,20 @@ from pathlib import Path
 import numpy as np
 
 from colorize import backend
-from colorize.data.sources import read_dataset
-from colorize.model_file import BOX, read_about, shared
-from colorize.run_folder import load_config
+from colorize.data.load import read_dataset
+from colorize.runs.layout import load_config
+from colorize.runs.model_file import BOX, read_about, shared
 
 
 def main(run: Path, uniform: float) -> None:
     """Writes it into the package."""
     about = read_about(run)
     backend.start("tensorflow", "cpu")
-    from colorize.evaluation.judge import learned_baselines
-    from colorize.evaluation.measure import measure
-    from colorize.models.bins import rebalancing
-    from colorize.painting.prediction import predictor
-    from colorize.weights import load_colorizer, save_model
+    from colorize.evaluation.evaluate import learned_baselines
+    from colorize.evaluation.predictors import measure
+    from colorize.inference.predict import predictor
+    from colorize.models.color_bins import rebalancing
+    from colorize.runs.weights import load_colorizer, save_model
 
     config = load_config(run)
     colorizer = load_colorizer(run)

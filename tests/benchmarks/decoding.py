@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorize.data import decoding
-from colorize.data.decoding import Job, Rows, Settings, decode_all
-from colorize.data.folder import hash_files, look_through
+from colorize.data import decode_pool
+from colorize.data.decode_pool import Job, Rows, Settings, decode_all
+from colorize.data.scan import hash_files, look_through
 
 SETTINGS = Settings(128, 128, "crop", 16)
 TURNS = 3
@@ -33,7 +33,7 @@ def main(folder: Path) -> None:
         ways = {
             "Pillow, one thread": lambda: pillow_seconds(jobs),
             "ours, one thread": lambda: seconds(jobs, rows, 0),
-            f"ours, {decoding.cores()} processes": lambda: seconds(jobs, rows, sys.maxsize),
+            f"ours, {decode_pool.cores()} processes": lambda: seconds(jobs, rows, sys.maxsize),
         }
         rates = {name: [] for name in ways}
         for _ in range(TURNS):

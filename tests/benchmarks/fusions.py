@@ -41,7 +41,7 @@ def main() -> None:
 def measured(options: argparse.Namespace) -> dict[str, float]:
     """One fusion."""
     from colorize import backend
-    from colorize.composing import composed
+    from colorize.config.compose import composed
 
     config = composed([*options.overrides, f"fusion={options.fusion}", f"backend={options.backend}"])
     height, width, batch = config.data.height, config.data.width, config.data.batch_size
@@ -49,7 +49,8 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
     import keras
     import numpy as np
 
-    from colorize.models.colorizer import Learner, build_network
+    from colorize.models.colorizer import build_network
+    from colorize.training.learner import Learner
 
     network = build_network(config)
     learner = Learner(network)

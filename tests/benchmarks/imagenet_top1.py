@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from colorize import backend
-from colorize.composing import composed
+from colorize.config.compose import composed
 
 CLASSES = {
     "n01440764": 0, "n02102040": 217, "n02979186": 482, "n03000684": 491, "n03028079": 497,
@@ -44,7 +44,7 @@ def classifier(side: int):
     import keras
     from keras import ops
 
-    from colorize.models.encoder import ENCODERS
+    from colorize.models.encoders import ENCODERS
     from colorize.models.imagenet import read_imagenet_weights
     from colorize.models.trace import Trace
 

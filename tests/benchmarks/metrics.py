@@ -22,8 +22,8 @@ BATCH = 256
 def main(root: str) -> None:
     """Prints seconds of both, and that they agree."""
     backend.start("tensorflow", "cpu")
-    from colorize.composing import composed
-    from colorize.data.sources import read_dataset
+    from colorize.config.compose import composed
+    from colorize.data.load import read_dataset
 
     config = composed(["data=cifar10", f"data.root={root}"])
     photos = read_dataset(config.data, test=True).test
@@ -34,7 +34,7 @@ def main(root: str) -> None:
 
 def compare(photos, predicted: dict[str, np.ndarray], evaluation) -> None:
     """Prints what some predictors take, with our code and with the loop."""
-    from colorize.evaluation.measure import measure
+    from colorize.evaluation.predictors import measure
 
     places = {name: iter(range(0, len(photos), BATCH)) for name in predicted}
     predictors = {

@@ -20,14 +20,14 @@ from PIL import Image
 from skimage import data
 from skimage.color import rgb2lab
 
-from colorize.config import PROJECT
-from colorize.data.images import without_warnings
-from colorize.painting.command import Options, paint_jobs
-from colorize.painting.files import read, write
-from colorize.painting.jobs import jobs_for
-from colorize.painting.loading import load_painter
-from colorize.painting.prediction import resized
-from colorize.painting.upsampling import Bilinear, Guided
+from colorize.cli.paint import Options, paint_jobs
+from colorize.config.base import PROJECT
+from colorize.data.decode import without_warnings
+from colorize.hub import load_painter
+from colorize.inference.jobs import jobs_for
+from colorize.inference.photo_files import read, write
+from colorize.inference.predict import resized
+from colorize.inference.upsampling import Bilinear, Guided
 
 SMALL = 160, 120
 TURNS = 3

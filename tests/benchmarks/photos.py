@@ -9,8 +9,9 @@ import os
 import sys
 from pathlib import Path
 
-from colorize.composing import composed
-from colorize.data.sources import SAMPLE, read_dataset
+from colorize.config.compose import composed
+from colorize.data.folder import SAMPLE
+from colorize.data.load import read_dataset
 
 
 def main(imagenette: Path, photos: Path) -> None:

@@ -15,15 +15,15 @@ from pathlib import Path
 from useless import UselessServer
 
 from colorize import backend
-from colorize.composing import composed
-from colorize.data.sources import read_dataset
-from colorize.signals import StopSignals
+from colorize.config.compose import composed
+from colorize.data.load import read_dataset
 from colorize.tracking.tracker import open_tracker
+from colorize.training.signals import StopSignals
 
 
 def shares(overrides: list[str]) -> tuple[float, float, float]:
     """One run: the shares of saving and of tracking in all of its time, and this time."""
-    from colorize.training import run
+    from colorize.training.run import run
 
     config = composed(overrides)
     with tempfile.TemporaryDirectory() as place, StopSignals() as signals:
@@ -41,8 +41,9 @@ def guard(overrides: list[str], times: int) -> list[float]:
     import keras
     import numpy as np
 
-    from colorize.models.colorizer import Colorizer, Learner, build_network
-    from colorize.optimizer import NOT_DECAYED, build_optimizer
+    from colorize.models.colorizer import Colorizer, build_network
+    from colorize.training.learner import Learner
+    from colorize.training.optimizer import NOT_DECAYED, build_optimizer
 
     class Unguarded(Learner):
         train_step = Colorizer.train_step

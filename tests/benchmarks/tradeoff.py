@@ -13,10 +13,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from colorize import backend
-from colorize.composing import data_and_evaluation
-from colorize.config import BinsHead
-from colorize.data.sources import read_dataset
-from colorize.finding import find_model
+from colorize.config.compose import data_and_evaluation
+from colorize.config.model import BinsHead
+from colorize.data.load import read_dataset
+from colorize.hub import find_model
 
 UNIFORM = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
 TEMPERATURES = (1.0, 0.7, 0.38)
@@ -27,7 +27,7 @@ def main(names: list[str], overrides: list[str], out: Path) -> None:
     models = [find_model(name, None, None, Path()) for name in names]
     rgb = read_dataset(data_and_evaluation(models[0].config, overrides).data).val.fitted()
     backend.start("tensorflow", "cpu")
-    from colorize.weights import load_colorizer
+    from colorize.runs.weights import load_colorizer
 
     figure = Figure(figsize=(8, 5.5), layout="constrained")
     axes = figure.subplots()
@@ -78,7 +78,7 @@ class Answers:
         """float32 (N, H, W, 2), not mirrored any more; uniform: None where nothing can be shifted."""
         from keras import ops
 
-        from colorize.models.bins import rebalancing
+        from colorize.models.color_bins import rebalancing
 
         head, shift = self.head, 0.0
         if uniform is not None:

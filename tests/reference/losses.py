@@ -1,4 +1,4 @@
-"""What 20 training steps lose, and what one evaluation measures: the proof that a change of the code changed nothing else.
+"""Losses of 20 steps and the metrics of one evaluation: proof that a change of the code changed nothing else.
 
 `[KERAS_BACKEND=jax] python tests/reference/losses.py` writes the numbers of one backend into `losses.json`. It belongs
 before a change; where a change of the numbers is meant, say so with it.
@@ -35,12 +35,13 @@ def run(name: str, backend: str):
     Returns:
         the loss of each step, what was trained, and the photos it was not trained on.
     """
-    from colorize.composing import composed
+    from colorize.config.compose import composed
     from colorize.data.batches import Batches
-    from colorize.data.sources import read_dataset
-    from colorize.models.bins import bins_for
-    from colorize.models.colorizer import Learner, build_network
-    from colorize.optimizer import build_optimizer
+    from colorize.data.load import read_dataset
+    from colorize.models.color_bins import bins_for
+    from colorize.models.colorizer import build_network
+    from colorize.training.learner import Learner
+    from colorize.training.optimizer import build_optimizer
 
     config = composed([*SMALL, f"backend={backend}", *RUNS[name]])
     dataset = read_dataset(config.data)
@@ -59,10 +60,10 @@ def run(name: str, backend: str):
 
 def metrics_of(network, photos) -> dict[str, float]:
     """What `evaluate` says of a network on some photos; numbers that do not exist are left out."""
-    from colorize.composing import composed
-    from colorize.evaluation.measure import measure
+    from colorize.config.compose import composed
+    from colorize.evaluation.predictors import measure
+    from colorize.inference.predict import predictor
     from colorize.models.colorizer import Colorizer
-    from colorize.painting.prediction import predictor
 
     predict = predictor(Colorizer(network).predict_on_batch, mirror=True)
     measured = measure({"ours": predict}, photos, composed([]).evaluation, 16, lambda done: None)

@@ -7,8 +7,8 @@ anywhere that is imported; those of this project are one file each.
 from importlib import import_module
 from pkgutil import iter_modules
 
-from colorize.config import Fusion
-from colorize.models.fusion.registry import FUSIONS, builds
+from colorize.config.fusion import Fusion
+from colorize.models.registry import FUSIONS, builds
 from colorize.models.trace import Trace
 
 __all__ = ["FUSIONS", "builds", "fuse"]

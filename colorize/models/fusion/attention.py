@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from colorize.config import Attention
-from colorize.models.fusion.registry import builds
-from colorize.models.fusion.simple import beside
+from colorize.config.fusion import Attention
+from colorize.models.fusion.controls import beside
+from colorize.models.registry import builds
 from colorize.models.trace import Trace
 
 LONGEST_PERIOD = 10_000.0

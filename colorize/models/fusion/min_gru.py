@@ -6,10 +6,10 @@ Legend: B batch, h w rows and columns of the feature map, U units, N independent
 import keras
 from keras import layers, ops
 
-from colorize.config import MinGru
+from colorize.config.fusion import MinGru
+from colorize.models.fusion.controls import beside
 from colorize.models.fusion.pixel_gru import AXES, AXIS
-from colorize.models.fusion.registry import builds
-from colorize.models.fusion.simple import beside
+from colorize.models.registry import builds
 from colorize.models.trace import Reading, Trace
 
 

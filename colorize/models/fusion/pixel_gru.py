@@ -6,9 +6,9 @@ Legend: B batch, h w rows and columns of the feature map, C its channels, U unit
 import keras
 from keras import layers, ops
 
-from colorize.config import PixelGru
-from colorize.models.fusion.registry import builds
-from colorize.models.fusion.simple import beside
+from colorize.config.fusion import PixelGru
+from colorize.models.fusion.controls import beside
+from colorize.models.registry import builds
 from colorize.models.trace import Reading, Trace
 
 AXES = {

@@ -1,0 +1,108 @@
+"""The command line of `train.py`: everything that it asks for is checked before the first job starts."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+from hydra._internal.utils import get_args_parser  # Hydra's own parser: the same flags, never a second opinion
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from colorize.config.compose import compose_by_hydra, composed, groups, is_hydras, parse, unreadable
+from colorize.console import fail
+from colorize.errors import UserError
+
+JOBS_CHECKED = 50
+"""Jobs of a sweep that are all checked before the first one starts, a tenth of a second each; of more, each value once,
+and of a range its ends."""
+FLAGS_OF_HYDRA = ("help", "hydra_help", "info", "shell_completion")
+
+
+def check_command_line(arguments: list[str]) -> list[str]:
+    """Ends the program with status 2 and a message where the command line asks for a run that cannot be.
+
+    In a sweep (`-m`) every job is checked before the first one starts.
+
+    Returns:
+        the arguments for Hydra, without `+` and `++`, which it takes amiss before keys that exist, as all of them do.
+    """
+    known, unknown = get_args_parser().parse_known_args(arguments)
+    if unknown or any(getattr(known, flag) for flag in FLAGS_OF_HYDRA):
+        return arguments  # Hydra's to answer; the job checks its configuration again before it starts
+    try:
+        if known.config_dir or known.config_path:
+            raise UserError(
+                "--config-dir and --config-path: configurations lie in configs/ alone, where they are checked; put the"
+                " file into configs/experiment/ and choose it with experiment=NAME"
+            )
+        name = known.config_name or "train"
+        if any(override.key_or_group == "resume" for override in parse(known.overrides)):
+            return _resuming(arguments, known)
+        jobs = _jobs([*_swept_in(name, known.overrides), *known.overrides]) if known.multirun else [known.overrides]
+        configs = [composed(overrides, name) for overrides in jobs]
+        if any(config.resume for config in configs):
+            raise UserError("resume: a configuration file sets it; it is for the command line alone")
+        backends = {config.backend for config in configs}
+        if len(backends) > 1:
+            raise UserError(f"backend: a sweep has one, expected {sorted(backends)[0]} alone; start one for each")
+    except UserError as error:
+        fail(error)
+    plain = {o.input_line: o.input_line.lstrip("+") for o in parse(known.overrides) if not is_hydras(o)}
+    return [plain.get(text, text) for text in arguments]
+
+
+def _resuming(arguments: list[str], known) -> list[str]:
+    from colorize.training.resume import arguments_for
+
+    if known.multirun:
+        raise UserError(
+            "resume: in a sweep each job is a run of its own; go on with each by the folder of the job, without -m:"
+            " resume=multirun/DATE_TIME/NUMBER"
+        )
+    flags = [text for text in arguments if text not in known.overrides]
+    plain = arguments_for(known.overrides, known.config_name or "train")
+    return [*flags, *[text if text.startswith("hydra") else text.lstrip("+") for text in plain]]
+
+
+def _swept_in(name: str, overrides: list[str]) -> list[str]:
+    """What the configuration itself sweeps, as an experiment may (`hydra.sweeper.params`), but for keys given here."""
+    parsed = parse(overrides)
+    known = groups()["experiment"]  # another one is refused, in our words, with the first job
+    chosen = [o.input_line for o in parsed if o.key_or_group == "experiment" and str(o.value()) in known]
+    swept = compose_by_hydra(name, chosen).hydra.sweeper.get("params") or {}
+    for key in swept:
+        if key.lstrip("+~").partition("=")[0].partition("@")[0].startswith("hydra"):
+            raise UserError(
+                f"hydra.sweeper.params of a configuration file sweeps {key}: it may sweep no key of Hydra's"
+            )
+    given = {override.get_key_element().lstrip("+") for override in parsed}
+    return [f"{key}={value}" for key, value in swept.items() if key not in given]
+
+
+def _jobs(overrides: list[str]) -> list[list[str]]:
+    """The overrides of each job; of a search, or of very many jobs, enough of them to see each value once."""
+    parsed = parse(overrides)
+    is_search = any(override.key_or_group == "hydra/sweeper" for override in parsed)
+    choices = []
+    for override in parsed:
+        if override.is_sweep_override():
+            key = override.get_key_element()
+            choices.append([f"{key}={value}" for value in _values(override, is_search)])
+        else:
+            choices.append([override.input_line])
+    if not is_search and math.prod(map(len, choices)) <= JOBS_CHECKED:
+        return [list(job) for job in itertools.product(*choices)]
+    first = [values[0] for values in choices]
+    return [[*first[:i], value, *first[i + 1 :]] for i, values in enumerate(choices) for value in values]
+
+
+def _values(override: Override, is_search: bool) -> list[str]:
+    if is_search and override.is_interval_sweep():  # of what a search may choose, both ends
+        interval = override.value()
+        return [str(interval.start), str(interval.end)]
+    try:
+        values = list(override.sweep_string_iterator())
+        return [values[0], values[-1]] if override.is_range_sweep() and len(values) > JOBS_CHECKED else values
+    except HydraException as error:
+        raise unreadable(override.input_line, f"a sweep here needs a list or a range: {error}") from None

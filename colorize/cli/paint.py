@@ -1,0 +1,198 @@
+"""`python -m colorize paint`: photos and folders, many at a time; one that fails does not stop the others."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+
+from colorize.console import progress, say
+from colorize.data.decode import NotUsable, without_warnings
+from colorize.errors import LISTED, UserError, first_line, listed
+from colorize.hub import load_painter
+from colorize.inference.jobs import Job, jobs_for, strip_of
+from colorize.inference.photo_files import read, write
+
+PHOTOS_AT_ONCE, PIXELS_AT_ONCE = 32, 16_000_000
+"""Photos that are in memory together, where they are small; and pixels, where they are large."""
+
+HARDLY_A_COLOUR = 2.0
+"""Mean chroma, Lab units, below which a painted photo looks grey."""
+
+LOST = {
+    "frames": "several frames or pages, of which the first is left",
+    "16 bits": "16 bits a channel, of which 8 are left",
+    "profile is broken": "a colour profile that cannot be used, and were taken for sRGB",
+}
+"""What is said of photos that lose something: words of `Photo.converted` -> what they had."""
+
+AT_WORK = 4
+"""Threads, each with such a portion."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How photos are painted, beside the model.
+
+    Attributes:
+        out: folder for them.
+        compare: whether a strip lies beside each: grey, painted, and the photo itself where it has colours.
+        overwrite: whether files that are there already are replaced.
+    """
+
+    out: Path
+    compare: bool
+    overwrite: bool
+
+
+class SomeFailed(UserError):
+    """Photos that could not be painted, after all others were."""
+
+    exit_status = 1
+
+
+def paint(given: list[Path], options: Options, model: str | None, **how) -> None:
+    """Paints photos into files of their own names and says where they are.
+
+    Args:
+        given: files and folders.
+        model, how: as `load_painter`.
+    Raises:
+        UserError: nothing was painted, and why.
+        SomeFailed: of some photos that could not be painted, after all others were.
+    """
+    console, failures = Console(), {}
+    with without_warnings():
+        jobs = jobs_for(given, options.out)
+    if not options.overwrite:
+        failures = {job.source: f"{found} is there already" for job in jobs for found in _taken(job, options)}
+    todo = [job for job in jobs if job.source not in failures]
+    if not todo:
+        raise UserError(f"all of these are in {options.out} already; to paint them again: --overwrite")
+    painter = load_painter(model, **how)
+    say(console, f"model     {painter.told}")
+    _tell(console, paint_jobs(painter, todo, options, failures), options)
+    if failures:
+        reasons = "".join(f"\n  {source}: {reason}" for source, reason in failures.items())
+        raise SomeFailed(f"{len(failures)} of {len(jobs)} photos were not painted:{reasons}")
+
+
+def _taken(job: Job, options: Options) -> list[Path]:
+    """Files that painting it would replace."""
+    targets = [job.target, *([strip_of(job.target)] if options.compare else [])]
+    return [target for target in targets if target.exists()]
+
+
+@dataclass(frozen=True)
+class Painted:
+    """What became of a photo.
+
+    Attributes:
+        chroma: the mean that was predicted, Lab units.
+        converted: what was done to it when it was read, in words.
+    """
+
+    chroma: float
+    converted: tuple[str, ...]
+
+
+def paint_jobs(painter, jobs: list[Job], options: Options, failures: dict[Path, str]) -> dict[Job, Painted]:
+    """Paints photos into their files.
+
+    Args:
+        painter: a `Painter`.
+        failures: gets the reasons of those that cannot be painted.
+    Returns:
+        those that were painted.
+    """
+    one_large = threading.Lock()  # of photos that take much memory, one is painted at a time
+
+    def paint_group(group: list[Job]) -> dict[Job, Painted]:
+        with one_large if sum(job.pixels for job in group) > PIXELS_AT_ONCE else nullcontext():
+            return _paint_group(painter, group, options, failures)
+
+    done: dict[Job, Painted] = {}
+    # While the network has one group, files of another are read and written.
+    with without_warnings(), ThreadPoolExecutor(AT_WORK) as pool, progress("painting", len(jobs)) as advance:
+        portions = list(groups(jobs))
+        for group, painted in zip(portions, pool.map(paint_group, portions)):
+            done |= painted
+            advance(len(group))
+    return done
+
+
+def groups(jobs: list[Job]) -> Iterator[list[Job]]:
+    """Photos in portions that fit into memory together; a large one alone."""
+    group, pixels = [], 0
+    for job in jobs:
+        if group and (len(group) == PHOTOS_AT_ONCE or pixels + job.pixels > PIXELS_AT_ONCE):
+            yield group
+            group, pixels = [], 0
+        group.append(job)
+        pixels += job.pixels
+    yield group
+
+
+def _paint_group(painter, group: list[Job], options: Options, failures: dict[Path, str]) -> dict[Job, Painted]:
+    """As `paint_jobs`, for photos that are in memory together."""
+    from colorize.inference.compare_grid import save_strip, small  # Keras
+
+    photos = _each(lambda job: read(job.source), group, failures)
+    before = _each(lambda job: small(photos[job].image), list(photos), failures) if options.compare else photos
+    try:
+        chroma = dict(zip(before, painter.paint_over([photos[job].image for job in before])))
+    except Exception:  # such as a lack of memory for one of them; what is painted twice keeps its lightness
+        chroma = _each(lambda job: painter.paint_over([photos[job].image])[0], list(before), failures)
+
+    def finish(job: Job) -> None:
+        write(photos[job], job.target)
+        if options.compare:
+            save_strip(before[job], photos[job].image, strip_of(job.target))
+
+    done = _each(finish, list(chroma), failures)
+    return {job: Painted(chroma[job], photos[job].converted) for job in done}
+
+
+def _each(do: Callable[[Job], T], jobs: list[Job], failures: dict[Path, str]) -> dict[Job, T]:
+    """Does something for each job; leaves out those that fail, and says why."""
+
+    def attempt(job: Job) -> tuple[T | None, str]:
+        try:
+            return do(job), ""
+        except NotUsable as error:
+            return None, str(error)
+        except OSError as error:
+            return None, f"{job.target} cannot be written: {error.strerror or error}"
+        except (
+            Exception
+        ) as error:  # Pillow lets many kinds through where a file lies; the others are painted all the same
+            return None, f"{type(error).__name__}: {first_line(error)}"
+
+    results = dict(zip(jobs, map(attempt, jobs)))
+    failures.update({job.source: reason for job, (_, reason) in results.items() if reason})
+    return {job: result for job, (result, reason) in results.items() if not reason}
+
+
+def _tell(console: Console, painted: dict[Job, Painted], options: Options) -> None:
+    done = list(painted)
+    grey = [job.source.name for job in done if painted[job].chroma < HARDLY_A_COLOUR]
+    for job in done[:LISTED]:
+        say(console, f"{job.target}")
+    if len(done) > LISTED:
+        say(console, f"... and {len(done) - LISTED} more in {options.out}")
+    for words, lost in LOST.items():
+        found = [job.source.name for job in done if any(words in change for change in painted[job].converted)]
+        if found:
+            say(console, f"{len(found)} had {lost}: {listed(found)}")
+    if grey:
+        say(
+            console,
+            f"{len(grey)} came out nearly grey (mean chroma below {HARDLY_A_COLOUR:g}): {listed(grey)}. The model is"
+            " not sure of their colours; one that was trained on more photos like these may be",
+        )

@@ -1,0 +1,42 @@
+"""`python -m colorize shapes`: the shape report of a configuration, its dependency map, and whether rows stay rows."""
+
+import sys
+from pathlib import Path
+from shlex import quote
+
+from rich.console import Console
+
+from colorize.console import say
+from colorize.errors import UserError
+from colorize.runs.layout import DEPENDENCY_MAP
+
+
+def show_shapes(overrides: list[str], out: Path) -> None:
+    """Prints the shape report of a configuration, checks its wiring and writes the dependency map."""
+    from colorize import backend
+    from colorize.config.compose import composed
+    from colorize.data.batches import Batches
+    from colorize.data.load import read_dataset
+
+    config = composed(overrides)
+    data = config.data
+    photos = read_dataset(data).train
+    batch = Batches(photos, data.height, data.width, data.batch_size, data.augmentation, config.seed).batch(0)
+    backend.start(config.backend, config.trainer.device)
+    import keras
+
+    from colorize.inspection.dependency_map import check_wiring
+    from colorize.inspection.shape_report import WIDTH, report_table, write_shapes
+    from colorize.models.color_bins import bins_for
+    from colorize.models.colorizer import build_network
+
+    keras.utils.set_random_seed(config.seed)
+    network = build_network(config, bins_for(config.head, photos))
+    out.mkdir(parents=True, exist_ok=True)
+    report = write_shapes(network, batch, out)
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
+    console.print(report_table(report.rows), report.explanation, highlight=False)
+    for fault in check_wiring(network):
+        raise UserError(f"this fusion is wired wrongly: {fault}")
+    say(console, f"which row of the map depends on which row of the picture: {out / DEPENDENCY_MAP}")
+    say(console, "next: " + " ".join(["python train.py", *map(quote, overrides)]))

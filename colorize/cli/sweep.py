@@ -1,0 +1,112 @@
+"""Runs that belong together: a sweep (`-m`) is one parent run in MLflow, its jobs beneath it, compared at the end.
+
+Hydra calls `SweepCallback`, named in `configs/train.yaml`. Jobs may run in other processes or on other machines: they
+find their parent in a file in the folder of the sweep.
+"""
+
+import atexit
+import json
+import math
+import sys
+import traceback
+from pathlib import Path
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from colorize.console import fail
+from colorize.errors import UserError
+from colorize.runs.layout import RESULT
+from colorize.tracking.uri import is_server
+
+SWEEP, FAILURE, COMPARISON = "sweep.json", "error.txt", "comparison"
+
+
+def parent_of(folder: Path) -> str | None:
+    """The parent run of a job, whose `folder` lies in that of its sweep; None where MLflow is off."""
+    for above in folder.resolve().parents:
+        if (above / SWEEP).is_file():
+            return json.loads((above / SWEEP).read_text())["parent_run_id"]
+    return None
+
+
+def note_failure(folder: Path, error: Exception) -> float:
+    """Writes down why a job failed, so that the others can go on; the sweep ends with an error all the same.
+
+    Returns:
+        infinity, which a search that minimises never takes for good.
+    """
+    is_users = isinstance(error, UserError)
+    text = str(error) if is_users else "".join(traceback.format_exception(error))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FAILURE).write_text(text + "\n")
+    print(f"this job failed, the sweep goes on: {text}", file=sys.stderr)
+    return math.inf
+
+
+class SweepCallback(Callback):
+    """Starts the parent run before the first job, ends it and compares the jobs after the last."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs) -> None:
+        """Makes the folder of the sweep and the parent run."""
+        self.folder = Path(config.hydra.sweep.dir).resolve()
+        if (self.folder / SWEEP).exists():
+            fail(UserError(f"hydra.sweep.dir: {self.folder} holds another sweep, which is kept; choose another folder"))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.stored, self.parent = None, None
+        tracking = OmegaConf.to_container(config.tracking)
+        if tracking["name"] != "off":
+            try:
+                self._start_parent(tracking, list(config.hydra.overrides.task))
+            except UserError as error:
+                if not is_server(self.stored.uri if self.stored else ""):
+                    fail(error)
+                print(f"the sweep has no run of its own: {error}. Its jobs go on", file=sys.stderr)
+        (self.folder / SWEEP).write_text(json.dumps({"parent_run_id": self.parent}) + "\n")
+
+    def _start_parent(self, tracking: dict, overrides: list[str]) -> None:
+        from colorize.tracking.client import StoredRuns
+
+        self.stored = StoredRuns(tracking["uri"])
+        name = f"sweep: {' '.join(overrides) or 'one job'}"[:250]
+        tags = {"overrides": " ".join(overrides), "folder": str(self.folder), "sweep": "true"}
+        self.parent = self.stored.start(tracking["experiment"], name, tags)
+        atexit.register(self._end, "KILLED")  # does nothing after another end
+
+    def on_multirun_end(self, config: DictConfig, **kwargs) -> None:
+        """Compares the jobs that finished, and ends with an error where some did not."""
+        finished = sorted(path.parent for path in self.folder.rglob(RESULT))
+        failed = sorted(path.parent for path in self.folder.rglob(FAILURE))
+        for folder in failed:
+            first = (folder / FAILURE).read_text().strip().splitlines()
+            print(f"failed: {folder}: {first[-1 if first[0].startswith('Traceback') else 0]}", file=sys.stderr)
+        if len(finished) > 1:
+            self._compare(finished)
+        self._end("FAILED" if failed else "FINISHED", failed)
+        if failed:
+            print(f"{len(failed)} of {len(failed) + len(finished)} jobs failed", file=sys.stderr)
+            sys.exit(1)
+
+    def _compare(self, finished: list[Path]) -> None:
+        from colorize.cli.compare import compare
+
+        try:
+            compare([str(folder) for folder in finished], out=self.folder / COMPARISON, log_to=self._log_target())
+        except UserError as error:
+            print(f"the jobs cannot be compared: {error}", file=sys.stderr)
+
+    def _log_target(self):
+        return (self.stored, self.parent) if self.parent else None
+
+    def _end(self, status: str, failed: list[Path] = ()) -> None:
+        if self.parent is None:
+            return
+        parent, self.parent = self.parent, None
+        try:
+            for folder in failed:
+                self.stored.client.log_artifact(
+                    parent, str(folder / FAILURE), f"failed/{folder.relative_to(self.folder)}"
+                )
+            self.stored.end(parent, status)
+        except Exception as error:  # of whatever kind: the jobs are done, and this is their log
+            print(f"the sweep could not be ended in MLflow: {error}", file=sys.stderr)

@@ -1,0 +1,96 @@
+"""`train.py`: one job, from what Hydra composed to the last lines on the screen."""
+
+import os
+import time
+from pathlib import Path
+from shlex import quote
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from rich.console import Console
+
+from colorize.config.schema import Config
+from colorize.config.training import NoTracking
+from colorize.console import fail, say
+from colorize.errors import UserError
+from colorize.runs.layout import DEPENDENCY_MAP, RESULT, SHAPES, STRIPS
+from colorize.runs.model_file import MODEL
+from colorize.tracking.uri import ui_command
+from colorize.training.result import Result
+
+
+def job(composed: DictConfig) -> float:
+    """Runs one job of Hydra's; in a sweep, a failure is noted and the others go on.
+
+    Returns:
+        the ab RMSE on the validation photos, which a search may minimise.
+    """
+    from colorize.cli.sweep import note_failure, parent_of
+
+    hydra_config = HydraConfig.get()
+    folder, is_swept = Path(hydra_config.runtime.output_dir), hydra_config.mode is RunMode.MULTIRUN
+    try:
+        parent = parent_of(folder) if is_swept else None
+        return train(composed, folder, list(hydra_config.overrides.task), parent).metrics["ab_rmse"]
+    except Exception as error:
+        if is_swept:
+            return note_failure(folder, error)
+        if isinstance(error, UserError):
+            fail(error)
+        raise
+
+
+def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str | None) -> Result:
+    """What is quick comes first: a wrong configuration or folder is told before Keras starts."""
+    from colorize import backend
+    from colorize.config.compose import to_config
+    from colorize.data.load import read_dataset
+    from colorize.evaluation import check_perceptual
+    from colorize.runs import layout
+    from colorize.tracking.tracker import open_tracker
+    from colorize.training.resume import check_photos, resumed
+    from colorize.training.signals import Stopped, StopSignals
+
+    started = time.perf_counter()
+    config = resumed(folder, overrides) if composed.resume else to_config(composed)
+    check_perceptual(config.evaluation)
+    if not composed.resume:
+        layout.check_unused(folder)
+        layout.check_init(config.init)
+    with StopSignals() as signals, layout.locked(folder):
+        if composed.resume:
+            dataset = read_dataset(config.data)
+            check_photos(folder, dataset)
+        else:
+            dataset = read_dataset(config.data, manifest=folder / layout.PHOTOS)
+        tracker = open_tracker(config, folder, parent)
+        try:
+            device = backend.start(config.backend, config.trainer.device)
+            from colorize.training.run import run
+
+            result = run(config, dataset, device, tracker, signals, folder, overrides, started, bool(composed.resume))
+            print_result(result, config, folder)
+        except BaseException as error:  # before `run` could end the tracker itself
+            tracker.finish("KILLED" if isinstance(error, Stopped) else "FAILED")
+            raise
+        finally:
+            tracker.tell()
+    return result
+
+
+def print_result(result: Result, config: Config, folder: Path) -> None:
+    """Prints the table beside the baselines, the folder, and the commands that show and use the model."""
+    console = Console()
+    console.print(result.table())
+    shown = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else folder
+    lines = [
+        f"ab RMSE is {result.gain_in_words()}; {result.seconds:.0f} s, {result.images_per_second:.0f} images/s,"
+        f" input wait {result.input_wait_share:.1%}",
+        f"results   {shown}: {RESULT}, {STRIPS}/, {SHAPES}, {DEPENDENCY_MAP}, {MODEL}",
+        f"paint     python -m colorize paint PHOTO_OR_FOLDER... --model {quote(str(shown))} --out painted",
+    ]
+    if not isinstance(config.tracking, NoTracking):
+        lines.append(f"look      {ui_command(config)}")
+    for line in lines:
+        say(console, line)

@@ -1,0 +1,172 @@
+"""The network but for its fusion: encoder, backbone, decoder, head."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from colorize.config.base import Count, Filters, Normalization, Positive, Section, Share
+
+LOWEST_TEMPERATURE = 0.001
+"""Of the annealed mean: all of it is on one bin there, and further down float32 comes to its end."""
+
+
+class SeedEncoder(Section):
+    """The one convolution of the question of 2018."""
+
+    name: Literal["seed"]
+    filters: Positive
+
+    @property
+    def maps(self) -> dict[int, int]:
+        """Stride -> channels of each map that the decoder is given, the smallest last."""
+        return {1: self.filters}
+
+
+class PyramidEncoder(Section):
+    """Levels of convolutions, each at half the size of the one before."""
+
+    name: Literal["pyramid"]
+    filters: Filters
+    """Filters of each level, from large to small."""
+    normalization: Normalization
+
+    @property
+    def maps(self) -> dict[int, int]:
+        """Stride -> channels of each map that the decoder is given, the smallest last."""
+        return {2**level: filters for level, filters in enumerate(self.filters, start=1)}
+
+
+class KoalarizationEncoder(Section):
+    """The encoder of Deep Koalarization, eight convolutions; no map but the last leaves it."""
+
+    name: Literal["koalarization"]
+    filters: Annotated[list[Positive], Field(min_length=8, max_length=8)]
+    """Of each convolution; the first, third and fifth have stride 2."""
+
+    @property
+    def maps(self) -> dict[int, int]:
+        """Stride -> channels of each map that the decoder is given, the smallest last."""
+        return {8: self.filters[-1]}
+
+
+class ResidualEncoder(Section):
+    """Residual blocks with normalisation before each convolution, at half the size from level to level."""
+
+    name: Literal["residual"]
+    width: Positive
+    """Channels of the first level; each further one has twice as many."""
+    levels: Positive
+    depth: Count
+    """Residual blocks of a level."""
+    normalization: Literal["layer", "group"]
+    """layer: over the channels of each cell; group: over groups of channels and all cells."""
+    groups: Positive
+    """Groups of channels, where normalization is group."""
+
+    @property
+    def maps(self) -> dict[int, int]:
+        """Stride -> channels of each map that the decoder is given, the smallest last."""
+        return {2**level: self.width * 2 ** (level - 1) for level in range(1, self.levels + 1)}
+
+
+class NoBackbone(Section):
+    """Nothing pretrained."""
+
+    name: Literal["none"]
+
+
+class PretrainedBackbone(Section):
+    """A frozen network of ImageNet that reads the grey picture; its answer is repeated over the feature map."""
+
+    name: Literal["inception_resnet_v2", "mobilenet", "vgg19", "densenet121"]
+    weights: Annotated[str, Field(min_length=1)]
+    """imagenet: fetched once; none: random; or the path of a file with weights of the whole network."""
+    size: Annotated[int, Field(ge=32)]
+    """Rows and columns that the picture is brought to; pretrained weights want those of their training."""
+    channels: Positive
+    """Channels of the 1x1 convolution over map and embedding."""
+    cache: bool
+    """Whether embeddings are computed once per photo, where augmentation allows."""
+    sha256: str | None
+    """Of the file of weights: a run writes it into its own configuration, and its model takes no other file."""
+
+    @property
+    def of_a_file(self) -> bool:
+        """Whether the weights are in a file that the configuration names."""
+        return self.weights not in ("imagenet", "none")
+
+    @property
+    def trained_at(self) -> int:
+        """Rows and columns of the pictures that it was trained with."""
+        return 299 if self.name == "inception_resnet_v2" else 224
+
+    @property
+    def smallest(self) -> int:
+        """Rows and columns below which nothing of the picture is left at its end."""
+        return 75 if self.name == "inception_resnet_v2" else 32
+
+
+class SkipDecoder(Section):
+    """Doubles the size level by level, each time with the encoder's map of that size beside it."""
+
+    name: Literal["skip"]
+    filters: Positive
+    """Filters of the last convolution, at full size."""
+    dropout: Share
+    """Share of the fused map's channels, and of the global context's, dropped in training."""
+    global_context: bool
+    """Whether each cell of the fused map is also told what the whole map holds."""
+    full_size: Count
+    """Convolutions at the last size, with the lightness beside the map; 0: none."""
+    normalization: Normalization
+    output_stride: Positive
+    """Pixels of the picture to a cell of the map that it leaves; 1: full size."""
+    smallest_width: Count
+    """Filters that every level has at least; 0: as many as the map beside it."""
+    upsampling: Literal["transposed", "bilinear"]
+    """How sizes are doubled: by a learned 2x2 convolution, or bilinearly, which leaves no grid."""
+
+
+class KoalarizationDecoder(Section):
+    """The decoder of Deep Koalarization: convolutions, and three times the size doubled by repeating cells."""
+
+    STRIDE: ClassVar = 8
+
+    name: Literal["koalarization"]
+    filters: Annotated[list[Positive], Field(min_length=4, max_length=4)]
+    """Of each convolution but the last, which is the head."""
+
+
+class RegressionHead(Section):
+    """ab in Lab units, straight from a linear convolution."""
+
+    name: Literal["regression"]
+    loss: Literal["smooth_l1", "l1", "l2"]
+    delta: Annotated[float, Field(gt=0)]
+    """Lab units at which smooth L1 goes over from quadratic to linear; l1 and l2 have no use for it."""
+    chroma_weight: Annotated[float, Field(ge=0)]
+    """How much more a pixel counts per 100 Lab units of its true chroma; 0 counts all alike."""
+
+
+class BinsHead(Section):
+    """A distribution over bins of ab (Zhang et al. 2016), decoded by its annealed mean."""
+
+    name: Literal["bins"]
+    bins: Literal["train", "standard"]
+    """train: the bins that occur in the training photos; standard: the 313 of the paper."""
+    grid: Positive
+    """Lab units from one bin to the next."""
+    stride: Positive
+    """Pixels of the picture to one cell of the prediction, along each side."""
+    neighbours: Positive
+    """Bins among which a pixel's colour is shared out."""
+    sigma: Annotated[float, Field(gt=0)]
+    """Lab units: width of the Gaussian by which it is, and by which the bins' frequencies are smoothed."""
+    uniform: Annotated[float, Field(ge=0, le=1)]
+    """Share of the uniform distribution in the one by whose inverse bins are weighted; 1: all count alike."""
+    grey_below: Annotated[float, Field(ge=0)]
+    """Lab units: a photo none of whose |a|, |b| is larger is left out of the loss."""
+    temperature: Annotated[float, Field(ge=LOWEST_TEMPERATURE, le=1)]
+    """Of the annealed mean: towards 0 the most probable bin, 1 the mean. It can be changed after training."""

@@ -1,0 +1,106 @@
+"""How a network is trained, judged and tracked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from colorize.config.base import Count, Positive, Section, Share
+
+
+class AdamW(Section):
+    """AdamW under a linear warm-up and a cosine decay, with averaged weights."""
+
+    name: Literal["adamw"]
+    learning_rate: Annotated[float, Field(gt=0, lt=1)]
+    warmup: Share
+    """Share of the run in which the learning rate rises."""
+    weight_decay: Annotated[float, Field(ge=0)]
+    clip_norm: Annotated[float, Field(gt=0)]
+    """Largest norm of all gradients together."""
+    average: Share
+    """Momentum of the averaged weights, which are the ones evaluated and kept."""
+
+
+class CheckpointPlan(Section):
+    """When the whole state of a run is saved, besides at its start, at its end and where it is stopped."""
+
+    every_epochs: Positive
+    every_steps: Positive | None
+    """Within an epoch too; null for runs whose epochs are short."""
+    keep: Positive
+    """Checkpoints that stay; older ones are removed."""
+    misses: Positive
+    """Failures in a row (a full disk) after which the run ends."""
+
+
+class OnNan(Section):
+    """What follows a loss or a gradient that is not finite; no weight is changed by it."""
+
+    action: Literal["stop", "step_back"]
+    """End the run; or go on from the last checkpoint with a smaller learning rate."""
+    times: Positive
+    """Steps back in one run, after which it ends."""
+    rate: Annotated[float, Field(gt=0, lt=1)]
+    """What the learning rate is multiplied by at each."""
+
+
+class Trainer(Section):
+    """How long, on what, and what is shown on the way."""
+
+    epochs: Positive
+    device: Literal["cpu", "gpu"]
+    precision: Literal["float32", "mixed_bfloat16"]
+    loader_threads: Positive
+    batches_ahead: Positive
+    """Batches that are gathered before they are asked for."""
+    batch_seconds: Positive
+    """How long a batch may take to be gathered; then it is tried once more, and then the run ends."""
+    checkpoint: CheckpointPlan
+    on_nan: OnNan
+    strips: Count
+    """Held-out photos painted while training."""
+    strip_every: Positive
+    """Epochs between two paintings of them."""
+
+
+class Evaluation(Section):
+    """What is measured beside the metrics that need no network, and what is painted."""
+
+    mirror: bool
+    """Whether colours are the mean of the photo's own and of its mirror image's; painting then looks closer, too."""
+    perceptual: bool
+    """Whether LPIPS and FID are measured, with the weights below."""
+    lpips_weights: str | None
+    """File of AlexNet's weights for LPIPS."""
+    inception_weights: str | None
+    """File of Inception-v3's weights for FID."""
+    strips: Count
+    """How many of the best, of the median and of the worst photos are painted."""
+    painted: Count
+    """How many photos, the same of every run, are painted for `compare`."""
+
+
+class MlflowTracking(Section):
+    """A run in MLflow."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    name: Literal["mlflow"]
+    uri: str | None
+    """Address of a tracking server; null is MLFLOW_TRACKING_URI, else `mlflow.db` beside the project."""
+    experiment: str
+    patience: Annotated[float, Field(ge=0)]
+    """Seconds that the end of a run waits for a server that does not answer."""
+    register_as: Annotated[
+        Annotated[str, Field(pattern=r"^[\w][\w .+-]*$", max_length=200)] | None, Field(alias="register")
+    ]
+    """Name of a registered model that the run's model becomes a version of: champion or challenger. (`register` itself
+    is taken in pydantic.)"""
+
+
+class NoTracking(Section):
+    """Nothing but the output folder."""
+
+    name: Literal["off"]

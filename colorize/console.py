@@ -1,0 +1,38 @@
+"""What is shown while work goes on: bars, and lines that stand as they are."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from colorize.errors import UserError
+
+
+def bar(console: Console | None, *columns) -> Progress:
+    """A bar with its counts, the time that remains and more columns; gone when the work is done, never in a log."""
+    console = console or Console()
+    first = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    return Progress(*first, *columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextmanager
+def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
+    """Shows a bar; yields a function that moves it on by so many steps (1)."""
+    with bar(None) as shown:
+        task = shown.add_task(description, total=total)
+        yield lambda steps=1: shown.advance(task, steps)
+
+
+def say(console: Console, text: str) -> None:
+    """Prints a line as it stands: a path or a label may hold what rich would take for colours."""
+    text = text.encode("utf-8", "backslashreplace").decode()  # a name that is no UTF-8
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def fail(error: UserError) -> None:
+    """Shows a mistake of the user's and ends the program."""
+    print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+    sys.exit(error.exit_status)

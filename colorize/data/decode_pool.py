@@ -1,0 +1,267 @@
+"""From a file to the uint8 row of the cache, in processes of their own: Pillow holds Python's lock on small photos."""
+
+import faulthandler
+import hashlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from colorize.data.decode import NotUsable, Picture, centred_box, decode, is_grey, resize
+from colorize.errors import UserError
+
+CHUNK = 64
+"""Photos handed to a process at a time."""
+
+AHEAD = 3
+"""Chunks under way for each process; more would only pile up pixels in memory."""
+
+LARGEST_FILE = 256_000_000
+"""Bytes; a file is read whole before it is decoded."""
+
+IN_PROCESS_BYTES = 16_000_000
+"""Below so many bytes in all, starting processes would take longer than decoding."""
+
+PHOTO_SECONDS = 300.0
+"""A process that has one photo for so long ends: a network drive that no longer answers, a decoder that never ends."""
+
+MOST_HUNG = 3
+"""After so many such photos, none but them, preparing ends: each costs that time."""
+
+
+class Job(NamedTuple):
+    """A file to decode: its path, the SHA-256 that it had when it was looked at, and the row that it is kept in."""
+
+    path: str
+    sha256: str
+    row: int
+
+
+class Rows(NamedTuple):
+    """The file that rows are written into, by whichever process has them: where it is and where row 0 begins."""
+
+    path: str
+    first_byte: int
+
+    def write(self, first_row: int, pixels: np.ndarray) -> None:
+        """Writes (N, ...). As to a file: pages of a map would count as this process's memory."""
+        with open(self.path, "r+b") as file:
+            file.seek(self.first_byte + first_row * pixels[0].nbytes)
+            file.write(pixels.data)
+
+
+class Settings(NamedTuple):
+    """What the pixels of a row depend on, beside the file."""
+
+    height: int
+    width: int
+    fit: str
+    smallest_side: int
+
+
+@dataclass(slots=True)
+class Decoded:
+    """What became of a file.
+
+    Attributes:
+        reason: why it is rejected; empty where it is used.
+        passing: whether the reason may be gone next time, so that it must not be remembered.
+        pixels_sha256: of the row, by which one photo in two files is told.
+        grey: whether red, green and blue are equal everywhere.
+    """
+
+    sha256: str
+    reason: str = ""
+    passing: bool = False
+    converted: tuple[str, ...] = ()
+    format: str = ""
+    width: int = 0
+    height: int = 0
+    grey: bool = False
+    pixels_sha256: str = ""
+
+
+def decode_file(job: Job, settings: Settings, lock=None) -> tuple[Decoded, np.ndarray | None]:
+    """Reads, checks, converts and resizes one file: what became of it, and uint8 (H, W, 3) where it is used.
+
+    `lock` is for `images.decode`.
+    """
+    result = Decoded(job.sha256)
+    try:
+        picture = decode(_read(job), (settings.height, settings.width), lock)
+        result.converted, result.format = picture.converted, picture.format
+        result.width, result.height = picture.size
+        if min(picture.size) < settings.smallest_side:
+            side = settings.smallest_side
+            raise NotUsable(f"{result.width} x {result.height} pixels: a side is shorter than {side}")
+        pixels = _fitted(picture, settings)
+    except (NotUsable, ValueError) as error:
+        result.reason = str(error)
+        return result, None
+    except (OSError, MemoryError) as error:
+        result.reason, result.passing = f"cannot be read: {getattr(error, 'strerror', None) or 'out of memory'}", True
+        return result, None
+    result.grey = is_grey(pixels)
+    result.pixels_sha256 = hashlib.sha256(pixels).hexdigest()
+    return result, pixels
+
+
+def _read(job: Job) -> bytes:
+    with open(job.path, "rb") as file:
+        if os.fstat(file.fileno()).st_size > LARGEST_FILE:
+            raise NotUsable(f"larger than {LARGEST_FILE / 1e6:.0f} MB")
+        data = file.read()
+    if hashlib.sha256(data).hexdigest() != job.sha256:
+        raise InterruptedError(0, "it changed meanwhile")
+    return data
+
+
+def _fitted(picture: Picture, settings: Settings) -> np.ndarray:
+    height, width = settings.height, settings.width
+    if picture.pixels.shape[:2] == (height, width):
+        return picture.pixels
+    image = picture.image
+    box = centred_box(image.size, height, width) if settings.fit == "crop" else None
+    return np.asarray(resize(image, height, width, box))
+
+
+def decode_all(jobs: list[Job], settings: Settings, rows: Rows, total_bytes: int) -> Iterator[Decoded]:
+    """Decodes files on all cores into their rows; yields what became of each, in no particular order.
+
+    `jobs` are in the order of their rows, and none is left out. One that hangs or kills its process is, where there
+    are processes: little is decoded in this one.
+
+    Raises:
+        UserError: photo after photo hangs.
+    """
+    chunks = [jobs[i : i + CHUNK] for i in range(0, len(jobs), CHUNK)]
+    if total_bytes < IN_PROCESS_BYTES or cores() == 1:
+        for chunk in chunks:
+            yield from _decode_chunk(chunk, settings, rows)
+        return
+    unfinished = yield from _in_pool(chunks, settings, rows, cores())
+    yield from _one_by_one([job for chunk in unfinished for job in chunk], settings, rows)
+
+
+def _one_by_one(jobs: list[Job], settings: Settings, rows: Rows) -> Iterator[Decoded]:
+    """Decodes files of which some kill or hang their process: one at a time, so that it is known which."""
+    hung = 0
+    while jobs:
+        start = time.monotonic()
+        left = yield from _in_pool([[job] for job in jobs], settings, rows, 1)
+        if not left:
+            return
+        ((lost,), *_) = left
+        yield Decoded(lost.sha256, reason=f"its decoder crashed, or was not done in {PHOTO_SECONDS:g} s", passing=True)
+        is_hung = len(left) == len(jobs) and time.monotonic() - start > PHOTO_SECONDS
+        hung = hung + 1 if is_hung else 0
+        if hung == MOST_HUNG:
+            raise UserError(
+                f"{hung} photos, one after the other, could not be read or decoded in {PHOTO_SECONDS:g} s each,"
+                f" the last of them {lost.path}: does its drive still answer?"
+            )
+        jobs = [job for (job,) in left[1:]]
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _in_pool(chunks: list[list[Job]], settings: Settings, rows: Rows, processes: int):
+    """Yields what became of the files; returns the chunks that were not finished because a process died."""
+    context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of whatever runs here
+    pool = ProcessPoolExecutor(processes, context, _start_process, (context.Lock(), PHOTO_SECONDS))
+    pending: dict[Future, int] = {}
+    done: set[int] = set()
+    waiting = iter(range(len(chunks)))
+    try:
+        while len(done) < len(chunks):
+            for _, number in zip(range(processes * AHEAD - len(pending)), waiting):
+                with _interrupts_held_back():
+                    pending[pool.submit(_decode_chunk, chunks[number], settings, rows)] = number
+            finished = wait(pending, return_when=FIRST_COMPLETED).done
+            for future in sorted(finished, key=lambda future: future.exception() is not None):  # the good ones first
+                yield from future.result()
+                done.add(pending.pop(future))
+    except BrokenProcessPool:
+        pass
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [chunk for number, chunk in enumerate(chunks) if number not in done]
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """A process started within never sees Ctrl-C, which goes to all of a terminal's: the parent ends it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_lock_for_large = None
+_watch: "Watch | None" = None
+
+
+class Watch:
+    """Ends this process where it has one photo for too long. (By a thread in C: Python's may not get to run.)"""
+
+    def __init__(self, seconds: float):
+        self.seconds, self._begun = seconds, -1.0
+        self._nowhere = os.open(os.devnull, os.O_WRONLY)
+
+    def begin(self) -> None:
+        """A photo is begun. A second more or less does not matter, and it costs less not to count it."""
+        if time.monotonic() - self._begun > min(1.0, self.seconds / 2):
+            self._begun = time.monotonic()
+            faulthandler.dump_traceback_later(self.seconds, exit=True, file=self._nowhere)
+
+    def end(self) -> None:
+        """No photo is under way."""
+        self._begun = -1.0
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _start_process(lock, photo_seconds: float) -> None:
+    global _lock_for_large, _watch
+    _lock_for_large, _watch = lock, Watch(photo_seconds)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed cannot end its pool."""
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
+
+
+def _decode_chunk(jobs: list[Job], settings: Settings, rows: Rows) -> list[Decoded]:
+    """Decodes files whose rows follow each other; the row of one that is rejected stays black."""
+    pixels = np.zeros((len(jobs), settings.height, settings.width, 3), "uint8")
+    results = []
+    for place, job in enumerate(jobs):
+        if _watch:
+            _watch.begin()
+        result, photo = decode_file(job, settings, _lock_for_large)
+        results.append(result)
+        if photo is not None:
+            pixels[place] = photo
+    if _watch:
+        _watch.end()
+    rows.write(jobs[0].row, pixels)
+    return results

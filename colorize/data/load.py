@@ -1,0 +1,35 @@
+"""From the configuration of the data to its photos, split into parts."""
+
+from pathlib import Path
+
+from colorize.config.data import CifarData, Data
+from colorize.data.cifar10 import read_cifar10
+from colorize.data.dataset import Dataset
+from colorize.data.folder import read_folder
+from colorize.errors import UserError
+
+
+def read_dataset(config: Data, test: bool = False, manifest: Path | None = None, needs_parts: bool = True) -> Dataset:
+    """Reads the photos that a configuration asks for, split into parts.
+
+    Args:
+        test: whether the test part is wanted too; training never asks for it.
+        needs_parts: whether some photos must be left to train on, and some for val.
+        manifest: file into which the verdicts go, before anything that is wrong with them is told.
+    Raises:
+        UserError: no photos there, too many of them rejected, or a part of the split came out empty.
+    """
+    dataset = read_cifar10(config, test) if isinstance(config, CifarData) else read_folder(config, manifest)
+    for part in ("train", "val") if needs_parts else ():
+        if not len(dataset.part(part)):
+            raise UserError(_empty_part(config, dataset, part))
+    return dataset
+
+
+def _empty_part(config: Data, dataset: Dataset, part: str) -> str:
+    counts = f"{len(dataset.train)} photos for training and {len(dataset.val)} for val"
+    grey = f" ({len(dataset.grey)} exactly grey ones left out)" if len(dataset.grey) else ""
+    return (
+        f"data.val={config.val} leaves {counts}{grey} in {dataset.source}; both need some: add photos to {part}, or"
+        " change the share"
+    )

@@ -1,0 +1,164 @@
+"""Looking through a folder tree: which files are photos, what they weigh in SHA-256, and what else lies there."""
+
+import hashlib
+import json
+import os
+import stat
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+"""Folder names right below the root, and the part of the split that they stand for."""
+
+BLOCK = 2**20
+
+
+@dataclass(slots=True)
+class File:
+    """A file that may be a photo.
+
+    Attributes:
+        name: its path below the root, with `/`.
+        stamp: size in bytes, and the times of its last change of content and of state, in nanoseconds.
+        problem: why it cannot be read at all; empty where it can.
+    """
+
+    name: str
+    stamp: tuple[int, int, int] = (0, 0, 0)
+    problem: str = ""
+    sha256: str = ""
+
+
+@dataclass
+class Tree:
+    """What a folder tree holds: files that may be photos, sorted by name, and how many others by their ending."""
+
+    root: Path
+    files: list[File] = field(default_factory=list)
+    ignored: Counter = field(default_factory=Counter)
+
+    @property
+    def splits(self) -> dict[str, str]:
+        """Folder right below the root -> part of the split; empty where there is neither a val nor a test folder."""
+        tops = {file.name.partition("/")[0] for file in self.files if "/" in file.name}
+        found = {top: SPLITS[top.lower()] for top in tops if top.lower() in SPLITS}
+        return found if {"val", "test"}.intersection(found.values()) else {}
+
+
+def look_through(root: Path) -> Tree:
+    """Walks a tree, links included, each real folder once, so that a loop of links ends.
+
+    Links come last: a folder is known by its own name, not by that of a link to it. Hidden files and folders
+    (`.name`), which other programs leave there, are passed over.
+    """
+    tree = Tree(root)
+    seen: set[tuple[int, int]] = set()
+    folders, links = [""], []
+    while folders or links:
+        folder = folders.pop() if folders else links.pop(0)
+        try:
+            status = os.stat(root / folder)
+            if (status.st_dev, status.st_ino) in seen:
+                if folder.lower() in SPLITS:
+                    tree.files.append(File(folder, problem="a link to a folder that is read under another name"))
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(root / folder) as entries:
+                inside = sorted(entries, key=lambda entry: entry.name)  # so that of two links the same one counts
+        except OSError as error:
+            tree.files.append(File(folder or ".", problem=f"the folder cannot be read: {error.strerror}"))
+            continue
+        for entry in reversed(inside):
+            name = _sort(entry, folder, tree)
+            if name:
+                (links if entry.is_symlink() else folders).append(name)
+        links.sort()
+    tree.files.sort(key=lambda file: file.name)
+    return tree
+
+
+def _sort(entry: os.DirEntry, folder: str, tree: Tree) -> str | None:
+    """Puts a file into the tree; returns the name of a folder."""
+    name = f"{folder}/{entry.name}" if folder else entry.name
+    suffix = os.path.splitext(entry.name)[1].lower()
+    if entry.name.startswith("."):
+        tree.ignored["hidden"] += 1
+        return None
+    try:
+        status = entry.stat()
+    except OSError as error:
+        if suffix in SUFFIXES:
+            dangling = entry.is_symlink() and not os.path.exists(entry.path)
+            problem = "a link that leads nowhere" if dangling else f"cannot be read: {error.strerror}"
+            tree.files.append(File(name, problem=problem))
+        return None
+    if stat.S_ISDIR(status.st_mode):
+        return name
+    if suffix not in SUFFIXES:
+        tree.ignored[suffix or "no ending"] += 1
+    elif not stat.S_ISREG(status.st_mode):
+        tree.files.append(File(name, problem="no regular file (a pipe, socket or device)"))
+    else:
+        tree.files.append(File(name, (status.st_size, status.st_mtime_ns, status.st_ctime_ns)))
+    return None
+
+
+def hash_files(tree: Tree, memory: Path, advance: Callable[[], None]) -> None:
+    """Gives each file its SHA-256; one whose size and times are as remembered is not read again.
+
+    Args:
+        memory: file of remembered hashes; written anew where something changed.
+        advance: called after each file.
+    """
+    known = _remembered(memory)
+    changed = False
+    for file in tree.files:
+        if not file.problem:
+            stamp, sha256 = known.get(file.name, (None, ""))
+            if stamp != file.stamp:
+                changed = True
+                sha256 = _hash(tree.root / file.name, file)
+            file.sha256 = sha256
+        advance()
+    if changed:
+        _remember(memory, tree)
+
+
+def _hash(path: Path, file: File) -> str:
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as content:
+            while block := content.read(BLOCK):
+                digest.update(block)
+    except OSError as error:
+        file.problem = f"cannot be read: {error.strerror}"
+        return ""
+    return digest.hexdigest()
+
+
+def _remembered(memory: Path) -> dict[str, tuple[tuple[int, int, int], str]]:
+    known = {}
+    try:
+        with open(memory, encoding="ascii") as lines:
+            for line in lines:
+                name, *stamp, sha256 = json.loads(line)
+                known[name] = tuple(stamp), sha256
+    except (OSError, ValueError, TypeError):
+        pass  # none yet, or damaged: what is missing is hashed again
+    return known
+
+
+def _remember(memory: Path, tree: Tree) -> None:
+    partial = memory.with_name(f"{memory.name}.{os.getpid()}")
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        with open(partial, "w", encoding="ascii") as lines:  # JSON escapes any name, also one that is no UTF-8
+            for file in tree.files:
+                if file.sha256:
+                    lines.write(json.dumps([file.name, *file.stamp, file.sha256]) + "\n")
+        os.replace(partial, memory)
+    except OSError:
+        partial.unlink(missing_ok=True)  # a folder that cannot be written, or is full: hashed again next time

@@ -1,0 +1,171 @@
+"""Finding a trained model: the one in the box, a file, an output folder, a run of MLflow, a registered model."""
+
+import json
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+from colorize.config.schema import Config
+from colorize.errors import UserError
+from colorize.inference.load import CHOICES, check_saturation, painter_of
+from colorize.runs.layout import CONFIG, EVALUATION, PHOTOS, RESULT, TRACKING, load_config
+from colorize.runs.model_file import BOX, MODEL, PRETRAINED, About, model_path, read_about, read_config
+from colorize.tracking.journal import Marks
+from colorize.tracking.uri import uri_of
+
+RUN_ID = re.compile("[0-9a-f]{32}")
+
+LATEST = "latest"
+"""Names the run that finished last."""
+
+MODELS = "output folder, model file, run id, models:/NAME/VERSION, models:/NAME@ALIAS, latest, or pretrained"
+"""What a model may be given as."""
+
+
+@dataclass(frozen=True)
+class FoundModel:
+    """A trained model and where it came from.
+
+    Attributes:
+        name: as it was asked for.
+        file: the model.
+        out: folder that evaluations of it go into.
+        run_id, tracking_uri: the run that it was trained in, where MLflow knows it.
+        manifest: `photos.csv` of its training, where there is one.
+    """
+
+    name: str
+    file: Path
+    out: Path
+    run_id: str | None = None
+    tracking_uri: str | None = None
+    manifest: Path | None = None
+
+    @property
+    def comparable(self) -> str | None:
+        """What `compare` is told to find it, quoted for a shell; None where it is neither folder nor run."""
+        if Path(self.name).is_dir():
+            return quote(self.name)
+        return f"{self.run_id} --tracking {quote(self.tracking_uri)}" if self.run_id else None
+
+    @property
+    def config(self) -> Config:
+        """Its configuration; where there is the output folder, with the paths of this machine."""
+        beside = self.file.parent / CONFIG
+        return load_config(self.file.parent) if beside.is_file() else read_config(self.file)
+
+    @property
+    def about(self) -> About:
+        """What it says of itself."""
+        return read_about(self.file)
+
+
+PLACES = (f"outputs/*/{RESULT}", f"multirun/*/*/{RESULT}")
+"""Where runs lie below the folder in which they were started."""
+
+
+def newest_run(place: Path) -> Path:
+    """The output folder of the run that finished last, of those that were started in a folder; smoke runs left out.
+
+    Raises:
+        UserError: none was.
+    """
+    results = [path for pattern in PLACES for path in place.glob(pattern)]
+    finished = [path for path in results if (path.parent / MODEL).is_file() and not _is_smoke(path.parent)]
+    if not finished:
+        raise UserError(
+            f"latest: there is no finished run in outputs/ or multirun/ below {place}, those of debug=smoke left out:"
+            f" train one with `python train.py`, or name another model: {MODELS}"
+        )
+    return max(finished, key=lambda path: path.stat().st_mtime).parent
+
+
+def _is_smoke(folder: Path) -> bool:
+    """Whether it was made tiny by debug=smoke, as Hydra noted."""
+    overrides = folder / ".hydra" / "overrides.yaml"
+    return overrides.is_file() and "debug=smoke" in overrides.read_text(errors="replace")
+
+
+def find_model(name: str | None, tracking_uri: str | None, out: Path | None, place: Path) -> FoundModel:
+    """Finds a model.
+
+    Args:
+        name: one of `MODELS`; None: pretrained, the model in the box.
+        tracking_uri: where runs and registered models are looked for; None: as `StoredRuns`.
+        out: folder for evaluations; None: beside the model, or `evaluations/RUN`.
+        place: folder that files are fetched into.
+    Raises:
+        UserError: there is no such model.
+    """
+    if name in (None, PRETRAINED):
+        return FoundModel(PRETRAINED, model_path(BOX), out or Path("evaluations") / PRETRAINED)
+    if name == LATEST:
+        name = str(newest_run(Path.cwd()))
+    if Path(name).is_dir():
+        return _in_folder(name, out)
+    if Path(name).is_file():
+        return FoundModel(name, model_path(Path(name)), out or Path("evaluations") / Path(name).stem)
+    if not RUN_ID.fullmatch(name) and not name.startswith("models:/"):
+        raise UserError(f"{name} is no model: there is no such folder or file; expected {MODELS}")
+    return _stored(name, tracking_uri, out, place)
+
+
+def _stored(name: str, tracking_uri: str | None, out: Path | None, place: Path) -> FoundModel:
+    from colorize.tracking.client import StoredRuns
+
+    stored = StoredRuns(tracking_uri)
+    if name.startswith("models:/"):
+        fetched, run_id = stored.fetch_registered(name, place)
+    else:
+        run_id = stored.find(name).info.run_id
+        fetched = stored.fetch_model(run_id, place)
+        if fetched is None:
+            raise UserError(f"the run {name} has logged no model: was it finished?")
+    file = next(iter(sorted(fetched.rglob(MODEL))), None)
+    if file is None:
+        raise UserError(f"{name} holds no {MODEL}: was it trained here, by this version?")
+    manifest = stored.fetch(run_id, PHOTOS, place) if run_id else None
+    own_out = Path("evaluations") / (run_id or re.sub(r"\W+", "_", name))
+    return FoundModel(name, file, out or own_out, run_id, stored.uri, manifest)
+
+
+def _in_folder(name: str, out: Path | None) -> FoundModel:
+    folder = Path(name)
+    file = model_path(folder)
+    uri = uri_of(load_config(folder)) if (folder / CONFIG).is_file() else None
+    manifest = folder / PHOTOS if (folder / PHOTOS).is_file() else None
+    # The marks first: a server that was away while it trained, or has lost the run, gave it an id when it was synced.
+    marked = Marks(folder / TRACKING, uri).run_id if uri else None
+    run_id = marked or read_result(folder / RESULT).get("mlflow_run_id")
+    return FoundModel(name, file, out or folder / EVALUATION, run_id, uri, manifest)
+
+
+def read_result(path: Path | None) -> dict:
+    """`result.json` of a run; empty where there is none.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    if path is None or not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text()))
+    except (ValueError, TypeError):
+        raise UserError(f"{path} is damaged: expected the result of a run, as train.py writes it") from None
+
+
+def load_painter(
+    model: str | Path | None, fit: str | None, upsampling: str, temperature: float | None, tracking: str | None,
+    device: str = "cpu", saturation: float = 1.0,
+):  # fmt: skip
+    """As `colorize.load`."""
+    for name, value in (("fit", fit), ("upsampling", upsampling)):
+        if value not in CHOICES[name]:
+            expected = " or ".join(choice for choice in CHOICES[name] if choice)
+            raise UserError(f"{name}: expected {expected}, received {value!r}")
+    check_saturation(saturation)
+    with tempfile.TemporaryDirectory(prefix="colorize-model-") as place:
+        found = find_model(None if model is None else str(model), tracking, None, Path(place))
+        return painter_of(found.file, fit, upsampling, temperature, device, saturation)

@@ -1,0 +1,43 @@
+"""From the name of a model to what paints with it; what can be told without Keras is told first."""
+
+import os
+import sys
+from numbers import Real
+from pathlib import Path
+
+from colorize.config.schema import with_temperature
+from colorize.errors import UserError
+from colorize.runs.model_file import read_about, read_config
+
+CHOICES = {"fit": ("pad", "squash", None), "upsampling": ("bilinear", "guided")}
+
+MOST_SATURATION = 2.0
+
+
+def check_saturation(saturation: float) -> None:
+    """Refuses what is no saturation.
+
+    Raises:
+        UserError: it is not from 0 to 2.
+    """
+    if not isinstance(saturation, Real) or not 0 <= saturation <= MOST_SATURATION:
+        raise UserError(f"saturation: expected a number from 0 (grey) to {MOST_SATURATION:g}, received {saturation!r}")
+
+
+def painter_of(
+    place: Path, fit: str | None = None, upsampling: str = "bilinear", temperature: float | None = None,
+    device: str = "cpu", saturation: float = 1.0,
+):  # fmt: skip
+    """What paints with the model in a file, or in an output folder."""
+    config = with_temperature(read_config(place), temperature)
+    if "keras" not in sys.modules:
+        from colorize import backend
+
+        started = backend.start(os.environ.get("KERAS_BACKEND", config.backend), device)
+        if started.backend == "tensorflow":
+            backend.let_xla_introduce_itself()
+    from colorize.inference.pipeline import Painter
+    from colorize.runs.weights import load_colorizer
+
+    told = read_about(place).told
+    return Painter(load_colorizer(place, temperature), config, fit, upsampling, saturation, told)

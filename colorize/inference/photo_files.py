@@ -1,0 +1,180 @@
+"""Photos on disk: what is read of them, and what of it is kept when they are painted: transparency and metadata."""
+
+import io
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin
+
+from colorize.data.decode import FORMATS, About, NotUsable, decode_in_thread
+from colorize.runs.atomic import replacing
+
+READ = (*FORMATS, "GIF", "JPEG2000", "PPM", "TGA", "AVIF", "ICO", "PCX", "SGI", "QOI")
+"""What Pillow decodes by itself; of its other formats some start programs, some are no photos."""
+
+LARGEST_PIXELS = 178_000_000
+"""Above this Pillow opens nothing; below it a photo takes four bytes a pixel, twice where it is turned."""
+
+WRITTEN = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "MPO": {"quality": 95, "subsampling": 0},
+    "PNG": {},
+    "WEBP": {"quality": 95, "exact": True},
+    "TIFF": {},  # not compressed: with libtiff, which would do it, Pillow 13 cannot write the parts of EXIF
+    "BMP": {},
+}
+"""Formats that are written as they were read, and how; others become PNG."""
+
+TRANSPARENT = ("PNG", "WEBP", "TIFF")
+
+_MADE_NOW = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+SRGB = _MADE_NOW[:24] + bytes(12) + _MADE_NOW[36:]  # without the date, so that a photo is painted into the same bytes
+
+_BASE = ExifTags.Base
+NOT_KEPT = {
+    *(_BASE.Orientation, _BASE.WhitePoint, _BASE.PrimaryChromaticities, _BASE.TransferFunction),
+    *(_BASE.YCbCrCoefficients, _BASE.YCbCrSubSampling, _BASE.YCbCrPositioning, _BASE.ReferenceBlackWhite),
+    *(_BASE.InterColorProfile, _BASE.PhotometricInterpretation, _BASE.InkSet, _BASE.ColorMap),
+    *(_BASE.ImageWidth, _BASE.ImageLength, _BASE.BitsPerSample, _BASE.SamplesPerPixel, _BASE.SampleFormat),
+    *(_BASE.Compression, _BASE.Predictor, _BASE.PlanarConfiguration, _BASE.FillOrder, _BASE.NewSubfileType),
+    *(_BASE.StripOffsets, _BASE.StripByteCounts, _BASE.RowsPerStrip, _BASE.ExtraSamples, _BASE.SubIFDs),
+    *(_BASE.TileWidth, _BASE.TileLength, _BASE.TileOffsets, _BASE.TileByteCounts, _BASE.JPEGTables),
+    *(_BASE.XMLPacket, _BASE.ImageResources),
+}
+"""EXIF that speaks of turning, of colour or of how pixels were stored: true of the file that was read, not of ours."""
+
+IPTC = 0x0404
+"""Number of its resource among Photoshop's."""
+
+XMP_NOT_KEPT = (
+    "tiff:Orientation photoshop:ICCProfile photoshop:ColorMode exif:ColorSpace tiff:PhotometricInterpretation"
+)
+
+
+@dataclass
+class Photo:
+    """A photo as it was read.
+
+    Attributes:
+        image: upright sRGB.
+        alpha: opacity, where there is some.
+        format: that it is written in.
+        metadata: for `PIL.Image.Image.save`.
+        converted: what was done to it, in words.
+    """
+
+    image: Image.Image
+    alpha: Image.Image | None
+    format: str
+    metadata: dict
+    converted: tuple[str, ...]
+
+
+def read(path: Path) -> Photo:
+    """Reads a photo whole; within `without_warnings`.
+
+    Raises:
+        NotUsable: it cannot be used, and why.
+    """
+    try:
+        return photo_of(path.read_bytes())
+    except OSError as error:
+        raise NotUsable(f"cannot be read: {error.strerror or error}") from None
+    except MemoryError:
+        raise NotUsable("there is not enough memory for it") from None
+
+
+def photo_of(data: bytes, largest: int = LARGEST_PIXELS) -> Photo:
+    """`read` for the bytes of a file, of at most so many pixels."""
+    picture = decode_in_thread(data, READ, largest, keeps_alpha=True)
+    about = picture.about
+    if about is None:  # of a plain JPEG: its header is read again, which is quick
+        with Image.open(io.BytesIO(data), formats=READ) as image:
+            about = About.of(image)
+    image = picture.image
+    return Photo(image, picture.alpha, picture.format, _metadata(about, picture.format, image.size), picture.converted)
+
+
+def _metadata(about: About, image_format: str, size: tuple[int, int]) -> dict:
+    """What of a file's metadata is true of the painted photo too."""
+    kept = {"icc_profile": SRGB, "exif": _exif(about.exif, size)}
+    xmp = about.info.get("xmp") or about.info.get("XML:com.adobe.xmp")
+    if xmp:
+        kept["xmp"] = _xmp(xmp if isinstance(xmp, bytes) else xmp.encode())
+    if about.info.get("dpi"):
+        kept["dpi"] = about.info["dpi"]
+    if image_format == "PNG":
+        kept["pnginfo"] = _png_text(about.info)
+    elif about.info.get("comment"):
+        kept["comment"] = about.info["comment"]
+    if image_format in ("JPEG", "MPO"):
+        kept["extra"] = _iptc(about.info.get("photoshop"))
+    return kept
+
+
+def _iptc(resources) -> bytes:
+    """The caption and the rights that archives write (IPTC), as a segment of a JPEG; nothing else of Photoshop's."""
+    text = resources.get(IPTC) if isinstance(resources, dict) else None
+    if not text or len(text) > 65_000:
+        return b""
+    block = b"Photoshop 3.0\0" + b"8BIM" + IPTC.to_bytes(2, "big") + bytes(2) + len(text).to_bytes(4, "big")
+    block += text + bytes(len(text) % 2)
+    return b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
+
+
+def _exif(exif: Image.Exif, size: tuple[int, int]) -> Image.Exif:
+    """Without what is no longer true."""
+    for tag in NOT_KEPT & set(exif):
+        del exif[tag]
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    for tag, value in ((_BASE.ColorSpace, 1), (_BASE.ExifImageWidth, size[0]), (_BASE.ExifImageHeight, size[1])):
+        if tag in details:
+            details[tag] = value
+    details.pop(_BASE.Gamma, None)
+    return exif
+
+
+def _xmp(xmp: bytes) -> bytes:
+    for name in XMP_NOT_KEPT.split():
+        name = re.escape(name.encode())
+        xmp = re.sub(rb"\s" + name + rb"\s*=\s*(\"[^\"]*\"|'[^']*')|<" + name + rb">[^<]*</" + name + rb">", b"", xmp)
+    return xmp
+
+
+def _png_text(info: dict) -> PngImagePlugin.PngInfo:
+    kept = PngImagePlugin.PngInfo()
+    for key, value in info.items():
+        if isinstance(value, str) and not key.startswith("XML:") and not key.lower().startswith("raw profile"):
+            kept.add_itxt(key, value)
+    return kept
+
+
+def write(photo: Photo, target: Path) -> None:
+    """Writes a photo that was painted, whole or not at all.
+
+    Raises:
+        OSError: the disk is full, or the folder cannot be written.
+    """
+    with replacing(target) as partial:
+        encode(photo, partial)
+
+
+def encode(photo: Photo, place: Path | BinaryIO) -> None:
+    """Writes a photo that was painted into a file that is there for it, or open already."""
+    name = photo.format if photo.format in WRITTEN else "PNG"
+    image, metadata = photo.image, dict(photo.metadata)
+    if photo.alpha and name in TRANSPARENT:
+        image.putalpha(photo.alpha)
+    if name == "PNG" and "xmp" in metadata:
+        metadata.setdefault("pnginfo", PngImagePlugin.PngInfo())
+        metadata["pnginfo"].add_itxt("XML:com.adobe.xmp", metadata.pop("xmp").decode("utf-8", "replace"))
+    exif = metadata.pop("exif")
+    if name == "TIFF" and "xmp" in metadata:
+        exif[_BASE.XMLPacket] = metadata.pop("xmp")
+    if exif:
+        with suppress(Exception):  # of odd EXIF, which Pillow reads and cannot write; the photo is worth more
+            metadata["exif"] = exif.tobytes()  # an `Exif` as it is would lose its parts in a TIFF (Pillow 13)
+    image.save(place, "JPEG" if name == "MPO" else name, **WRITTEN[name], **metadata)

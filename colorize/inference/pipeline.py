@@ -1,0 +1,255 @@
+"""Painting: a photo's own lightness, untouched and at full size, under the colours that a model predicts.
+
+Legend: N pixels, h w rows and columns of the model's picture.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+from PIL import Image
+
+from colorize.color import paint_in_gamut, rgb_to_lightness
+from colorize.config.schema import Config
+from colorize.data.decode import SIXTEEN_BIT, NotUsable, eight_bits, resize, without_warnings
+from colorize.errors import UserError
+from colorize.inference.photo_files import read
+from colorize.inference.predict import Box, Fit, fit_of, framed, looks, predictor, size_of, together
+from colorize.inference.upsampling import Bilinear, Guided, Upsampling
+from colorize.models.colorizer import Colorizer
+
+PIXELS_AT_ONCE = 2**18
+"""Colours are laid on in portions of so many pixels, whatever the photos, to bound the memory."""
+
+PHOTOS_AT_ONCE = 32
+"""Photos that the network sees together."""
+
+PIXELS, PHOTOS = (2**12, 2**15, 2**17, PIXELS_AT_ONCE), (1, 5, PHOTOS_AT_ONCE)
+"""What is computed together is filled up to one of these sizes: each new one would be compiled anew."""
+
+
+class Lightness(keras.Model):
+    """The lightness (N, 1) of uint8 RGB (N, 3), compiled."""
+
+    def call(self, rgb):
+        return rgb_to_lightness(rgb)
+
+
+class Brush(keras.Model):
+    """uint8 RGB (N, 3) with the lightness of another (N, 3) and ab (N, 2), compiled."""
+
+    def call(self, given):
+        rgb, ab = given
+        return paint_in_gamut(rgb_to_lightness(rgb), ab)
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Some rows of a photo."""
+
+    image: Image.Image
+    colours: Bilinear
+    top: int
+    rows: int
+
+    def pixels(self) -> np.ndarray:
+        """uint8 (N, 3)."""
+        below = self.top + self.rows
+        return np.asarray(self.image.crop((0, self.top, self.image.width, below))).reshape(-1, 3)
+
+    def ab(self, lightness: np.ndarray | None) -> np.ndarray:
+        """(N, 2); for lightness (N, 1), where the colours depend on it."""
+        guide = None if lightness is None else lightness.reshape(self.rows, -1)
+        return self.colours.band(self.top, self.rows, guide).reshape(-1, 2)
+
+    def put(self, rgb: np.ndarray) -> None:
+        """Replaces the pixels."""
+        self.image.paste(Image.fromarray(rgb.reshape(self.rows, -1, 3)), (0, self.top))
+
+
+class Colours(NamedTuple):
+    """What a model says of a photo, at the model's size and without what surrounds the photo there.
+
+    Attributes:
+        ab: float32 (h, w, 2), Lab units.
+        lightness: float32 (h, w), where colours are to follow it; else None.
+    """
+
+    ab: np.ndarray
+    lightness: np.ndarray | None = None
+
+    def of_size(self, size: tuple[int, int], saturation: float) -> Bilinear:
+        """Brought to a photo's (W, H), as strong as wanted."""
+        ab = self.ab * np.float32(saturation)
+        return Bilinear(ab, size) if self.lightness is None else Guided(ab, self.lightness, size)
+
+    @property
+    def chroma(self) -> float:
+        """The mean, Lab units: 0 is grey."""
+        return float(np.linalg.norm(self.ab, axis=-1).mean())
+
+
+class Painter:
+    """Paints photos of any size; several threads may share one.
+
+    Args:
+        colorizer: a trained model.
+        config: of it.
+        fit: pad or squash, see `Fit`; None: as it was trained.
+        upsampling: bilinear, or guided by the lightness.
+        saturation: what ab is multiplied by; 1: as predicted, 0: grey.
+        told: the model in a line, for the screen.
+    """
+
+    def __init__(
+        self, colorizer: Colorizer, config: Config, fit: Fit | None = None, upsampling: Upsampling = "bilinear",
+        saturation: float = 1.0, told: str = "",
+    ):  # fmt: skip
+        self.size, self.saturation, self.told = size_of(colorizer), saturation, told
+        self.fit = fit or fit_of(config.data)
+        self.upsampling, self.closely = upsampling, config.evaluation.mirror
+        self._predict = predictor(colorizer.predict_on_batch, config.evaluation.mirror)
+        self._lightness, self._brush = Lightness(dtype="float32"), Brush(dtype="float32")
+        for model in (self._lightness, self._brush):
+            model.compile(jit_compile=True)  # five times as fast as TensorFlow's graph, which keeps what is in between
+        # Keras prepares a model's functions when it is first called; two photos may be at the two stages.
+        self._network_lock, self._brush_lock = threading.Lock(), threading.Lock()
+
+    def paint(self, photo: str | PathLike | np.ndarray | Image.Image) -> Image.Image:
+        """Gives one photo new colours; its lightness stays, also where sRGB does not have so strong a colour.
+
+        Args:
+            photo: the path of a file, a picture of Pillow's, or uint8 (H, W, 3) or (H, W). Its colours are
+                not looked at.
+        Returns:
+            RGB of the same size; upright, where a file asks to be turned.
+        Raises:
+            UserError: the file cannot be used, or the array is no picture.
+        """
+        image = _own_image(photo)
+        self.paint_over([image])
+        return image
+
+    def paint_over(self, images: Sequence[Image.Image], saturation: float | None = None) -> list[float]:
+        """Paints RGB pictures in place, many of them together, which is faster.
+
+        Args:
+            saturation: another one than the painter's own.
+        Returns:
+            the mean chroma of what was predicted for each, Lab units: 0 is grey.
+        """
+        chroma = []
+        for start in range(0, len(images), PHOTOS_AT_ONCE):
+            batch = images[start : start + PHOTOS_AT_ONCE]
+            colours = self.colours_of(batch)
+            self.lay_on(batch, colours, saturation)
+            chroma += [own.chroma for own in colours]
+        return chroma
+
+    def colours_of(self, images: Sequence[Image.Image]) -> list[Colours]:
+        """What the model says of some RGB pictures, at most `PHOTOS_AT_ONCE`."""
+        boxes = [self._boxes(image) for image in images]
+        shown = [framed(image, *self.size, self.fit, box) for image, own in zip(images, boxes) for box in own]
+        pictures = np.stack([picture for picture, _ in shown])
+        said = iter([frame.of(ab) for ab, (_, frame) in zip(self._predicted(pictures), shown)])
+        colours = []
+        for image, own in zip(images, boxes):
+            ab, *closer = [next(said) for _ in own]
+            ab = together(ab, closer, own[1:], image.size) if closer else ab
+            colours.append(Colours(ab, self._guide(image, ab) if self.upsampling == "guided" else None))
+        return colours
+
+    def _boxes(self, image: Image.Image) -> list[Box | None]:
+        """Which parts of a photo the model is shown; None: the whole. One of the model's own size is seen as it is."""
+        closely = self.closely and (image.height, image.width) != tuple(self.size)
+        return looks(image) if closely else [None]
+
+    def _predicted(self, pictures: np.ndarray) -> np.ndarray:
+        """ab (N, h, w, 2), of any number of pictures."""
+        parts = [pictures[start : start + PHOTOS_AT_ONCE] for start in range(0, len(pictures), PHOTOS_AT_ONCE)]
+        with self._network_lock:
+            return np.concatenate([_filled_up(self._predict, PHOTOS, part) for part in parts])
+
+    def _guide(self, image: Image.Image, ab: np.ndarray) -> np.ndarray:
+        """The lightness of a photo, of the same cells as its ab."""
+        rows, columns = ab.shape[:2]
+        return self._lightness_of(np.asarray(resize(image, rows, columns)).reshape(-1, 3)).reshape(rows, columns)
+
+    def lay_on(
+        self, images: Sequence[Image.Image], colours: Sequence[Colours], saturation: float | None = None
+    ) -> None:
+        """Lays colours on RGB pictures, in place; on the photo that they were predicted for, at any size."""
+        strength = self.saturation if saturation is None else saturation
+        each = [own.of_size(image.size, strength) for image, own in zip(images, colours)]
+        bands = (band for image, own in zip(images, each) for band in _bands(image, own))
+        for portion in _portions(bands):
+            self._paint_bands(portion)
+
+    def _paint_bands(self, bands: list[_Band]) -> None:
+        pixels = [band.pixels() for band in bands]
+        ends = np.cumsum([len(p) for p in pixels])[:-1]
+        rgb, lightness = np.concatenate(pixels), [None] * len(bands)
+        if self.upsampling == "guided":
+            lightness = np.split(self._lightness_of(rgb), ends)
+        ab = np.concatenate([band.ab(part) for band, part in zip(bands, lightness)])
+        with self._brush_lock:
+            painted = _filled_up(lambda *given: self._brush.predict_on_batch(list(given)), PIXELS, rgb, ab)
+        for band, part in zip(bands, np.split(painted, ends)):
+            band.put(part)
+
+    def _lightness_of(self, rgb: np.ndarray) -> np.ndarray:
+        """(N, 1) of (N, 3), a portion at a time."""
+        portions = [rgb[start : start + PIXELS_AT_ONCE] for start in range(0, len(rgb), PIXELS_AT_ONCE)]
+        with self._brush_lock:
+            return np.concatenate([_filled_up(self._lightness.predict_on_batch, PIXELS, part) for part in portions])
+
+
+def _own_image(photo) -> Image.Image:
+    if isinstance(photo, Image.Image):
+        return (eight_bits(photo) if photo.mode in SIXTEEN_BIT else photo).convert("RGB")
+    if not isinstance(photo, np.ndarray):
+        try:
+            with without_warnings():
+                return read(Path(photo)).image
+        except NotUsable as error:
+            raise UserError(f"{photo} cannot be painted: {error}") from None
+    if photo.dtype != np.uint8 or photo.ndim not in (2, 3) or photo.shape[2:] not in ((), (3,)) or not photo.size:
+        raise UserError(
+            "painting an array: expected uint8 of shape (rows, columns, 3) or (rows, columns), received"
+            f" {photo.dtype} of shape {photo.shape}"
+        )
+    return Image.fromarray(photo).convert("RGB")
+
+
+def _bands(image: Image.Image, colours: Bilinear) -> Iterator[_Band]:
+    rows = max(1, PIXELS_AT_ONCE // image.width)
+    for top in range(0, image.height, rows):
+        yield _Band(image, colours, top, min(rows, image.height - top))
+
+
+def _portions(bands: Iterator[_Band]) -> Iterator[list[_Band]]:
+    """Bands, of several photos where these are small, that make `PIXELS_AT_ONCE` together."""
+    portion, pixels = [], 0
+    for band in bands:
+        size = band.rows * band.image.width
+        if portion and pixels + size > PIXELS_AT_ONCE:
+            yield portion
+            portion, pixels = [], 0
+        portion.append(band)
+        pixels += size
+    if portion:
+        yield portion
+
+
+def _filled_up(compute, sizes: Sequence[int], *arrays: np.ndarray) -> np.ndarray:
+    """Computes something for each of N elements, of which there are made as many as the next of some sizes."""
+    number = len(arrays[0])
+    missing = next((size - number for size in sizes if size >= number), 0)
+    filled = [np.concatenate([a, np.zeros((missing, *a.shape[1:]), a.dtype)]) for a in arrays]
+    return ops.convert_to_numpy(compute(*filled))[:number]

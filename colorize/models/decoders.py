@@ -1,0 +1,96 @@
+"""Decoders: the encoder's maps, one of them fused -> map (B, H / s, W / s, D), s its output stride."""
+
+from typing import NamedTuple
+
+import keras
+from keras import layers
+
+from colorize.config.model import KoalarizationDecoder, SkipDecoder
+from colorize.models.layers import convolve
+from colorize.models.trace import Trace
+
+
+class Maps(NamedTuple):
+    """What a decoder is given: maps of the encoder, one of them fused, and the lightness (B, H, W, 1).
+
+    Attributes:
+        last: the smallest map.
+        skips: the others, from large to small.
+        widths: channels of the skips as the encoder made them, so that a fusion changes no width of the decoder.
+    """
+
+    last: keras.KerasTensor
+    skips: list[keras.KerasTensor]
+    widths: list[int]
+    lightness_scaled: keras.KerasTensor
+
+
+def skip_decoder(config: SkipDecoder, maps: Maps, trace: Trace):
+    """From the coarsest size to the finest: convolve, double the size, lay the encoder's map of that size beside it.
+
+    The size is doubled by a 2x2 convolution, transposed, of stride 2: its cells do not overlap, so it leaves no
+    checkerboard by itself; or bilinearly, so that nothing of the coarse grid is left. A convolution at full size is as
+    dear as all the others together, and left to `full_size`, but for an encoder that leaves no other place for one.
+    """
+    features = _with_global_context(config, maps.last, trace) if config.global_context else maps.last
+    if config.dropout:
+        features = trace(layers.SpatialDropout2D(config.dropout, name="decoder_dropout"), features)
+    stride = maps.lightness_scaled.shape[1] // features.shape[1]
+    if stride == config.output_stride:
+        return convolve(trace, features, config.filters, "decoder_final", config.normalization)
+    skips, widths = list(maps.skips), list(maps.widths)
+    while stride > config.output_stride:  # by which layers are called, so that weights are found at any size
+        filters = max(widths.pop() if widths else config.filters, config.smallest_width)
+        features = convolve(trace, features, filters, f"decoder_stride{stride}", config.normalization)
+        stride //= 2
+        features = trace(_doubling(config, filters, f"decoder_up{stride}"), features)
+        if skips:
+            features = trace(layers.Concatenate(name=f"decoder_skip{stride}"), [features, skips.pop()])
+    if config.full_size:
+        lightness = maps.lightness_scaled
+        if config.output_stride > 1:
+            lightness = trace(layers.AveragePooling2D(config.output_stride, name="decoder_mean_lightness"), lightness)
+        features = trace(layers.Concatenate(name="decoder_lightness"), [features, lightness])
+    for number in range(1, config.full_size + 1):
+        features = convolve(trace, features, config.filters, f"decoder_full{number}", config.normalization)
+    return features
+
+
+def _doubling(config: SkipDecoder, filters: int, name: str) -> layers.Layer:
+    if config.upsampling == "bilinear":
+        return layers.UpSampling2D(interpolation="bilinear", name=name)
+    return layers.Conv2DTranspose(filters, 2, 2, activation="relu", name=name)
+
+
+def koalarization_decoder(config: KoalarizationDecoder, maps: Maps, trace: Trace):
+    """The decoder of Deep Koalarization (Baldassarre et al. 2017, table 1) up to its last convolution, the head.
+
+    Sizes are doubled by repeating cells. There the head, a 3x3 convolution with tanh, came before the last doubling;
+    ours is a 1x1 convolution without tanh behind it, which would be the same on either side.
+    """
+    first, second, third, fourth = config.filters
+    features = convolve(trace, maps.last, first, "decoder_conv1", "none")
+    features = trace(layers.UpSampling2D(name="decoder_up1"), features)
+    features = convolve(trace, features, second, "decoder_conv2", "none")
+    features = convolve(trace, features, third, "decoder_conv3", "none")
+    features = trace(layers.UpSampling2D(name="decoder_up2"), features)
+    features = convolve(trace, features, fourth, "decoder_conv4", "none")
+    return trace(layers.UpSampling2D(name="decoder_up3"), features)
+
+
+def _with_global_context(config: SkipDecoder, fused, trace: Trace):
+    """Adds to each cell what the mean over all cells says: (B, h, w, C) -> the same.
+
+    A convolution sees little around it, and what the GRUs carry is a few channels; whether it is a beach or a city is
+    told by the whole (global features as in Iizuka et al. 2016, section 3.2, without their classifier).
+    """
+    whole = ("batch", "all rows", "all columns", "channel")
+    mean = trace(layers.GlobalAveragePooling2D(keepdims=True, name="decoder_mean"), fused, whole)  # (B, 1, 1, C)
+    dense = layers.Dense(fused.shape[-1], activation="relu", name="decoder_context")
+    context = trace(dense, mean, whole)
+    if config.dropout:
+        context = trace(layers.Dropout(config.dropout, name="decoder_context_dropout"), context, whole)
+    return trace(layers.Add(name="decoder_add_context"), [fused, context])
+
+
+DECODERS = {SkipDecoder: skip_decoder, KoalarizationDecoder: koalarization_decoder}

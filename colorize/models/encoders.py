@@ -1,0 +1,100 @@
+"""Encoders: scaled lightness (B, H, W, 1) -> feature map (B, h, w, C) and the maps that the decoder sees again.
+
+Legend: B batch, H W rows and columns of the picture, h w of the feature map, C channels.
+"""
+
+from keras import layers
+
+from colorize.config.efficientnet import EfficientNetLite
+from colorize.config.model import KoalarizationEncoder, PyramidEncoder, ResidualEncoder, SeedEncoder
+from colorize.models.efficientnet import efficientnet_lite_encoder
+from colorize.models.layers import convolve
+from colorize.models.trace import Trace
+
+
+def seed_encoder(config: SeedEncoder, lightness_scaled, trace: Trace):
+    """The question's one convolution: 3x3, relu, same size out as in.
+
+    Returns:
+        features (B, H, W, filters), and no skips.
+    """
+    convolution = layers.Conv2D(config.filters, 3, padding="same", activation="relu", name="encoder_conv")
+    return trace(convolution, lightness_scaled), []
+
+
+def pyramid_encoder(config: PyramidEncoder, lightness_scaled, trace: Trace):
+    """One level per entry of `filters`: a convolution of stride 2 and, from the second level on, one at that size.
+
+    The first level is the strided convolution alone: another one at half size would cost as much as all the others
+    together, and colour is smooth (JPEG stores it at half size).
+
+    Returns:
+        features (B, H / stride, W / stride, filters[-1]), and the outputs of all other levels, from large to small.
+    """
+    features, levels = lightness_scaled, []
+    for level, filters in enumerate(config.filters, start=1):
+        features = convolve(trace, features, filters, f"encoder_down{level}", config.normalization, strides=2)
+        if level > 1:
+            features = convolve(trace, features, filters, f"encoder_level{level}", config.normalization)
+        levels.append(features)
+    return levels[-1], levels[:-1]
+
+
+def koalarization_encoder(config: KoalarizationEncoder, lightness_scaled, trace: Trace):
+    """The encoder of Deep Koalarization: eight 3x3 convolutions with relu (Baldassarre et al. 2017, table 1).
+
+    Returns:
+        features (B, H / 8, W / 8, filters[-1]), and no skips.
+    """
+    features = lightness_scaled
+    for number, filters in enumerate(config.filters, start=1):
+        strides = 2 if number in (1, 3, 5) else 1
+        features = convolve(trace, features, filters, f"encoder_conv{number}", "none", strides)
+    return features, []
+
+
+def residual_encoder(config: ResidualEncoder, lightness_scaled, trace: Trace):
+    """Levels of residual blocks, each with norm and relu before its two convolutions (He et al. 2016b, figure 4e).
+
+    The norm is over the channels of a cell (as in ConvNeXt, Liu et al. 2022), which keeps rows apart, or over groups
+    of channels and all cells (Wu and He 2018), after which every row has heard of every other one: the dependency map
+    then shows what the convolutions see as everything.
+
+    Returns:
+        features (B, H / stride, W / stride, channels), and the outputs of all other levels, from large to small.
+    """
+    features, levels = lightness_scaled, []
+    for level, filters in enumerate(config.maps.values(), start=1):
+        down = layers.Conv2D(filters, 3, 2, padding="same", kernel_initializer="he_normal", name=f"encoder_down{level}")
+        features = trace(down, features)
+        for number in range(1, config.depth + 1):
+            features = _residual_block(config, features, filters, f"encoder_level{level}_block{number}", trace)
+        levels.append(trace(_norm(config, f"encoder_level{level}_norm"), features))
+    return levels[-1], levels[:-1]
+
+
+def _residual_block(config: ResidualEncoder, features, filters: int, name: str, trace: Trace):
+    inner = features
+    for number in (1, 2):
+        inner = trace(_norm(config, f"{name}_norm{number}"), inner)
+        inner = trace(layers.ReLU(name=f"{name}_relu{number}"), inner)
+        convolution = layers.Conv2D(
+            filters, 3, padding="same", kernel_initializer="he_normal", name=f"{name}_conv{number}"
+        )
+        inner = trace(convolution, inner)
+    return trace(layers.Add(name=f"{name}_add"), [features, inner])
+
+
+def _norm(config: ResidualEncoder, name: str) -> layers.Layer:
+    if config.normalization == "layer":
+        return layers.LayerNormalization(name=name)
+    return layers.GroupNormalization(config.groups, name=name)
+
+
+ENCODERS = {
+    SeedEncoder: seed_encoder,
+    PyramidEncoder: pyramid_encoder,
+    KoalarizationEncoder: koalarization_encoder,
+    ResidualEncoder: residual_encoder,
+    EfficientNetLite: efficientnet_lite_encoder,
+}

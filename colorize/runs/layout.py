@@ -1,0 +1,132 @@
+"""The output folder of a run: the names of what is in it, and its configuration. Keras is not needed to look."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shlex import quote
+
+from filelock import FileLock, Timeout
+
+from colorize.config.schema import Config, dump, load
+from colorize.errors import UserError
+from colorize.runs.atomic import write_whole
+from colorize.runs.model_file import MODEL, init_path, read_config
+
+CONFIG = "config.yaml"
+LAST = "last.safetensors"
+RESULT = "result.json"
+STRIPS = "strips"
+SHAPES = "shapes.txt"
+DEPENDENCY_MAP = "dependency_map.png"
+PHOTOS = "photos.csv"
+HISTORY = "history.csv"
+EVALUATION = "evaluation"
+CHECKPOINTS = "checkpoints"
+TRACKING = "tracking"
+LOCK = ".lock"
+
+
+def save_config(config: Config, folder: Path) -> None:
+    """Writes the resolved configuration, from which the network can be built again."""
+    text = dump(config).encode()
+    if not (folder / CONFIG).exists() or (folder / CONFIG).read_bytes() != text:
+        write_whole(folder / CONFIG, text)
+
+
+class InUse(UserError):
+    """Another process trains into the folder."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Within the context no other process trains into the folder; a process that dies gives it free.
+
+    Raises:
+        InUse: another one does.
+        UserError: the folder cannot be written.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:  # which is an OSError too
+        raise InUse(
+            f"hydra.run.dir: another process is training into {folder}; wait for it, or choose another folder"
+        ) from None
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_in_use(folder: Path) -> bool:
+    """Whether another process trains into the folder now."""
+    try:
+        with locked(folder):
+            return False
+    except InUse:
+        return True
+    except UserError:  # nobody can train there
+        return False
+
+
+def is_finished(folder: Path, epochs: int) -> bool:
+    """Whether the run in a folder has its result, after so many epochs."""
+    try:
+        return json.loads((folder / RESULT).read_text())["epochs"] >= epochs
+    except (OSError, ValueError, KeyError, TypeError):  # none, or cut off: a run that goes on writes it anew
+        return False
+
+
+def as_override(key: str, path: Path) -> str:
+    """`KEY=PATH` as Hydra reads it, whatever is in the path."""
+    text = str(path)
+    if not re.fullmatch(r"[\w./-]+", text, re.ASCII):
+        text = re.sub(r"(\\+)(?='|$)", r"\1\1", text)  # to Hydra a backslash is one, but before a quote
+        text = "'" + text.replace("'", "\\'") + "'"
+    return f"{key}={text}"
+
+
+def resume_command(folder: Path) -> str:
+    """The command by which the run in a folder goes on, as it is pasted into a shell."""
+    return f"python train.py {quote(as_override('resume', folder))}"
+
+
+def check_unused(folder: Path) -> None:
+    """Refuses to train into the folder of another run: its weights would be taken for those of this one.
+
+    Raises:
+        UserError: something that a run leaves is there.
+    """
+    found = [name for name in (RESULT, MODEL, LAST, CHECKPOINTS) if (folder / name).exists()]
+    if found:
+        raise UserError(
+            f"hydra.run.dir: {folder} holds {found[0]} of another run, which is kept; choose another folder, or go on"
+            f" with that run: {resume_command(folder)}"
+        )
+    if (folder / TRACKING).exists():  # of a run that ended before its first step: its journal is not ours
+        os.replace(folder / TRACKING, folder / f"{TRACKING}.{time.time_ns()}")
+
+
+def check_init(init: str | None) -> None:
+    """Refuses to begin with the weights of a run that is not there.
+
+    Raises:
+        UserError: `init` names no trained model.
+    """
+    if init is None:
+        return
+    try:
+        read_config(init_path(init))
+    except UserError as error:
+        raise UserError(f"init: {error}") from None
+
+
+def load_config(folder: Path) -> Config:
+    """The configuration that a run stored, finished or not."""
+    return load(folder / CONFIG)

@@ -1,0 +1,54 @@
+"""Where MLflow keeps runs, and how it is imported without its noise."""
+
+import logging
+import os
+import warnings
+from shlex import quote
+
+from colorize.config.base import PROJECT
+from colorize.config.schema import Config
+from colorize.config.training import MlflowTracking
+
+ENVIRONMENT = {
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the last lines on the screen are ours
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # seven by default, which take four minutes; `sender` tries again itself
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "GIT_PYTHON_REFRESH": "quiet",  # no complaint where git is not installed
+}
+
+
+def import_mlflow():
+    """MLflow, quiet, and not in a run that is left over from another program."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    os.environ.pop("MLFLOW_RUN_ID", None)  # it would override ours
+    import mlflow
+
+    for noisy in ("alembic", "mlflow"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # MLflow registers its source for local folders twice, and wonders which of the two it is.
+    warnings.filterwarnings("ignore", "The specified dataset source can be interpreted in multiple ways")
+    return mlflow
+
+
+def default_uri() -> str:
+    """What MLFLOW_TRACKING_URI of the environment says; else the database beside the project, wherever the job runs."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{PROJECT / 'mlflow.db'}"
+
+
+def uri_of(config: Config) -> str | None:
+    """Where a configuration logs its run; None where it logs nothing."""
+    return (config.tracking.uri or default_uri()) if isinstance(config.tracking, MlflowTracking) else None
+
+
+def ui_command(config: Config) -> str:
+    """The command that shows the runs."""
+    uri = uri_of(config)
+    return f"open {uri}" if uri and is_server(uri) else f"mlflow ui --backend-store-uri {quote(uri or default_uri())}"
+
+
+def is_server(uri: str) -> bool:
+    """Whether runs are kept by a server, and not in a database of this machine."""
+    return uri.startswith("http")

@@ -1,0 +1,85 @@
+"""The place of a training in its run, step by step, and what must happen at it."""
+
+import time
+
+import keras
+import numpy as np
+
+from colorize.config.training import Trainer
+from colorize.data.batches import Batches
+from colorize.training import state
+from colorize.training.callbacks import SHOWN_EVERY
+from colorize.training.learner import Learner
+from colorize.training.signals import StopSignals
+
+
+class Clock(keras.callbacks.CallbackList):
+    """Counts steps and epochs, lets no epoch end that is not whole, and says when to save.
+
+    Args:
+        save: saves a checkpoint.
+    Attributes:
+        step, sample, epoch, step_in_epoch: as in `state.Counters`.
+        halted: whether the optimizer was found halted: the step after `step` was not finite.
+        metrics: values of the running metrics of an epoch that goes on in its middle.
+    """
+
+    def __init__(
+        self, callbacks: list, learner: Learner, batches: Batches, trainer: Trainer, signals: StopSignals, save
+    ):
+        super().__init__(callbacks, add_history=True, model=learner)
+        self.learner, self.batches, self.trainer = learner, batches, trainer
+        self.signals, self.save = signals, save
+        self.step = self.sample = self.epoch = self.step_in_epoch = 0
+        self.halted = False
+        self.metrics: list[np.ndarray] = []
+        self._looked = 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Gives back the running metrics of an epoch that goes on: Keras has just forgotten them."""
+        for variable, value in zip(self.learner.metrics_variables, self.metrics):
+            variable.assign(value)
+        self.metrics = []
+        super().on_epoch_begin(epoch, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Counts the step, and ends training after it where a signal came or the optimizer halted."""
+        self._advance(1)
+        every = self.trainer.checkpoint.every_steps
+        is_due = every and self.step % every == 0 and self.step_in_epoch < self.batches.steps_per_epoch
+        if is_due or time.perf_counter() - self._looked > SHOWN_EVERY:
+            self._look(logs)
+        if self.halted:
+            return
+        super().on_train_batch_end(batch, logs)
+        if is_due:
+            self.save()
+        if self.signals.received is not None:
+            self.learner.stop_training = True
+
+    def _advance(self, steps: int) -> None:
+        self.step, self.step_in_epoch = self.step + steps, self.step_in_epoch + steps
+        self.sample += steps * self.batches.batch_size
+
+    def _look(self, logs) -> None:
+        """Notices a halt; the steps since then did nothing, and are not counted."""
+        self._looked = time.perf_counter()
+        if self.halted or not int(logs["halted"]):
+            return
+        self.halted = self.learner.stop_training = True
+        state.sync(self.learner)
+        self._advance(int(self.learner.optimizer.iterations.numpy()) - self.step)
+
+    def on_epoch_end(self, epoch, logs):
+        """Passes the end on, where the epoch is whole."""
+        self._look(logs)
+        logs.pop("halted")
+        if self.halted or self.step_in_epoch < self.batches.steps_per_epoch:
+            return
+        self.epoch, self.step_in_epoch = self.epoch + 1, 0
+        super().on_epoch_end(epoch, logs)
+        is_due = self.epoch % self.trainer.checkpoint.every_epochs == 0 or self.epoch == self.trainer.epochs
+        if is_due and not self.learner.stop_training:
+            self.save()
+        if self.signals.received is not None:
+            self.learner.stop_training = True

@@ -1,0 +1,183 @@
+"""Where a run begins. In this order:
+
+1. `resume=PATH`: the run in that output folder goes on, from its newest checkpoint that is whole.
+2. `resume=auto`: the same with the newest unfinished run of exactly this configuration; where there is none, a new run
+   begins, and the screen says so.
+3. `init=PATH`: a new run, with the weights of another one where they fit.
+4. None of these: a new run, with weights at random.
+
+Neither Keras nor a backend is imported here.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from shlex import quote
+
+from colorize.config.base import flat
+from colorize.config.compose import changed, compose_by_hydra, composed, is_hydras, parse
+from colorize.config.schema import Config
+from colorize.data.dataset import Dataset
+from colorize.errors import UserError, listed
+from colorize.runs import layout
+from colorize.runs.layout import CHECKPOINTS, CONFIG, PHOTOS
+from colorize.training.checkpoint import Checkpoints
+
+AUTO = "auto"
+
+MAY_CHANGE = ("trainer.epochs", "data.batch_size")
+"""Changes what is learned from here on, and is asked for all the same."""
+
+WITHOUT_EFFECT = (
+    "tracking", "evaluation", "trainer.loader_threads", "trainer.batches_ahead", "trainer.batch_seconds",
+    "trainer.strips", "trainer.strip_every", "trainer.checkpoint", "trainer.on_nan", "data.root", "data.cache",
+    "data.max_rejected",
+)  # fmt: skip
+"""Changes nothing of what is learned. (Photos are known by their content, wherever they lie.)"""
+
+DIGEST = "backbone.sha256"
+"""Noted when a run begins; who does not name one means that one."""
+
+GLOBAL_GROUPS = ("experiment", "debug", "trainer")
+"""Their options say something of other groups too, so that they can only be composed whole."""
+
+
+def refused(before: dict, now: dict) -> list[str]:
+    """Lines for what differs between two flat configurations, and may not."""
+    return _differences(before, now, (*MAY_CHANGE, *WITHOUT_EFFECT))
+
+
+def allowed(before: dict, now: dict) -> list[str]:
+    """Lines for what differs, may do so, and has an effect."""
+    return _differences(before, now, WITHOUT_EFFECT, MAY_CHANGE)
+
+
+def _differences(before: dict, now: dict, without: tuple[str, ...], among: tuple[str, ...] | None = None) -> list[str]:
+    keys = [key for key in before if key in now and not _is_of(key, without) and (among is None or _is_of(key, among))]
+    differing = [key for key in keys if before[key] != now[key] and not (key == DIGEST and now[key] is None)]
+    return [f"{key}: {before[key]} in the run, {now[key]} here" for key in differing]
+
+
+def _is_of(key: str, keys: tuple[str, ...]) -> bool:
+    return any(key == known or key.startswith(f"{known}.") for known in keys)
+
+
+def resumed(folder: Path, overrides: list[str]) -> Config:
+    """The configuration of a run that goes on: as it was stored, with the overrides that may change.
+
+    The whole command may be given again; then it must come to the same.
+
+    Raises:
+        UserError: there is no such run, or something else is asked for than what it was.
+    """
+    _check_resumable(folder)
+    stored = layout.load_config(folder)
+    given = [o.input_line for o in parse(overrides) if o.key_or_group != "resume" and not is_hydras(o)]
+    is_whole = any(o.key_or_group in GLOBAL_GROUPS for o in parse(given))
+    now = composed([*given, layout.as_override("resume", folder)]) if is_whole else changed(stored, given)
+    faults = refused(flat(stored.stored()), flat(now.stored()))
+    if faults:
+        lines = "\n".join(f"  {line}" for line in faults)
+        raise UserError(
+            f"resume={folder}: a run goes on as what it was, and here something else is asked for:\n{lines}\nOnly"
+            f" {' and '.join(MAY_CHANGE)} may change, and what has no effect on the training. For a new run with the"
+            f" weights of this one: {quote(layout.as_override('init', folder))}"
+        )
+    if layout.is_finished(folder, now.trainer.epochs):
+        raise UserError(
+            f"resume={folder}: this run is finished, after {stored.trainer.epochs} epochs; to train on, ask for more:"
+            f" trainer.epochs={2 * stored.trainer.epochs}"
+        )
+    return now
+
+
+def _check_resumable(folder: Path) -> None:
+    if not folder.is_dir():
+        raise UserError(f"resume: there is no folder {folder}; expected the output folder of a run, or auto")
+    if not (folder / CONFIG).is_file():
+        raise UserError(f"resume={folder}: no run was begun there ({CONFIG} is missing)")
+    if not _saved(folder):
+        raise UserError(f"resume={folder}: no checkpoint was kept there; begin anew, without resume")
+
+
+def _saved(folder: Path) -> list[Path]:
+    return Checkpoints(folder / CHECKPOINTS).paths()
+
+
+def check_photos(folder: Path, dataset: Dataset) -> None:
+    """Refuses to go on with other photos than before; a photo is its content, whatever it is called.
+
+    Raises:
+        UserError: naming what is missing, and what is new.
+    """
+    if not (folder / PHOTOS).exists() or not dataset.manifest.verdicts:
+        return
+    with open(folder / PHOTOS, newline="", encoding="utf-8") as file:
+        before = {row["sha256"]: (row["split"], row["name"]) for row in csv.DictReader(file)}
+    now = {v.sha256: (v.split, v.name) for v in dataset.manifest.verdicts}
+    missing = _seen_in_training(before, now)
+    added = _seen_in_training(now, before)
+    if missing or added:
+        told = [f"{what}: {listed(names)}" for what, names in (("missing", missing), ("new", added)) if names]
+        raise UserError(
+            f"resume={folder}: the photos are not those that the run began with: {'; '.join(told)}. Bring them back,"
+            f" or begin a new run, perhaps with the weights of this one: init={folder}"
+        )
+
+
+def _seen_in_training(photos: dict, others: dict) -> list[str]:
+    """Names of the photos of train and val that are not in the same part of the others."""
+    return [
+        name
+        for content, (part, name) in photos.items()
+        if part in ("train", "val") and others.get(content, ("",))[0] != part
+    ]
+
+
+def newest_unfinished(overrides: list[str], name: str) -> Path | None:
+    """The output folder, beside or at the one that a new run would get, whose run is the same and unfinished."""
+    config = composed([*overrides, f"resume={AUTO}"], name)
+    now = flat(config.stored())
+    place = Path(compose_by_hydra(name, overrides).hydra.run.dir).resolve()
+    folders = [folder for folder in [place, *place.parent.glob("*")] if folder.is_dir() and _saved(folder)]
+    same = [folder for folder in folders if _is_same(folder, now)]
+    unfinished = [folder for folder in same if not layout.is_finished(folder, config.trainer.epochs)]
+    idle = [folder for folder in unfinished if not layout.is_in_use(folder)]
+    return max(idle, key=lambda folder: max(path.stat().st_mtime for path in _saved(folder)), default=None)
+
+
+def _is_same(folder: Path, now: dict) -> bool:
+    try:
+        before = flat(layout.load_config(folder).stored())
+    except (UserError, OSError):
+        return False
+    return before["data.root"] == now["data.root"] and not _differences(before, now, WITHOUT_EFFECT)
+
+
+def arguments_for(overrides: list[str], name: str) -> list[str]:
+    """What Hydra is to be told so that a run goes on: the same overrides, and the folder; or to begin a new one.
+
+    Raises:
+        UserError: the run cannot go on.
+    """
+    given = [override for override in parse(overrides) if override.key_or_group == "resume"]
+    others = [o.input_line for o in parse(overrides) if o.key_or_group != "resume"]
+    elsewhere = [line for line in others if not line.lstrip("+").startswith("hydra.run.dir=")]
+    if given[-1].value() is None:
+        return others
+    wanted = str(given[-1].value())
+    if wanted == AUTO:
+        found = newest_unfinished(others, name)
+        if found is None:
+            print("resume=auto: no unfinished run of this configuration was found; a new one begins", flush=True)
+            return others
+        print(f"resume=auto: {found} goes on", flush=True)
+        return [*elsewhere, *_into(found)]
+    resumed(Path(wanted).resolve(), others)
+    return [*elsewhere, *_into(Path(wanted).resolve())]
+
+
+def _into(folder: Path) -> list[str]:
+    places = [layout.as_override(key, folder) for key in ("resume", "hydra.run.dir")]
+    return [*places, "hydra.output_subdir=null"]

@@ -1,0 +1,307 @@
+"""A run from photos to result: build, fit, evaluate, keep."""
+
+import errno
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+import keras
+from rich.console import Console
+
+from colorize.backend import Device, peak_memory_bytes
+from colorize.config.base import flat
+from colorize.config.efficientnet import EfficientNetLite
+from colorize.config.match_parameters import match_of
+from colorize.config.model import BinsHead
+from colorize.config.schema import Config
+from colorize.console import say
+from colorize.data.batches import Batches
+from colorize.data.dataset import Dataset
+from colorize.errors import UserError
+from colorize.evaluation.evaluate import Subject, judge, learned_baselines
+from colorize.evaluation.report import OURS, Evaluation
+from colorize.inference.predict import predictor
+from colorize.inspection.shape_report import write_shapes
+from colorize.models.backbone import with_digest
+from colorize.models.color_bins import Bins, bins_for
+from colorize.models.colorizer import Colorizer, build_network
+from colorize.runs import layout
+from colorize.runs.atomic import Attempts
+from colorize.runs.layout import CHECKPOINTS, CONFIG, LAST, load_config, resume_command
+from colorize.runs.model_file import MODEL, About, init_path, read_about, shared
+from colorize.runs.provenance import git_state, versions
+from colorize.runs.weights import save_model
+from colorize.tracking.tracker import Tracker
+from colorize.training.callbacks import Validation
+from colorize.training.kept_features import Kept, frozen_part, keeps_answers, note_of_answers
+from colorize.training.learner import Learner
+from colorize.training.loop import Fitting
+from colorize.training.optimizer import build_optimizer
+from colorize.training.result import Result
+from colorize.training.resume import allowed
+from colorize.training.signals import Stopped, StopSignals
+from colorize.training.warm_start import take_weights
+
+CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+"""A full disk, in its several words, and a folder that may not be written."""
+
+
+def run(
+    config: Config,
+    dataset: Dataset,
+    device: Device,
+    tracker: Tracker,
+    signals: StopSignals,
+    folder: Path,
+    overrides: list[str],
+    started: float,
+    resume: bool = False,
+) -> Result:
+    """Trains, evaluates and logs; leaves config, weights, strips and `result.json` in the output folder.
+
+    Args:
+        config: the validated configuration.
+        dataset: the photos, read already, so that a wrong folder is told before Keras starts.
+        device: what `backend.start` found.
+        tracker: opened already, so that its database is made ready while Keras starts.
+        signals: within its context.
+        folder: the output folder; it exists.
+        overrides: of the command line, for the log.
+        started: `time.perf_counter()` at the start of the program.
+        resume: whether the run in the folder goes on.
+    Raises:
+        Stopped: SIGINT or SIGTERM came; the weights so far are kept and the MLflow run is marked KILLED.
+    """
+    status = "FAILED"
+    try:
+        tracker.start()
+        run = _Run(config, dataset, device, folder, tracker, signals, started)
+        if resume:
+            run.go_on()
+        elif config.init:
+            say(run.console, take_weights(run.network.model, config.init))
+        if tracker.is_new or not resume:
+            run.log_start(overrides)
+        run.keep_answers()
+        run.fitting.run()
+        result = run.finish()
+        status = "FINISHED"
+        return result
+    except Stopped as stopped:
+        status = "KILLED"
+        kept = [name for name in (CHECKPOINTS, LAST, MODEL) if (folder / name).exists()]
+        if kept:
+            stopped.left = f"kept in {folder}: {', '.join(kept)}. To go on: {resume_command(folder)}"
+        raise
+    except OSError as error:
+        if error.errno not in CANNOT_WRITE:
+            raise
+        raise UserError(
+            f"{folder} cannot be written: {error.strerror}. Make space, or give leave; what was trained is kept in"
+            f" {CHECKPOINTS}/: {resume_command(folder)}"
+        ) from None
+    finally:
+        tracker.finish(status)
+
+
+class _Run:
+    """The parts of one run and its three acts."""
+
+    def __init__(
+        self, config: Config, dataset: Dataset, device: Device, folder: Path, tracker: Tracker,
+        signals: StopSignals, started: float,
+    ):  # fmt: skip
+        self.config = config = with_digest(config)  # so that the weights that are loaded are checked to be those
+        self.dataset, self.device = dataset, device
+        self.folder, self.tracker, self.console = folder, tracker, Console()
+        keras.utils.clear_session()  # of an earlier job of the same process
+        keras.utils.set_random_seed(config.seed)
+        data, trainer = config.data, config.trainer
+        size = data.height, data.width
+        batches = Batches(dataset.train, *size, data.batch_size, data.augmentation, config.seed)
+        begun_with = self._begun_with()
+        self.bins = self._bins(begun_with)
+        self.network = build_network(self._without_known_weights(begun_with), self.bins)
+        self.colorizer, self.learner = Colorizer(self.network), Learner(self.network)
+        self.batches, self.about = batches, self._about()
+        self.first_batch = batches.batch(0)
+        self.learner.compile(optimizer=self._optimizer(batches.steps_per_epoch))
+        attempts = Attempts()
+        validation = Validation(self.colorizer, dataset.val, folder, tracker, trainer, attempts, self.save_model)
+        self.fitting = Fitting(
+            config, self.learner, batches, validation, folder, dataset.digest, tracker, signals,
+            attempts, self.console, started,
+        )  # fmt: skip
+
+    def save_model(self, path: Path) -> None:
+        """Writes the network as it is, with what is known of it."""
+        save_model(self.colorizer, path, self.about)
+
+    def _optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+        optimizer, epochs, encoder = self.config.optimizer, self.config.trainer.epochs, self.config.encoder
+        is_slow = isinstance(encoder, EfficientNetLite)
+        slow = (self.network.encoder_variables, encoder.learning_rate_factor) if is_slow else ()
+        return build_optimizer(optimizer, epochs, steps_per_epoch, *slow)
+
+    def _begun_with(self) -> About | None:
+        """The model that the run begins with: its own, where it goes on, also when that of `init` is gone by now."""
+        last, init = self.folder / LAST, self.config.init
+        if last.is_file():
+            with suppress(UserError):  # damaged: the weights are in the checkpoints, and the rest in `init`
+                return read_about(last)
+        return read_about(init_path(init)) if init else None
+
+    def _without_known_weights(self, begun_with: About | None) -> Config:
+        """The configuration without ImageNet's weights of an encoder that the model has which the run begins with."""
+        encoder = self.config.encoder
+        known = begun_with is not None and begun_with.config["encoder"]["name"] == encoder.name
+        if not known or not isinstance(encoder, EfficientNetLite):
+            return self.config
+        return self.config.model_copy(update={"encoder": encoder.model_copy(update={"weights": "none"})})
+
+    def _bins(self, begun_with: About | None) -> Bins | None:
+        """Those of the model that the run begins with, where it has some: its head knows no others."""
+        head = self.config.head
+        if begun_with is None or not isinstance(head, BinsHead) or head.bins != "train":
+            return bins_for(head, self.dataset.train)
+        same = begun_with.bins and begun_with.config["head"].get("grid") == head.grid
+        return Bins.of_rows(begun_with.bins) if same else bins_for(head, self.dataset.train)
+
+    def _about(self) -> About:
+        dataset = self.dataset
+        return About(
+            name=self.folder.name, date=date.today().isoformat(), config=shared(self.config),
+            bins=self.bins.rows() if self.bins else None, data=dataset.name, data_digest=dataset.digest,
+            photos={part: len(dataset.part(part)) for part in ("train", "val")}, versions=versions(),
+        )  # fmt: skip
+
+    def keep_answers(self) -> None:
+        """Lets the frozen part answer to all photos now, where that can be; after its weights have been settled."""
+        config, dataset, frozen = self.config, self.dataset, self.network.frozen
+        if frozen is None or not keeps_answers(config):
+            return
+        cache, flips = getattr(config.data, "cache", None), config.data.augmentation.flip > 0
+        instead = f"; or keep none: {frozen_part(config)[0]}.cache=false"
+        self.batches.kept = Kept(frozen, dataset.train, cache, flips, instead)
+        self.fitting.validation.kept = Kept(frozen, dataset.val, cache, False, instead)
+
+    def log_start(self, overrides: list[str]) -> None:
+        """Everything that is known before the first step: on the screen, in the folder, in the tracker."""
+        config, dataset, tracker = self.config, self.dataset, self.tracker
+        layout.save_config(config, self.folder)
+        tracker.parameters(flat(config.stored()))
+        tracker.parameters({"model.parameters": self.network.model.count_params(), "data.digest": dataset.digest})
+        tracker.parameters({"model.fusion_parameters": self.network.trace.parameters("fusion")})
+        tracker.tags({**git_state(), **flat({"device": asdict(self.device), "version": versions()})})
+        tracker.tags({"overrides": " ".join(overrides) or "none"})
+        tracker.description(len(dataset.train), self.network.model.count_params())
+        tracker.file(self.folder / CONFIG)
+        for part in ("train", "val"):
+            photos = dataset.part(part)
+            tracker.parameters({f"data.photos_{part}": len(photos)})
+            shape = len(photos), config.data.height, config.data.width, 3
+            tracker.dataset(shape, dataset.name, dataset.source, photos.digest, part)
+        if (self.folder / layout.PHOTOS).exists():
+            tracker.file(self.folder / layout.PHOTOS)
+        self._log_shapes()
+        for line in [*dataset.summary(), *self._notes()]:
+            say(self.console, line)
+        self.console.print(
+            f"{len(dataset.train):,} photos to train on, {len(dataset.val):,} for validation ({dataset.name}, digest"
+            f" {dataset.digest}); {config.encoder.name} + {config.fusion.name},"
+            f" {self.network.model.count_params():,} parameters; {config.backend} on {self.device.name}",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
+
+    def _notes(self) -> list[str]:
+        match = match_of(self.config)
+        return [*([str(match)] if match else []), *note_of_answers(self.config, self.network.frozen is not None)]
+
+    def _log_shapes(self) -> None:
+        rows = [asdict(row) for row in write_shapes(self.network, self.first_batch, self.folder).rows]
+        self.tracker.table({name: [row[name] for row in rows] for name in rows[0]}, "shapes/shapes.json")
+        for name in (layout.SHAPES, layout.DEPENDENCY_MAP):
+            self.tracker.file(self.folder / name, "shapes")
+
+    def go_on(self) -> None:
+        """Takes up the run that is in the folder.
+
+        Raises:
+            UserError: none of its checkpoints can be used.
+        """
+        before = flat(load_config(self.folder).stored())
+        checkpoint = self.fitting.newest()
+        self.fitting.go_on_from(checkpoint)
+        counters = checkpoint.counters
+        self.fitting.before = counters
+        layout.save_config(self.config, self.folder)
+        changes = allowed(before, flat(self.config.stored()))
+        if changes:
+            self.tracker.forget()
+        for line in changes:
+            say(self.console, f"changed: {line}; what follows is not what it would have been")
+        epochs = self.config.trainer.epochs
+        text = f"step {counters.step}, epoch {min(counters.epoch + 1, epochs)} of {epochs}"
+        say(self.console, f"the run in {self.folder} goes on from its checkpoint at {text}")
+        self.tracker.tags({f"resumed.{counters.step}": "; ".join([text, *changes])})
+
+    def finish(self) -> Result:
+        """Evaluates the best weights beside the baselines and writes the result."""
+        fitting, network = self.fitting, self.network.model
+        for variable in network.weights:
+            variable.assign(fitting.validation.best_weights[variable.path])
+        chosen_by = f"The checkpoint is the best of {self.config.trainer.epochs} epochs by these same photos."
+        predict = predictor(self.colorizer.predict_on_batch, self.config.evaluation.mirror)
+        subject = Subject(predict, str(self.folder), network, chosen_by)
+        baselines = learned_baselines(self.dataset, "val")
+        out = self.folder / layout.EVALUATION
+        evaluation, place = judge(subject, self.config, self.dataset, "val", out, baselines)
+        known = {"metrics": evaluation.metrics, "truth": evaluation.truth, **baselines.tables}
+        self.about = self.about.model_copy(update=known)
+        self.save_model(self.folder / MODEL)
+        self.tracker.flush()  # so that the share below leaves out no more than the few calls after it
+        total = fitting.counters()
+        result = Result(
+            metrics=evaluation.metrics[OURS],
+            baselines=evaluation.baselines,
+            truth=evaluation.truth,
+            best_epoch=total.best_epoch,
+            epochs=total.epoch,
+            images_per_second=total.images / total.seconds_training,
+            seconds=total.seconds,
+            input_wait_share=total.seconds_waiting / total.seconds_training,
+            tracking_share=total.seconds_tracking / total.seconds,
+            checkpoint_share=total.seconds_saving / total.seconds,
+            parameters=network.count_params(),
+            frozen_parameters=self.network.frozen_parameters,
+            fusion_parameters=self.network.trace.parameters("fusion"),
+            photos={"train": len(self.dataset.train), "val": len(self.dataset.val)},
+            data_digest=self.dataset.digest,
+            device=asdict(self.device),
+            peak_memory_bytes=peak_memory_bytes(self.device),
+            versions=versions(),
+            mlflow_run_id=self.tracker.run_id,
+        )
+        self._log_end(result, evaluation, place)
+        return result
+
+    def _log_end(self, result: Result, evaluation: Evaluation, place: Path) -> None:
+        config = self.config
+        final = {**evaluation.flat_metrics(), "seconds": result.seconds}
+        if result.peak_memory_bytes:
+            final["peak_memory_bytes"] = result.peak_memory_bytes
+        self.tracker.metrics({f"final/{name}": value for name, value in final.items()}, step=result.epochs)
+        self.tracker.file(self.folder / layout.HISTORY)
+        self.tracker.folder(place, f"evaluation/{place.name}")
+        about = {"encoder": config.encoder.name, "fusion": config.fusion.name, "head": config.head.name}
+        self.tracker.model(
+            self.folder / MODEL,
+            {**about, "data": config.data.name, "seed": config.seed, "parameters": result.parameters},
+            [f"final/{name}" for name in result.metrics],
+            result.metrics["ab_rmse"],
+            {"name": f"{self.dataset.name} val", "digest": evaluation.digest},
+            result.epochs,
+        )
+        self.tracker.description(len(self.dataset.train), result.parameters, result.markdown())
+        self.tracker.file(result.save(self.folder))  # last: with it, the run counts as finished
