@@ -49,5 +49,5 @@ def test_every_command_of_readme_composes():
 
 def test_every_test_that_readme_names_is_there():
     named = set(re.findall(r"`(test_\w+)`", (PROJECT / "README.md").read_text()))
-    defined = {name for file in Path(__file__).parent.glob("test_*.py") for name in DEFINED.findall(file.read_text())}
+    defined = {name for file in Path(__file__).parent.rglob("test_*.py") for name in DEFINED.findall(file.read_text())}
     assert len(named) > 20 and named <= defined

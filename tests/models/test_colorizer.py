@@ -37,7 +37,7 @@ def lightness(config, batch=2):
     return np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
 
 
-@pytest.mark.once  # on a second backend the pairs of tests/test_fusions.py are trained
+@pytest.mark.once  # on a second backend the pairs of tests/models/fusion/test_fusions.py are trained
 @pytest.mark.parametrize("overrides", NETWORKS, ids=NETWORK_IDS)
 @pytest.mark.parametrize("size", [(16, 32), (24, 8)])
 def test_every_step_has_the_shape_it_declares(overrides, size, config_of):

@@ -34,7 +34,7 @@ from colorize.training.optimizer import build_optimizer
 from colorize.training.resume import arguments_for, resumed
 from colorize.training.state import Counters
 
-REFERENCE = Path(__file__).parent / "reference"
+REFERENCE = Path(__file__).parent.parent / "reference"
 sys.path.append(str(REFERENCE))
 from efficientnet_lite import photos, places  # noqa: E402
 

@@ -1,4 +1,4 @@
-"""README's pictures, by the model in the box: `python tests/readme_pictures.py FOLDER_OF_HISTORIC_PHOTOS`."""
+"""README's pictures, by the model in the box: `python tests/helpers/readme_pictures.py FOLDER_OF_HISTORIC_PHOTOS`."""
 
 import sys
 from pathlib import Path

@@ -52,7 +52,7 @@ def test_every_fusion_with_every_encoder_trains_saves_and_loads(fusion, encoder,
     "fusion", [pytest.param(name, marks=[] if name == "min_gru" else pytest.mark.once) for name in FUSIONS]
 )
 def test_every_fusion_resumes(fusion, config_of, noise):
-    """As a graph: what a step is made of is another thing then. (In another process: tests/test_resume.py.)"""
+    """As a graph: what a step is made of is another thing then. (In another process: tests/process/test_resume.py.)"""
     config = small(config_of, fusion)
     rgb = noise(2, config.data.height, config.data.width)
     network, learner = started(config, eagerly=False)

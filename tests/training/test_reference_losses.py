@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import BACKEND
 
-REFERENCE = Path(__file__).parent / "reference"
+REFERENCE = Path(__file__).parent.parent / "reference"
 sys.path.append(str(REFERENCE))
 from losses import RUNS, STORED, metrics_of, run  # noqa: E402
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.once
 
 
 def losses(backend: str) -> list[float]:
-    program = Path(__file__).with_name("losses_of_20_steps.py")
+    program = Path(__file__).parent / "helpers" / "losses_of_20_steps.py"
     environment = {**os.environ, "KERAS_BACKEND": backend}
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
