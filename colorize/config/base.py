@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from colorize.config.messages import Problem
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
@@ -20,6 +23,35 @@ class Section(BaseModel):
     """A part of the configuration: unknown keys and wrong types are errors, values never change."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Option(Section):
+    """One file of a group of `configs/`. A group is a subclass with `GROUP`, its options are subclasses of that.
+
+    A class that is defined is an option: where it is imported, the configuration knows it by its `name`.
+    """
+
+    GROUP: ClassVar[str]
+
+    name: str
+    """Of the option, as a `Literal`."""
+
+    def problems(self, config) -> Iterator[Problem]:
+        """What cannot go together with the rest of a configuration, each value being fine alone."""
+        yield from ()
+
+    def missing_here(self, config) -> Iterator[Problem]:
+        """What this machine lacks to train it; not asked of a model that is trained already."""
+        yield from ()
+
+
+def options(group: type[Option]) -> dict[str, type[Option]]:
+    """Name -> class of all options of a group that are known by now."""
+    found = {}
+    for child in group.__subclasses__():
+        names = get_args(child.model_fields["name"].annotation)
+        found |= {**dict.fromkeys(names, child), **options(child)}
+    return found
 
 
 def flat(values: dict, prefix: str = "") -> dict:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from colorize.config.base import Positive, Section, Share
+from colorize.config.base import Option, Positive, Section, Share
 
 
 class Augmentation(Section):
@@ -22,8 +22,10 @@ class Augmentation(Section):
     """Probability that a batch is laid over itself in another order, like a double exposure."""
 
 
-class Data(Section):
+class Data(Option):
     """What all sources of photos have in common."""
+
+    GROUP: ClassVar = "data"
 
     root: Annotated[str, Field(min_length=1)] | None
     """Folder of the photos; null: where the source has a place of its own."""

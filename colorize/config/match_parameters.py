@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import get_args
 
 import yaml
 
-from colorize.config.base import PROJECT
-from colorize.config.fusion import FeatureMap, Fusion, fusions
+from colorize.config.base import PROJECT, options
+from colorize.config.fusion import FeatureMap, Fusion
 from colorize.config.messages import Problem, Refusal, nearest
 from colorize.config.schema import Config
 
@@ -74,8 +73,7 @@ def _option(name: str) -> Fusion:
         expected = f"an option of fusion that has parameters: {', '.join(known)}"
         raise Refusal([Problem("fusion.match_parameters_of", expected, name, nearest(name, known))])
     values = yaml.safe_load((OPTIONS / f"{name}.yaml").read_text())
-    kinds = {get_args(kind.model_fields["name"].annotation)[0]: kind for kind in fusions()}
-    return kinds[values["name"]].model_validate(values)
+    return options(Fusion)[values["name"]].model_validate(values)
 
 
 def matched(fusion: Fusion, like: Fusion, feature_map: FeatureMap) -> Match:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import typing
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -49,29 +48,14 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def from_pydantic(error: dict, root: type[BaseModel]) -> Problem:
-    """Puts one entry of `ValidationError.errors()` into our words.
-
-    Pydantic puts the tag of a chosen union member into the location; it is no key and left out.
-    """
-    keys, model = [], root
-    for part in error["loc"]:
-        if isinstance(model, dict):  # a union: the part is the tag of the member
-            model = model[part]
-            continue
-        keys.append(str(part))
-        annotation = _keys(model)[part].annotation if _has(model, part) else None
-        model = _members(annotation)
+    """Puts one entry of `ValidationError.errors()` into our words."""
+    keys = [str(part) for part in error["loc"]]
     key = ".".join(keys)
     if error["type"] == "extra_forbidden":
         parent = root if len(keys) == 1 else _parent(error["loc"], root)
         return unknown_key(".".join(keys[:-1]), keys[-1], list(_keys(parent)), f"{keys[-1]}: {error['input']!r}")
     if error["type"] == "missing":
         return Problem(key, "a value", "nothing")
-    if error["type"] == "union_tag_invalid":
-        tag, tags = error["ctx"]["tag"], error["ctx"]["expected_tags"]
-        return Problem(f"{key}.name", f"one of {tags}", repr(tag), nearest(tag, tags.replace("'", "").split(", ")))
-    if error["type"] == "union_tag_not_found":
-        return Problem(f"{key}.name", f"one of {', '.join(model)}", f"keys {', '.join(error['input'])}", f"{key}.name")
     expected = error["msg"].removeprefix("Input should be ")
     choices = [c.strip("' ") for c in error.get("ctx", {}).get("expected", "").replace(" or ", ",").split(",")]
     return Problem(key, expected, repr(error["input"]), nearest(str(error["input"]), filter(None, choices)))
@@ -87,22 +71,10 @@ def unknown_key(prefix: str, name: str, known: list[str], received: str) -> Prob
 def _parent(location: tuple, root: type[BaseModel]) -> type[BaseModel]:
     model = root
     for part in location[:-1]:
-        model = model[part] if isinstance(model, dict) else _members(_keys(model)[part].annotation)
+        model = _keys(model)[part].annotation
     return model
 
 
 def _keys(model: type[BaseModel]) -> dict:
     """The fields of a part, as they are called in YAML."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
-
-
-def _has(model, part) -> bool:
-    return isinstance(model, type) and issubclass(model, BaseModel) and part in _keys(model)
-
-
-def _members(annotation):
-    """A model class as it is; a union of them as {tag: class}; anything else as None."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    classes = [a for a in typing.get_args(annotation) if isinstance(a, type) and issubclass(a, BaseModel)]
-    return {tag: c for c in classes for tag in typing.get_args(c.model_fields["name"].annotation)} or None

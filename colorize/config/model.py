@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from colorize.config.base import Count, Filters, Normalization, Positive, Section, Share
+from colorize.config.base import Count, Filters, Normalization, Option, Positive, Share
+from colorize.config.messages import Problem
 
 LOWEST_TEMPERATURE = 0.001
 """Of the annealed mean: all of it is on one bin there, and further down float32 comes to its end."""
 
 
-class SeedEncoder(Section):
+class Encoder(Option):
+    """Lightness -> maps of channels, each of another stride."""
+
+    GROUP: ClassVar = "encoder"
+
+    @property
+    def maps(self) -> dict[int, int]:
+        """Stride -> channels of each map that the decoder is given, the smallest last."""
+        raise NotImplementedError(f"{type(self).__name__} does not say which maps it leaves")
+
+    def without_weights(self) -> Encoder:
+        """The same, with no weights from elsewhere: a model file brings them."""
+        return self
+
+    def problems(self, config) -> Iterator[Problem]:
+        """Sizes that it cannot halve so often."""
+        yield from _odd_sizes(config, max(self.maps), f"the stride of encoder={self.name}")
+
+
+def _odd_sizes(config, divisor: int, what: str) -> Iterator[Problem]:
+    for key in ("height", "width"):
+        size = getattr(config.data, key)
+        if size % divisor:
+            lower = size - size % divisor
+            nearest = " or ".join(str(n) for n in (lower, lower + divisor) if n)
+            expected = f"a multiple of {divisor}, {what} ({nearest})"
+            yield Problem(f"data.{key}", expected, f"{size}, which {divisor} does not divide")
+
+
+class SeedEncoder(Encoder):
     """The one convolution of the question of 2018."""
 
     name: Literal["seed"]
@@ -24,7 +56,7 @@ class SeedEncoder(Section):
         return {1: self.filters}
 
 
-class PyramidEncoder(Section):
+class PyramidEncoder(Encoder):
     """Levels of convolutions, each at half the size of the one before."""
 
     name: Literal["pyramid"]
@@ -38,7 +70,7 @@ class PyramidEncoder(Section):
         return {2**level: filters for level, filters in enumerate(self.filters, start=1)}
 
 
-class KoalarizationEncoder(Section):
+class KoalarizationEncoder(Encoder):
     """The encoder of Deep Koalarization, eight convolutions; no map but the last leaves it."""
 
     name: Literal["koalarization"]
@@ -51,7 +83,7 @@ class KoalarizationEncoder(Section):
         return {8: self.filters[-1]}
 
 
-class ResidualEncoder(Section):
+class ResidualEncoder(Encoder):
     """Residual blocks with normalisation before each convolution, at half the size from level to level."""
 
     name: Literal["residual"]
@@ -70,14 +102,26 @@ class ResidualEncoder(Section):
         """Stride -> channels of each map that the decoder is given, the smallest last."""
         return {2**level: self.width * 2 ** (level - 1) for level in range(1, self.levels + 1)}
 
+    def problems(self, config) -> Iterator[Problem]:
+        """Groups that do not divide the channels, too."""
+        yield from super().problems(config)
+        if self.normalization == "group" and self.width % self.groups:
+            yield Problem("encoder.width", f"a multiple of encoder.groups={self.groups}", str(self.width))
 
-class NoBackbone(Section):
+
+class Backbone(Option):
+    """A network that reads the picture beside the encoder."""
+
+    GROUP: ClassVar = "backbone"
+
+
+class NoBackbone(Backbone):
     """Nothing pretrained."""
 
     name: Literal["none"]
 
 
-class PretrainedBackbone(Section):
+class PretrainedBackbone(Backbone):
     """A frozen network of ImageNet that reads the grey picture; its answer is repeated over the feature map."""
 
     name: Literal["inception_resnet_v2", "mobilenet", "vgg19", "densenet121"]
@@ -107,8 +151,30 @@ class PretrainedBackbone(Section):
         """Rows and columns below which nothing of the picture is left at its end."""
         return 75 if self.name == "inception_resnet_v2" else 32
 
+    def problems(self, config) -> Iterator[Problem]:
+        """A size that its weights were not trained at, or that it cannot read."""
+        if self.weights == "imagenet" and self.size != self.trained_at:
+            expected = f"{self.trained_at}, at which the weights of {self.name} were trained"
+            yield Problem("backbone.size", expected, str(self.size))
+        elif self.size < self.smallest:
+            yield Problem("backbone.size", f"at least {self.smallest} for {self.name}", str(self.size))
+        if self.sha256 and not self.of_a_file:
+            yield Problem("backbone.sha256", "null, where no file is named", self.sha256)
 
-class SkipDecoder(Section):
+    def missing_here(self, config) -> Iterator[Problem]:
+        """A file of weights."""
+        if self.of_a_file and not Path(self.weights).is_file():
+            expected = "imagenet, none, or the path of a file of weights"
+            yield Problem("backbone.weights", expected, f"{self.weights}, which is no file")
+
+
+class Decoder(Option):
+    """The encoder's maps, one of them fused -> one map."""
+
+    GROUP: ClassVar = "decoder"
+
+
+class SkipDecoder(Decoder):
     """Doubles the size level by level, each time with the encoder's map of that size beside it."""
 
     name: Literal["skip"]
@@ -128,8 +194,16 @@ class SkipDecoder(Section):
     upsampling: Literal["transposed", "bilinear"]
     """How sizes are doubled: by a learned 2x2 convolution, or bilinearly, which leaves no grid."""
 
+    def problems(self, config) -> Iterator[Problem]:
+        """It doubles sizes until it is at its output stride, from which the head goes on."""
+        stride, coarsest = self.output_stride, max(config.encoder.maps)
+        possible = [2**n for n in range(coarsest.bit_length()) if 2**n <= coarsest]
+        if stride not in possible:
+            expected = f"one of {', '.join(map(str, possible))}, up to the stride of encoder={config.encoder.name}"
+            yield Problem("decoder.output_stride", expected, str(stride))
 
-class KoalarizationDecoder(Section):
+
+class KoalarizationDecoder(Decoder):
     """The decoder of Deep Koalarization: convolutions, and three times the size doubled by repeating cells."""
 
     STRIDE: ClassVar = 8
@@ -138,8 +212,21 @@ class KoalarizationDecoder(Section):
     filters: Annotated[list[Positive], Field(min_length=4, max_length=4)]
     """Of each convolution but the last, which is the head."""
 
+    def problems(self, config) -> Iterator[Problem]:
+        """An encoder of another stride."""
+        coarsest = max(config.encoder.maps)
+        if coarsest != self.STRIDE:
+            expected = f"an encoder of stride {self.STRIDE}, which decoder=koalarization brings back to full size"
+            yield Problem("encoder", expected, f"encoder={config.encoder.name} of stride {coarsest}")
 
-class RegressionHead(Section):
+
+class Head(Option):
+    """The decoder's map -> ab."""
+
+    GROUP: ClassVar = "head"
+
+
+class RegressionHead(Head):
     """ab in Lab units, straight from a linear convolution."""
 
     name: Literal["regression"]
@@ -150,7 +237,7 @@ class RegressionHead(Section):
     """How much more a pixel counts per 100 Lab units of its true chroma; 0 counts all alike."""
 
 
-class BinsHead(Section):
+class BinsHead(Head):
     """A distribution over bins of ab (Zhang et al. 2016), decoded by its annealed mean."""
 
     name: Literal["bins"]
@@ -170,3 +257,13 @@ class BinsHead(Section):
     """Lab units: a photo none of whose |a|, |b| is larger is left out of the loss."""
     temperature: Annotated[float, Field(ge=LOWEST_TEMPERATURE, le=1)]
     """Of the annealed mean: towards 0 the most probable bin, 1 the mean. It can be changed after training."""
+
+    def problems(self, config) -> Iterator[Problem]:
+        """Cells that do not divide the picture or the decoder's map; standard bins on another grid."""
+        yield from _odd_sizes(config, self.stride, "head.stride")
+        if self.bins == "standard" and self.grid != 10:
+            expected = "10, of which the standard bins are; others come with head.bins=train"
+            yield Problem("head.grid", expected, str(self.grid))
+        if self.stride % config.output_stride:
+            expected = f"a multiple of decoder.output_stride={config.output_stride}"
+            yield Problem("head.stride", expected, str(self.stride))

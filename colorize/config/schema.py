@@ -6,61 +6,44 @@ Neither Keras nor a backend is imported, so that a wrong configuration is refuse
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, create_model
 
-from colorize.config.base import Section
-from colorize.config.data import CifarData, FolderData, SampleData
-from colorize.config.efficientnet import EfficientNetLite
-from colorize.config.fusion import (
-    Attention,
-    FeatureMap,
-    Fusion,
-    NoFusion,
-    RowGru,
-    fusions,
-)
-from colorize.config.messages import Problem, Refusal, from_pydantic
+from colorize.config.base import Option, Section, options
+from colorize.config.data import Data
+from colorize.config.efficientnet import EfficientNetLite  # noqa: F401 - defined there, and known from here on
+from colorize.config.fusion import FeatureMap, Fusion
+from colorize.config.messages import Problem, Refusal, from_pydantic, nearest
 from colorize.config.model import (
     LOWEST_TEMPERATURE,
+    Backbone,
     BinsHead,
-    KoalarizationDecoder,
-    KoalarizationEncoder,
-    NoBackbone,
+    Decoder,
+    Encoder,
+    Head,
     PretrainedBackbone,
-    PyramidEncoder,
-    RegressionHead,
-    ResidualEncoder,
-    SeedEncoder,
-    SkipDecoder,
 )
-from colorize.config.training import AdamW, Evaluation, MlflowTracking, NoTracking, Trainer
+from colorize.config.training import Evaluation, Optimizer, Tracking, Trainer
 from colorize.errors import UserError
-
-AnyFusion = Annotated[reduce(or_, fusions()), Field(discriminator="name")]
 
 
 class Config(Section):
     """A whole run. The fields are the groups of `configs/`, then what belongs to no group."""
 
-    data: Annotated[SampleData | FolderData | CifarData, Field(discriminator="name")]
-    encoder: Annotated[
-        SeedEncoder | PyramidEncoder | KoalarizationEncoder | ResidualEncoder | EfficientNetLite,
-        Field(discriminator="name"),
-    ]
-    backbone: Annotated[NoBackbone | PretrainedBackbone, Field(discriminator="name")]
-    fusion: AnyFusion
-    decoder: Annotated[SkipDecoder | KoalarizationDecoder, Field(discriminator="name")]
-    head: Annotated[RegressionHead | BinsHead, Field(discriminator="name")]
-    optimizer: AdamW
+    data: Data
+    encoder: Encoder
+    backbone: Backbone
+    fusion: Fusion
+    decoder: Decoder
+    head: Head
+    optimizer: Optimizer
     trainer: Trainer
     evaluation: Evaluation
-    tracking: Annotated[MlflowTracking | NoTracking, Field(discriminator="name")]
+    tracking: Tracking
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     backend: Literal["tensorflow", "jax"]
     init: str | None
@@ -87,102 +70,51 @@ class Config(Section):
         return FeatureMap(stride, self.data.height // stride, self.data.width // stride, channels)
 
 
-def _impossible(config: Config, to_train: bool):
-    """Yields a `Problem` for each pair of values that are fine alone and cannot go together."""
-    encoder, strides = config.encoder, config.encoder.maps
-    if isinstance(encoder, ResidualEncoder) and encoder.normalization == "group" and encoder.width % encoder.groups:
-        yield Problem("encoder.width", f"a multiple of encoder.groups={encoder.groups}", str(encoder.width))
-    begins = config.init is None and config.resume is None  # else the weights are those of the model or checkpoint
-    if to_train and begins and isinstance(encoder, EfficientNetLite):
-        missing = encoder.weights_missing()
-        if missing:
-            yield Problem("encoder.weights", "imagenet, none, or the path of a file of weights", missing)
-    yield from _odd_sizes(config, max(strides))
-    if config.fusion.stride not in (None, *strides):
-        listed = ", ".join(map(str, strides))
-        expected = f"a stride at which encoder={config.encoder.name} leaves a map ({listed}), or null for the last"
-        yield Problem("fusion.stride", expected, str(config.fusion.stride))
-    else:
-        yield from _impossible_fusion(config.fusion, config.feature_map, to_train)
-    head = config.head
-    if isinstance(head, BinsHead) and head.bins == "standard" and head.grid != 10:
-        yield Problem(
-            "head.grid", "10, of which the standard bins are; others come with head.bins=train", str(head.grid)
-        )
-    yield from _impossible_output_stride(config)
-    if isinstance(config.backbone, PretrainedBackbone):
-        yield from _impossible_backbone(config.backbone, to_train)
-    if isinstance(config.decoder, KoalarizationDecoder) and max(strides) != config.decoder.STRIDE:
-        expected = f"an encoder of stride {config.decoder.STRIDE}, which decoder=koalarization brings back to full size"
-        yield Problem("encoder", expected, f"encoder={config.encoder.name} of stride {max(strides)}")
+GROUPS = {name: field.annotation for name, field in Config.model_fields.items()}
+GROUPS = {name: group for name, group in GROUPS.items() if isinstance(group, type) and issubclass(group, Option)}
+"""Key -> class of the groups whose options are classes of their own."""
 
 
-def _odd_sizes(config: Config, stride: int):
-    """What the encoder halves, and a head of bins divides, must come out even."""
-    demands = [(stride, f"the stride of encoder={config.encoder.name}")]
-    if isinstance(config.head, BinsHead):
-        demands.append((config.head.stride, "head.stride"))
-    for key in ("height", "width"):
-        size = getattr(config.data, key)
-        for divisor, what in demands:
-            if size % divisor:
-                lower = size - size % divisor
-                nearest = " or ".join(str(n) for n in (lower, lower + divisor) if n)
-                expected = f"a multiple of {divisor}, {what} ({nearest})"
-                yield Problem(f"data.{key}", expected, f"{size}, which {divisor} does not divide")
+@lru_cache
+def _config_of(*chosen: type[Option]) -> type[Config]:
+    """The configuration whose groups are settled, so that each key has one type, and its message one expectation."""
+    fields = {option.GROUP: (option, ...) for option in chosen}
+    return create_model("Config", __base__=Config, **fields)
 
 
-def _impossible_output_stride(config: Config):
-    """A decoder doubles sizes until it is at its output stride, from which the head goes on."""
-    stride, coarsest = config.output_stride, max(config.encoder.maps)
-    possible = [2**n for n in range(coarsest.bit_length()) if 2**n <= coarsest]
-    if stride not in possible:
-        expected = f"one of {', '.join(map(str, possible))}, up to the stride of encoder={config.encoder.name}"
-        yield Problem("decoder.output_stride", expected, str(stride))
-    elif config.fusion.stride and config.fusion.stride < stride and not isinstance(config.fusion, NoFusion):
-        expected = f"at least decoder.output_stride={stride}: finer maps never reach the head"
-        yield Problem("fusion.stride", expected, str(config.fusion.stride))
-    elif isinstance(config.head, BinsHead) and config.head.stride % stride:
-        expected = f"a multiple of decoder.output_stride={stride}"
-        yield Problem("head.stride", expected, str(config.head.stride))
+def _chosen(values: dict) -> type[Config]:
+    """The configuration of the options that the `name` of each group asks for.
+
+    Raises:
+        Refusal: a group has no name, or one that no option has.
+    """
+    chosen, problems = [], []
+    for key, group in GROUPS.items():
+        known, section = options(group), values.get(key)
+        if not isinstance(section, dict):  # missing, or no section: pydantic says so
+            continue
+        listed = ", ".join(repr(name) for name in known)
+        if "name" not in section:
+            received = f"keys {', '.join(map(str, section))}"
+            problems.append(Problem(f"{key}.name", f"one of {listed}", received, f"{key}.name"))
+        elif section["name"] in known:
+            chosen.append(known[section["name"]])
+        else:
+            name = section["name"]
+            problems.append(Problem(f"{key}.name", f"one of {listed}", repr(name), nearest(str(name), known)))
+    if problems:
+        raise Refusal(problems)
+    return _config_of(*chosen)
 
 
-def _impossible_backbone(backbone: PretrainedBackbone, to_train: bool):
-    if backbone.weights == "imagenet" and backbone.size != backbone.trained_at:
-        expected = f"{backbone.trained_at}, at which the weights of {backbone.name} were trained"
-        yield Problem("backbone.size", expected, str(backbone.size))
-    elif backbone.size < backbone.smallest:
-        yield Problem("backbone.size", f"at least {backbone.smallest} for {backbone.name}", str(backbone.size))
-    if backbone.sha256 and not backbone.of_a_file:
-        yield Problem("backbone.sha256", "null, where no file is named", backbone.sha256)
-    if to_train and backbone.of_a_file and not Path(backbone.weights).is_file():
-        expected = "imagenet, none, or the path of a file of weights"
-        yield Problem("backbone.weights", expected, f"{backbone.weights}, which is no file")
-
-
-def _impossible_fusion(fusion: Fusion, feature_map: FeatureMap, to_train: bool):
-    if isinstance(fusion, RowGru):
-        cells = fusion.cells(feature_map)
-        lines = ("row", "columns") if type(fusion) is RowGru else ("column", "rows")
-        if fusion.mapping == "reshape" and fusion.sequence_width != cells * fusion.channels:
-            expected = (
-                f"{cells * fusion.channels} features a {lines[0]} to reshape into {cells} {lines[1]} x"
-                f" {fusion.channels} channels; change fusion.units or fusion.channels, or take"
-                " fusion.mapping=projection"
-            )
-            received = f"fusion.units={fusion.units}, which makes {fusion.sequence_width} ({fusion.merges[-1]})"
-            yield Problem("fusion.mapping", expected, received)
-        if fusion.combine == "add" and fusion.channels != feature_map.channels:
-            expected = f"fusion.channels={feature_map.channels}, the channels of the map that it is added to"
-            yield Problem("fusion.combine", expected, f"fusion.channels={fusion.channels}")
-    if isinstance(fusion, Attention) and fusion.width % fusion.size_step():
-        expected = f"a multiple of {fusion.size_step()}: of the heads, and of 4 for the positions"
-        yield Problem("fusion.width", expected, str(fusion.width))
-    cells = feature_map.rows * feature_map.columns
-    if to_train and isinstance(fusion, Attention) and cells > fusion.MOST_CELLS:
-        expected = f"a map of at most {fusion.MOST_CELLS:,} cells: attention compares each with each, in every photo"
-        received = f"{feature_map.rows} x {feature_map.columns} cells at stride {feature_map.stride}"
-        yield Problem("fusion.stride", f"{expected}; a larger stride, or smaller pictures", received)
+def _problems(config: Config, to_train: bool) -> list[Problem]:
+    """What cannot go together, or not here: each option knows its own."""
+    problems = []
+    for key in GROUPS:
+        option = getattr(config, key)
+        found = list(option.problems(config))
+        problems += found or (option.missing_here(config) if to_train else [])
+    return problems
 
 
 def validate(values: dict, locate=None, combinations: bool = True, to_train: bool = True) -> Config:
@@ -198,10 +130,14 @@ def validate(values: dict, locate=None, combinations: bool = True, to_train: boo
         Refusal: naming every key that is wrong, what was expected and what was received.
     """
     try:
-        config = Config.model_validate(values)
+        kind = _chosen(values)
+    except Refusal as refusal:
+        raise Refusal(refusal.problems, locate) from None
+    try:
+        config = kind.model_validate(values)
     except ValidationError as error:
-        raise Refusal([from_pydantic(e, Config) for e in error.errors()], locate) from None
-    problems = list(_impossible(config, to_train)) if combinations else []
+        raise Refusal([from_pydantic(e, kind) for e in error.errors()], locate) from None
+    problems = _problems(config, to_train) if combinations else []
     if problems:
         raise Refusal(problems, locate)
     return config

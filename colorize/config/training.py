@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from colorize.config.base import Count, Positive, Section, Share
+from colorize.config.base import Count, Option, Positive, Section, Share
 
 
-class AdamW(Section):
-    """AdamW under a linear warm-up and a cosine decay, with averaged weights."""
+class Optimizer(Option):
+    """One of Keras's optimizers under a linear warm-up and a cosine decay, with averaged weights."""
 
-    name: Literal["adamw"]
+    GROUP: ClassVar = "optimizer"
+
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
     warmup: Share
     """Share of the run in which the learning rate rises."""
@@ -21,6 +22,34 @@ class AdamW(Section):
     """Largest norm of all gradients together."""
     average: Share
     """Momentum of the averaged weights, which are the ones evaluated and kept."""
+
+
+class AdamW(Optimizer):
+    """Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization"."""
+
+    name: Literal["adamw"]
+
+
+class Sgd(Optimizer):
+    """Stochastic gradient descent with momentum."""
+
+    name: Literal["sgd"]
+    momentum: Share
+    nesterov: bool
+
+
+class Lion(Optimizer):
+    """Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms": the sign of a momentum, at small rates."""
+
+    name: Literal["lion"]
+
+
+class Muon(Optimizer):
+    """Jordan et al. 2024: orthogonalised momentum for kernels, AdamW for all that is no matrix."""
+
+    name: Literal["muon"]
+    adam_lr_ratio: Annotated[float, Field(gt=0)]
+    """What the learning rate is multiplied by for what AdamW trains."""
 
 
 class CheckpointPlan(Section):
@@ -82,7 +111,13 @@ class Evaluation(Section):
     """How many photos, the same of every run, are painted for `compare`."""
 
 
-class MlflowTracking(Section):
+class Tracking(Option):
+    """Where a run is logged."""
+
+    GROUP: ClassVar = "tracking"
+
+
+class MlflowTracking(Tracking):
     """A run in MLflow."""
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -100,7 +135,7 @@ class MlflowTracking(Section):
     is taken in pydantic.)"""
 
 
-class NoTracking(Section):
+class NoTracking(Tracking):
     """Nothing but the output folder."""
 
     name: Literal["off"]

@@ -16,6 +16,7 @@ from colorize.config.data import CifarData
 from colorize.data.dataset import Dataset, Photos, digest_of
 from colorize.data.split import by_content
 from colorize.errors import UserError
+from colorize.registry import builds
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
@@ -25,7 +26,8 @@ TEST = ["test_batch.bin"]
 SIDE, RECORD, PICTURES = 32, 3073, 10_000
 
 
-def read_cifar10(config: CifarData, test: bool) -> Dataset:
+@builds(CifarData)
+def read_cifar10(config: CifarData, test: bool, manifest: Path | None = None) -> Dataset:
     """Reads the five training files, and the test file where it is wanted.
 
     Raises:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from colorize.config.base import PROJECT
-from colorize.config.data import FolderData
+from colorize.config.data import FolderData, SampleData
 from colorize.console import progress
 from colorize.data import manifest
 from colorize.data.cache import Prepared, folder_of_cache, prepare
@@ -16,13 +16,16 @@ from colorize.data.manifest import ACROSS, Manifest, Verdict, printable
 from colorize.data.scan import SUFFIXES, File, Tree, hash_files, look_through
 from colorize.data.split import PARTS, PRIORITY, by_content
 from colorize.errors import UserError
+from colorize.registry import builds
 
 SAMPLE = PROJECT / "data" / "sample"
 LISTED = 40
 """Rejected files that an error lists; the manifest has all."""
 
 
-def read_folder(config: FolderData, manifest: Path | None) -> Dataset:
+@builds(FolderData, SampleData)
+def read_folder(config: FolderData, test: bool, manifest: Path | None) -> Dataset:
+    """Reads, hashes and prepares the photos of a folder tree; its test part comes with the others, wanted or not."""
     root = _root(config)
     tree = look_through(root)
     if not tree.files:

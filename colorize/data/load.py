@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from colorize.config.data import CifarData, Data
-from colorize.data.cifar10 import read_cifar10
+from colorize.config.data import Data
+from colorize.data import cifar10, folder  # noqa: F401 - their readers are registered
 from colorize.data.dataset import Dataset
-from colorize.data.folder import read_folder
 from colorize.errors import UserError
+from colorize.registry import build
 
 
 def read_dataset(config: Data, test: bool = False, manifest: Path | None = None, needs_parts: bool = True) -> Dataset:
@@ -19,7 +19,7 @@ def read_dataset(config: Data, test: bool = False, manifest: Path | None = None,
     Raises:
         UserError: no photos there, too many of them rejected, or a part of the split came out empty.
     """
-    dataset = read_cifar10(config, test) if isinstance(config, CifarData) else read_folder(config, manifest)
+    dataset = build(config, test, manifest)
     for part in ("train", "val") if needs_parts else ():
         if not len(dataset.part(part)):
             raise UserError(_empty_part(config, dataset, part))

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 import keras
 
 from colorize.color import rgb_to_lightness
-from colorize.config.efficientnet import EfficientNetLite
 from colorize.config.model import PretrainedBackbone
 from colorize.config.schema import Config
+from colorize.models import decoders, efficientnet, encoders, fusion, heads  # noqa: F401 - their builders are registered
 from colorize.models.backbone import CLASSES, Backbone, join_embedding
 from colorize.models.color_bins import Bins
-from colorize.models.decoders import DECODERS, Maps
-from colorize.models.encoders import ENCODERS
+from colorize.models.decoders import Maps
 from colorize.models.frozen import Frozen
-from colorize.models.fusion import fuse
-from colorize.models.heads import HEADS, Classification, Regression
+from colorize.models.heads import Classification, Regression
 from colorize.models.trace import Trace
+from colorize.registry import build
 
 
 @dataclass(frozen=True)
@@ -80,11 +79,11 @@ def build_network(config: Config, bins: Bins | None = None, pretrained: bool = T
 
 
 def _build(config: Config, bins: Bins | None, pretrained: bool) -> Network:
-    trace, head = Trace(), HEADS[type(config.head)](config.head, bins)
+    trace, head = Trace(), build(config.head, bins)
     picture = keras.Input((config.data.height, config.data.width, 1), name="lightness_scaled", dtype="float32")
     trace.stage = "encoder"
-    with_weights = {"pretrained": pretrained} if isinstance(config.encoder, EfficientNetLite) else {}
-    last, skips = ENCODERS[type(config.encoder)](config.encoder, picture, trace, **with_weights)
+    encoder = config.encoder if pretrained else config.encoder.without_weights()
+    last, skips = build(encoder, picture, trace)
     embedding, backbone = [], None
     if isinstance(config.backbone, PretrainedBackbone):
         trace.stage, backbone = "backbone", Backbone(config.backbone, pretrained)
@@ -93,10 +92,10 @@ def _build(config: Config, bins: Bins | None, pretrained: bool) -> Network:
     trace.stage = "fusion"
     place = list(config.encoder.maps).index(config.feature_map.stride)
     maps = [*skips, last]
-    maps[place] = fuse(config.fusion, maps[place], trace)
+    maps[place] = build(config.fusion, maps[place], trace)
     trace.stage = "decoder"
     given = Maps(maps[-1], maps[:-1], [skip.shape[-1] for skip in skips], picture)
-    decoded = DECODERS[type(config.decoder)](config.decoder, given, trace)
+    decoded = build(config.decoder, given, trace)
     trace.stage = "head"
     output = head.outputs(decoded, config.output_stride, trace)
     if backbone:

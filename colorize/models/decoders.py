@@ -8,6 +8,7 @@ from keras import layers
 from colorize.config.model import KoalarizationDecoder, SkipDecoder
 from colorize.models.layers import convolve
 from colorize.models.trace import Trace
+from colorize.registry import builds
 
 
 class Maps(NamedTuple):
@@ -25,6 +26,7 @@ class Maps(NamedTuple):
     lightness_scaled: keras.KerasTensor
 
 
+@builds(SkipDecoder)
 def skip_decoder(config: SkipDecoder, maps: Maps, trace: Trace):
     """From the coarsest size to the finest: convolve, double the size, lay the encoder's map of that size beside it.
 
@@ -62,6 +64,7 @@ def _doubling(config: SkipDecoder, filters: int, name: str) -> layers.Layer:
     return layers.Conv2DTranspose(filters, 2, 2, activation="relu", name=name)
 
 
+@builds(KoalarizationDecoder)
 def koalarization_decoder(config: KoalarizationDecoder, maps: Maps, trace: Trace):
     """The decoder of Deep Koalarization (Baldassarre et al. 2017, table 1) up to its last convolution, the head.
 
@@ -91,6 +94,3 @@ def _with_global_context(config: SkipDecoder, fused, trace: Trace):
     if config.dropout:
         context = trace(layers.Dropout(config.dropout, name="decoder_context_dropout"), context, whole)
     return trace(layers.Add(name="decoder_add_context"), [fused, context])
-
-
-DECODERS = {SkipDecoder: skip_decoder, KoalarizationDecoder: koalarization_decoder}

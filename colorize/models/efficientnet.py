@@ -14,19 +14,19 @@ from colorize.config.efficientnet import EfficientNetLite
 from colorize.errors import UserError
 from colorize.models.imagenet import Arrays, read_imagenet_weights
 from colorize.models.trace import Trace
+from colorize.registry import builds
 
 EPSILON = 1e-3
 """Of batch normalisation, as in training on ImageNet; so is the momentum of its statistics."""
 MOMENTUM = 0.99
 
 
-def efficientnet_lite_encoder(config: EfficientNetLite, lightness_scaled, trace: Trace, pretrained: bool = True):
+@builds(EfficientNetLite)
+def efficientnet_lite_encoder(config: EfficientNetLite, lightness_scaled, trace: Trace):
     """The network up to its last block, with the weights that the configuration names.
 
     What is frozen notes in `trace.frozen` the outputs that all the rest can be computed from.
 
-    Args:
-        pretrained: whether it gets these weights; not where a model file brings its own.
     Returns:
         features (B, H / 32, W / 32, C), and the last maps of strides 2 to 16, from large to small.
     Raises:
@@ -34,7 +34,7 @@ def efficientnet_lite_encoder(config: EfficientNetLite, lightness_scaled, trace:
     """
     picture = trace(GreyPicture(dtype="float32", name="encoder_grey"), lightness_scaled)
     stages, stage_layers = _apply(config, picture, trace)
-    if pretrained and config.weights != "none":
+    if config.weights != "none":
         arrays = read_imagenet_weights(config)
         try:
             assign_weights([layer for stage in stage_layers for layer in stage], arrays)

@@ -5,13 +5,13 @@ Legend: B batch, H W rows and columns of the picture, h w of the feature map, C 
 
 from keras import layers
 
-from colorize.config.efficientnet import EfficientNetLite
 from colorize.config.model import KoalarizationEncoder, PyramidEncoder, ResidualEncoder, SeedEncoder
-from colorize.models.efficientnet import efficientnet_lite_encoder
 from colorize.models.layers import convolve
 from colorize.models.trace import Trace
+from colorize.registry import builds
 
 
+@builds(SeedEncoder)
 def seed_encoder(config: SeedEncoder, lightness_scaled, trace: Trace):
     """The question's one convolution: 3x3, relu, same size out as in.
 
@@ -22,6 +22,7 @@ def seed_encoder(config: SeedEncoder, lightness_scaled, trace: Trace):
     return trace(convolution, lightness_scaled), []
 
 
+@builds(PyramidEncoder)
 def pyramid_encoder(config: PyramidEncoder, lightness_scaled, trace: Trace):
     """One level per entry of `filters`: a convolution of stride 2 and, from the second level on, one at that size.
 
@@ -40,6 +41,7 @@ def pyramid_encoder(config: PyramidEncoder, lightness_scaled, trace: Trace):
     return levels[-1], levels[:-1]
 
 
+@builds(KoalarizationEncoder)
 def koalarization_encoder(config: KoalarizationEncoder, lightness_scaled, trace: Trace):
     """The encoder of Deep Koalarization: eight 3x3 convolutions with relu (Baldassarre et al. 2017, table 1).
 
@@ -53,6 +55,7 @@ def koalarization_encoder(config: KoalarizationEncoder, lightness_scaled, trace:
     return features, []
 
 
+@builds(ResidualEncoder)
 def residual_encoder(config: ResidualEncoder, lightness_scaled, trace: Trace):
     """Levels of residual blocks, each with norm and relu before its two convolutions (He et al. 2016b, figure 4e).
 
@@ -89,12 +92,3 @@ def _norm(config: ResidualEncoder, name: str) -> layers.Layer:
     if config.normalization == "layer":
         return layers.LayerNormalization(name=name)
     return layers.GroupNormalization(config.groups, name=name)
-
-
-ENCODERS = {
-    SeedEncoder: seed_encoder,
-    PyramidEncoder: pyramid_encoder,
-    KoalarizationEncoder: koalarization_encoder,
-    ResidualEncoder: residual_encoder,
-    EfficientNetLite: efficientnet_lite_encoder,
-}

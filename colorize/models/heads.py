@@ -10,8 +10,10 @@ from colorize.color import AB_SCALE
 from colorize.config.model import BinsHead, RegressionHead
 from colorize.models.color_bins import Bins, rebalancing, soft_targets
 from colorize.models.trace import CELLS, Trace
+from colorize.registry import builds
 
 
+@builds(RegressionHead)
 class Regression:
     """ab itself is learned.
 
@@ -66,6 +68,7 @@ class Regression:
         return ops.mean(loss * weight) / ops.mean(weight)
 
 
+@builds(BinsHead)
 class Classification:
     """A distribution over bins of ab is learned, at a coarser size; colours are its annealed mean.
 
@@ -119,7 +122,3 @@ class Classification:
         counts = ops.cast(colourful, "float32")
         per_photo = ops.mean(weight * entropy, axis=(1, 2))
         return ops.sum(per_photo * counts) / ops.maximum(ops.sum(counts), 1.0)
-
-
-HEADS = {RegressionHead: Regression, BinsHead: Classification}
-"""Class of the configuration -> head."""

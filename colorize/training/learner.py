@@ -5,7 +5,7 @@ from keras import ops
 
 from colorize.color import rgb_to_lab
 from colorize.models.colorizer import Colorizer, Network, rgb_of
-from colorize.training.optimizer import GuardedAdamW
+from colorize.training.optimizer import Guard, kept_if_halted
 
 
 class AbRootMeanSquare(keras.metrics.Mean):
@@ -43,12 +43,12 @@ class Learner(Colorizer):
         return self.output_of(photos, rgb_to_lab(rgb_of(photos))[..., :1], training)
 
     def train_step(self, *given):
-        """As in Keras; a step at which the optimizer halts changes no statistic, metric or seed either.
+        """As in Keras; a step at which the optimizer halts changes no weight, statistic, metric or seed.
 
         Returns:
             what Keras expects, with `halted` among the logs: 1 from the step on whose gradient was not finite.
         """
-        if not isinstance(self.optimizer, GuardedAdamW):
+        if not isinstance(self.optimizer, Guard):
             return super().train_step(*given)
         return self._step_in_place(*given) if len(given) == 1 else self._step_of_state(*given)
 
@@ -67,12 +67,17 @@ class Learner(Colorizer):
         return {**logs, "halted": halted}
 
     def _step_of_state(self, state, data):
-        """On JAX their values are given and returned."""
+        """On JAX their values are given and returned: trainable, not trainable, of the optimizer, of the metrics."""
         logs, after = super().train_step(state, data)
-        place = self.optimizer.place_of_halted
-        halted = after[2][place]
-        kept = [[ops.where(ops.equal(halted, 1), *pair) for pair in zip(*values)] for values in zip(state, after)]
-        kept[2][place] = halted
+        trainable, statistics, optimizer, metrics = [list(values) for values in after]
+        mapping = list(zip(self.optimizer.variables, optimizer))
+        with keras.StatelessScope(state_mapping=mapping):
+            halted = ops.convert_to_tensor(self.optimizer.halted)
+        kept = [kept_if_halted(halted, *pair) for pair in zip(state, (trainable, statistics, optimizer, metrics))]
+        kept[2] = [
+            halted if variable is self.optimizer.halted else value
+            for variable, value in zip(self.optimizer.variables, kept[2])
+        ]
         return {**logs, "halted": halted}, tuple(kept)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

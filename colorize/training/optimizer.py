@@ -1,18 +1,20 @@
-"""AdamW under warm-up and cosine decay, the averaged weights that are evaluated and kept, and a guard against NaN."""
+"""Keras's optimizers under warm-up and cosine decay, with averaged weights and a guard against NaN."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import keras
 from keras import ops
 
-from colorize.config.training import AdamW
+from colorize.config.training import AdamW, Lion, Muon, Optimizer, Sgd
+from colorize.registry import build, builds
 
 NOT_DECAYED = ["bias", "gamma", "beta"]
 """Weight decay pulls kernels towards 0; for these there is no reason to."""
 
 
-class GuardedAdamW(keras.optimizers.AdamW):
-    """AdamW (Loshchilov and Hutter 2019) that halts at the first gradient whose norm is not finite.
+class Guard:
+    """Halts an optimizer at the first gradient whose norm is not finite: see `guarded`.
 
     That step changes no weight, no moment and no average, and neither does any step after it: who looks only now and
     then still finds the weights as they were, and `iterations` says which step it was.
@@ -26,16 +28,14 @@ class GuardedAdamW(keras.optimizers.AdamW):
         rate_scale: variable that the scheduled learning rate is multiplied by: 1, less after a step back.
     """
 
-    _stateless = False
-
     def __init__(self, *args, clip_norm: float, slow: Sequence = (), slow_factor: float = 1.0, **kwargs):
         super().__init__(*args, **kwargs)
         self.clip_norm, self.slow_factor = clip_norm, slow_factor
-        self._slow = frozenset(self._var_key(variable) for variable in slow)
+        self._slow = {self._var_key(variable) for variable in slow}
         self.exclude_from_weight_decay(var_list=slow, var_names=NOT_DECAYED)
 
     def build(self, variables):
-        """Makes the two variables besides AdamW's own."""
+        """Makes the two variables besides the optimizer's own."""
         if not self.built:
             self.halted = self.add_variable((), "zeros", "int32", name="halted")
             self.rate_scale = self.add_variable((), "ones", "float32", name="rate_scale")
@@ -58,37 +58,60 @@ class GuardedAdamW(keras.optimizers.AdamW):
         scale = self.clip_norm * ops.minimum(1.0 / norm, 1.0 / self.clip_norm)
         grads = [g if g is None else g * scale for g in grads]
         self.halted.assign(halted)
-        if self._stateless:
+        if keras.backend.backend() == "tensorflow":
+            ops.cond(ops.equal(halted, 0), lambda: super(Guard, self).apply(grads, trainable_variables), lambda: None)
+        else:  # XLA fuses the choice with the update, which `kept_if_halted` makes; a condition would copy all of it
             super().apply(grads, trainable_variables)
-        else:
-            ops.cond(
-                ops.equal(halted, 0), lambda: super(GuardedAdamW, self).apply(grads, trainable_variables), lambda: None
-            )
-
-    def stateless_apply(self, optimizer_variables, grads, trainable_variables):
-        """As in Keras, and `halted` says whether the values before are to be kept, which the caller still has.
-
-        (XLA fuses such a choice with the update; a condition around the update would copy all of it.)
-        """
-        self._stateless = True
-        try:
-            return super().stateless_apply(optimizer_variables, grads, trainable_variables)
-        finally:
-            self._stateless = False
-
-    @property
-    def place_of_halted(self) -> int:
-        """Which of `variables` it is, for who has their values alone."""
-        return next(place for place, variable in enumerate(self.variables) if variable is self.halted)
 
     def finalize_variable_values(self, var_list):
         """Nothing: Keras would put the averages in the place of the weights, with which training may go on."""
 
 
+def kept_if_halted(halted, before: list, after: list) -> list:
+    """Values of variables: those of before the step where it was not finite, else those after it."""
+    return [ops.where(ops.equal(halted, 1), *pair) for pair in zip(before, after)]
+
+
+@lru_cache
+def guarded(optimizer: type[keras.optimizers.Optimizer]) -> type:
+    """One of Keras's optimizers with the guard around its `apply`."""
+    return type(f"Guarded{optimizer.__name__}", (Guard, optimizer), {})
+
+
+@builds(AdamW)
+def adamw(config: AdamW, rate, **common):
+    """Keras's AdamW."""
+    return guarded(keras.optimizers.AdamW)(rate, **common)
+
+
+@builds(Sgd)
+def sgd(config: Sgd, rate, **common):
+    """Keras's SGD."""
+    return guarded(keras.optimizers.SGD)(rate, config.momentum, config.nesterov, **common)
+
+
+@builds(Lion)
+def lion(config: Lion, rate, **common):
+    """Keras's Lion."""
+    return guarded(keras.optimizers.Lion)(rate, **common)
+
+
+@builds(Muon)
+def muon(config: Muon, rate, **common):
+    """Keras's Muon; what AdamW trains is decayed as the rest."""
+    return guarded(keras.optimizers.Muon)(
+        rate, adam_lr_ratio=config.adam_lr_ratio, adam_weight_decay=config.weight_decay, **common
+    )
+
+
 def build_optimizer(
-    config: AdamW, epochs: int, steps_per_epoch: int, slow: Sequence = (), slow_factor: float = 1.0
+    config: Optimizer, epochs: int, steps_per_epoch: int, slow: Sequence = (), slow_factor: float = 1.0
 ) -> keras.optimizers.Optimizer:
-    """AdamW whose rate rises linearly in the warm-up, then falls by a cosine to 0; `slow` as of `GuardedAdamW`."""
+    """The optimizer, guarded; its rate rises linearly in the warm-up, then falls by a cosine to 0.
+
+    Args:
+        slow, slow_factor: as of `Guard`.
+    """
     steps = epochs * steps_per_epoch
     warmup = min(round(config.warmup * steps), steps - 1)  # Keras wants a step to decay in
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -97,7 +120,8 @@ def build_optimizer(
         warmup_steps=warmup,
         decay_steps=steps - warmup,
     )
-    return GuardedAdamW(
+    return build(
+        config,
         schedule,
         weight_decay=config.weight_decay,
         clip_norm=config.clip_norm,

@@ -44,12 +44,12 @@ def classifier(side: int):
     import keras
     from keras import ops
 
-    from colorize.models.encoders import ENCODERS
     from colorize.models.imagenet import read_imagenet_weights
     from colorize.models.trace import Trace
+    from colorize.registry import build
 
     config, trace = composed(["encoder=efficientnet_lite0"]).encoder, Trace()
-    ENCODERS[type(config)](config, keras.Input((side, side, 1)), trace)
+    build(config, keras.Input((side, side, 1)), trace)
     encoder = keras.Model(trace.step("encoder_grey").output, trace.steps[-1].output)
     arrays = read_imagenet_weights(config)
     scale = arrays["_bn1.weight"] / np.sqrt(arrays["_bn1.running_var"] + 1e-3)

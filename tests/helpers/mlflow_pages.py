@@ -1,6 +1,6 @@
 """Pages of MLflow's UI as a user finds them, and README's pictures of them.
 
-`python tests/helpers/mlflow_pages.py DATABASE FOLDER` (an SQLite database with a run that has finished) writes the pictures.
+`python tests/helpers/mlflow_pages.py DATABASE FOLDER` (SQLite, with a finished run) writes them.
 """
 
 import io

@@ -21,8 +21,8 @@ from colorize.export.graph import painting_graph
 from colorize.inspection.dependency_map import check_wiring, dependency_maps
 from colorize.inspection.shape_report import write_shapes
 from colorize.models.colorizer import Colorizer, build_network
-from colorize.models.encoders import ENCODERS
 from colorize.models.trace import Trace
+from colorize.registry import build
 from colorize.runs.layout import CHECKPOINTS, save_config
 from colorize.runs.model_file import BOX, KEY, read_about, shared
 from colorize.runs.weights import load_colorizer
@@ -47,7 +47,7 @@ LITE += ["data.augmentation.mix=0.0", "decoder.dropout=0"]
 def encoder_alone(config, rows, columns):
     """The encoder from its grey picture on: so that it can be shown photos in colour."""
     trace = Trace()
-    ENCODERS[type(config.encoder)](config.encoder, keras.Input((rows, columns, 1)), trace)
+    build(config.encoder, keras.Input((rows, columns, 1)), trace)
     grey, *steps = trace.steps
     return keras.Model(grey.output, [step.output for step in steps])
 
@@ -69,7 +69,7 @@ def test_every_block_answers_as_pytorchs_does(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_configuration_knows_the_maps_before_keras_does(name):
     config = composed([f"encoder={name}", "encoder.weights=none"])
-    last, skips = ENCODERS[type(config.encoder)](config.encoder, keras.Input((64, 96, 1)), Trace())
+    last, skips = build(config.encoder, keras.Input((64, 96, 1)), Trace())
     built = {64 // tensor.shape[1]: tensor.shape[-1] for tensor in [*skips, last]}
     assert built == config.encoder.maps and list(built) == [2, 4, 8, 16, 32]
     assert last.shape[1:3] == (2, 3)
@@ -294,7 +294,7 @@ def test_weights_of_another_network_are_told():
     other = composed(["encoder=efficientnet_lite2"]).encoder.weights_file
     config = composed(["encoder=efficientnet_lite0", f"encoder.weights={other}"])
     with pytest.raises(UserError, match="is not of efficientnet_lite0: "):
-        ENCODERS[type(config.encoder)](config.encoder, keras.Input((64, 96, 1)), Trace())
+        build(config.encoder, keras.Input((64, 96, 1)), Trace())
 
 
 @pytest.mark.once

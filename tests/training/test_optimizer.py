@@ -7,7 +7,7 @@ from keras import ops
 
 from colorize.models.colorizer import build_network
 from colorize.training.learner import Learner
-from colorize.training.optimizer import GuardedAdamW, build_optimizer
+from colorize.training.optimizer import build_optimizer, guarded
 from colorize.training.variables import averaged_weights
 
 
@@ -49,7 +49,7 @@ def test_averaged_weights_are_the_average_and_leave_no_trace(config_of, noise):
 def test_a_gradient_is_scaled_down_as_by_keras(size):
     gradients = [size * np.arange(6, dtype="float32").reshape(2, 3), np.float32([-size, size])]
     ours, theirs = ([keras.Variable(np.zeros_like(g)) for g in gradients] for _ in range(2))
-    optimizers = GuardedAdamW(0.1, clip_norm=2.0), keras.optimizers.AdamW(0.1, global_clipnorm=2.0)
+    optimizers = guarded(keras.optimizers.AdamW)(0.1, clip_norm=2.0), keras.optimizers.AdamW(0.1, global_clipnorm=2.0)
     for optimizer, variables in zip(optimizers, (ours, theirs)):
         optimizer.build(variables)
         optimizer.apply(list(map(ops.convert_to_tensor, gradients)))

@@ -7,16 +7,5 @@ anywhere that is imported; those of this project are one file each.
 from importlib import import_module
 from pkgutil import iter_modules
 
-from colorize.config.fusion import Fusion
-from colorize.models.registry import FUSIONS, builds
-from colorize.models.trace import Trace
-
-__all__ = ["FUSIONS", "builds", "fuse"]
-
 for module in iter_modules(__path__, f"{__name__}."):  # a file dropped in beside the others is found
     import_module(module.name)
-
-
-def fuse(config: Fusion, features, trace: Trace):
-    """Returns the map with what the configured fusion made of it."""
-    return FUSIONS[type(config)](config, features, trace)

@@ -7,8 +7,8 @@ from keras import layers
 
 from colorize.config.fusion import ConvFusion, GlobalPool, NoFusion
 from colorize.models.layers import convolve, norm
-from colorize.models.registry import builds
 from colorize.models.trace import Trace
+from colorize.registry import builds
 
 WHOLE = ("batch", "channel of the whole map")
 

@@ -8,8 +8,8 @@ from keras import layers, ops
 
 from colorize.config.fusion import PixelGru
 from colorize.models.fusion.controls import beside
-from colorize.models.registry import builds
 from colorize.models.trace import Reading, Trace
+from colorize.registry import builds
 
 AXES = {
     "columns": ("batch", "row", "timestep = column", "feature = unit"),
