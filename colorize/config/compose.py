@@ -34,6 +34,8 @@ HYDRAS_OWN = ("runtime", "overrides", "job.name", "job.config_name", "job.overri
 REFERENCE = re.compile(r"\$\{[\w.]+\}")
 OPTIONAL = ("experiment", "debug")
 """Groups of which a run may have none."""
+SEVERAL = ("loss",)
+"""Groups of which several options may be chosen: `loss=[l1,l2]`."""
 PLUGINS = ("hydra/launcher", "hydra/sweeper")
 PLUGIN_HINT = "Launchers and sweepers other than basic come with: pip install -e '.[sweep]' -c constraints.txt"
 
@@ -178,7 +180,8 @@ def _check_option(override: Override) -> None:
     options = groups().get(group)
     if options is None or override.is_delete():
         return
-    if isinstance(option, list) or str(option) not in options:
+    named = option if isinstance(option, list) and group in SEVERAL else [option]
+    if not named or any(isinstance(name, list) or str(name) not in options for name in named):
         optional = "; for none of them, leave it out" if group in OPTIONAL else ""
         expected = f"one of the options of {group}: {', '.join(options)}{optional}"
         close = nearest(str(option), options)
@@ -227,7 +230,11 @@ def locate(key: str, overrides: list[Override], choices: dict[str, str], name: s
             return _on_command_line(override)
     group = key.partition(".")[0]
     files = [(CONFIGS / g / f"{choices[g]}.yaml", g) for g in ("debug", "experiment") if choices.get(g)]
-    files += [(CONFIGS / g / f"{o}.yaml", g) for g, o in choices.items() if o and g in groups()]
+    for of_group, chosen in choices.items():  # several in a list, of the groups in `SEVERAL`
+        options = chosen if isinstance(chosen, list) else [chosen]
+        files += [
+            (CONFIGS / of_group / f"{option}.yaml", of_group) for option in options if option and of_group in groups()
+        ]
     files.append((CONFIGS / f"{name}.yaml", None))
     keys = key.split(".")
     for path, section in files:

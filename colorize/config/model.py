@@ -230,11 +230,6 @@ class RegressionHead(Head):
     """ab in Lab units, straight from a linear convolution."""
 
     name: Literal["regression"]
-    loss: Literal["smooth_l1", "l1", "l2"]
-    delta: Annotated[float, Field(gt=0)]
-    """Lab units at which smooth L1 goes over from quadratic to linear; l1 and l2 have no use for it."""
-    chroma_weight: Annotated[float, Field(ge=0)]
-    """How much more a pixel counts per 100 Lab units of its true chroma; 0 counts all alike."""
 
 
 class BinsHead(Head):
@@ -247,14 +242,6 @@ class BinsHead(Head):
     """Lab units from one bin to the next."""
     stride: Positive
     """Pixels of the picture to one cell of the prediction, along each side."""
-    neighbours: Positive
-    """Bins among which a pixel's colour is shared out."""
-    sigma: Annotated[float, Field(gt=0)]
-    """Lab units: width of the Gaussian by which it is, and by which the bins' frequencies are smoothed."""
-    uniform: Annotated[float, Field(ge=0, le=1)]
-    """Share of the uniform distribution in the one by whose inverse bins are weighted; 1: all count alike."""
-    grey_below: Annotated[float, Field(ge=0)]
-    """Lab units: a photo none of whose |a|, |b| is larger is left out of the loss."""
     temperature: Annotated[float, Field(ge=LOWEST_TEMPERATURE, le=1)]
     """Of the annealed mean: towards 0 the most probable bin, 1 the mean. It can be changed after training."""
 

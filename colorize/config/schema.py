@@ -17,6 +17,7 @@ from colorize.config.base import Option, Section, options
 from colorize.config.data import Data
 from colorize.config.efficientnet import EfficientNetLite  # noqa: F401 - defined there, and known from here on
 from colorize.config.fusion import FeatureMap, Fusion
+from colorize.config.loss import Losses, Term
 from colorize.config.messages import Problem, Refusal, from_pydantic, nearest
 from colorize.config.model import (
     LOWEST_TEMPERATURE,
@@ -40,6 +41,7 @@ class Config(Section):
     fusion: Fusion
     decoder: Decoder
     head: Head
+    loss: Losses
     optimizer: Optimizer
     trainer: Trainer
     evaluation: Evaluation
@@ -75,43 +77,45 @@ GROUPS = {name: group for name, group in GROUPS.items() if isinstance(group, typ
 """Key -> class of the groups whose options are classes of their own."""
 
 
-@lru_cache
-def _config_of(*chosen: type[Option]) -> type[Config]:
-    """The configuration whose groups are settled, so that each key has one type, and its message one expectation."""
-    fields = {option.GROUP: (option, ...) for option in chosen}
-    return create_model("Config", __base__=Config, **fields)
-
-
 def _chosen(values: dict) -> type[Config]:
-    """The configuration of the options that the `name` of each group asks for.
+    """The configuration whose options are settled by the `name` of each, so that each key has one type.
 
     Raises:
-        Refusal: a group has no name, or one that no option has.
+        Refusal: an option has no name, or one that none has.
     """
-    chosen, problems = [], []
-    for key, group in GROUPS.items():
-        known, section = options(group), values.get(key)
-        if not isinstance(section, dict):  # missing, or no section: pydantic says so
-            continue
-        listed = ", ".join(repr(name) for name in known)
-        if "name" not in section:
-            received = f"keys {', '.join(map(str, section))}"
-            problems.append(Problem(f"{key}.name", f"one of {listed}", received, f"{key}.name"))
-        elif section["name"] in known:
-            chosen.append(known[section["name"]])
-        else:
-            name = section["name"]
-            problems.append(Problem(f"{key}.name", f"one of {listed}", repr(name), nearest(str(name), known)))
+    sections = {key: values.get(key) for key in GROUPS}
+    terms = values.get("loss")
+    terms = terms if isinstance(terms, dict) else {}
+    sections |= {f"loss.{label}": term for label, term in terms.items()}
+    # Where a section is missing, or is none, pydantic says so.
+    found = {key: _option(key, section) for key, section in sections.items() if isinstance(section, dict)}
+    problems = [one for one in found.values() if isinstance(one, Problem)]
     if problems:
         raise Refusal(problems)
-    return _config_of(*chosen)
+    return _config_of(tuple(found.items()))
+
+
+def _option(key: str, section: dict) -> type[Option] | Problem:
+    known = options(GROUPS.get(key, Term))
+    listed, name = ", ".join(repr(name) for name in known), section.get("name")
+    if "name" not in section:
+        return Problem(f"{key}.name", f"one of {listed}", f"keys {', '.join(map(str, section))}", f"{key}.name")
+    return known.get(name) or Problem(f"{key}.name", f"one of {listed}", repr(name), nearest(str(name), known))
+
+
+@lru_cache
+def _config_of(chosen: tuple[tuple[str, type[Option]], ...]) -> type[Config]:
+    terms = {key.removeprefix("loss."): (option, ...) for key, option in chosen if key.startswith("loss.")}
+    fields = {key: (option, ...) for key, option in chosen if not key.startswith("loss.")}
+    return create_model(
+        "Config", __base__=Config, **fields, loss=(create_model("Losses", __base__=Losses, **terms), ...)
+    )
 
 
 def _problems(config: Config, to_train: bool) -> list[Problem]:
     """What cannot go together, or not here: each option knows its own."""
-    problems = []
-    for key in GROUPS:
-        option = getattr(config, key)
+    problems = [] if config.loss.terms else [Problem("loss", "at least one term", "none")]
+    for option in [*(getattr(config, key) for key in GROUPS), *config.loss.terms.values()]:
         found = list(option.problems(config))
         problems += found or (option.missing_here(config) if to_train else [])
     return problems
@@ -161,36 +165,9 @@ def from_stored(values: dict, where: str) -> Config:
         UserError: it is of another version, or was changed by hand.
     """
     try:
-        return validate(_as_today(values), locate=lambda key: where, to_train=False)
+        return validate(values | {"resume": None}, locate=lambda key: where, to_train=False)
     except Refusal as error:
         raise UserError(f"{where} was written by another version of colorize, or changed by hand: {error}") from None
-
-
-def _as_today(values: dict) -> dict:
-    """What a run of November 2026 stored, with the keys that came later, which change nothing in it."""
-    later = {
-        "backbone": {"name": "none"},
-        "fusion": {"stride": None, "match_parameters_of": None},
-        "decoder": {"full_size": 0},
-        "head": {"loss": "smooth_l1"},
-    }
-    if "backbone" in values:  # it has all of these
-        later = {}
-    later["evaluation"] = {"mirror": False}
-    if isinstance(values.get("decoder"), dict) and values["decoder"].get("name") == "skip":
-        plain = {"output_stride": 1, "smallest_width": 0, "upsampling": "transposed"}
-        later["decoder"] = {**later.get("decoder", {}), **plain}
-    later["trainer"] = {
-        "batch_seconds": 120,
-        "checkpoint": {"every_epochs": 5, "every_steps": None, "keep": 2, "misses": 3},
-        "on_nan": {"action": "stop", "times": 3, "rate": 0.5},
-    }
-    tracking = values.get("tracking")
-    if isinstance(tracking, dict) and tracking.get("name") == "mlflow":
-        later["tracking"] = {"patience": 1.5, "register": None}
-    if not all(isinstance(values.get(key, {}), dict) for key in later):
-        return values
-    return {"init": None, "resume": None} | values | {key: keys | values.get(key, {}) for key, keys in later.items()}
 
 
 def dump(config: Config) -> str:

@@ -3,14 +3,15 @@
 Legend: B batch, H W rows and columns.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import keras
 
 from colorize.color import rgb_to_lightness
 from colorize.config.model import PretrainedBackbone
 from colorize.config.schema import Config
-from colorize.models import decoders, efficientnet, encoders, fusion, heads  # noqa: F401 - their builders are registered
+from colorize.models import decoders, efficientnet, encoders, fusion, heads, losses  # noqa: F401 - their builders are registered
 from colorize.models.backbone import CLASSES, Backbone, join_embedding
 from colorize.models.color_bins import Bins
 from colorize.models.decoders import Maps
@@ -27,7 +28,8 @@ class Network:
     Attributes:
         model: the model; with a backbone, its second input is the embedding (B, E).
         trace: its steps.
-        head: knows the loss of what comes out, and its colours; None where there is nothing to learn.
+        head: knows the colours of what comes out; None where there is nothing to learn.
+        losses: label -> weight and term of the loss.
         backbone: what computes the embedding.
         frozen: a part whose answers to a photo never change; None where there is none.
         known: these answers, symbolic: (B, E) of a backbone, or maps of the encoder.
@@ -36,6 +38,7 @@ class Network:
     model: keras.Model
     trace: Trace
     head: Regression | Classification | None = None
+    losses: dict[str, tuple[float, Callable]] = field(default_factory=dict)
     backbone: Backbone | None = None
     frozen: Frozen | None = None
     known: tuple[keras.KerasTensor, ...] = ()
@@ -98,17 +101,18 @@ def _build(config: Config, bins: Bins | None, pretrained: bool) -> Network:
     decoded = build(config.decoder, given, trace)
     trace.stage = "head"
     output = head.outputs(decoded, config.output_stride, trace)
+    terms = {label: (term.weight, build(term, head)) for label, term in config.loss.terms.items()}
     if backbone:
         model = keras.Model([picture, *embedding], output, name="colorizer")
         frozen = Frozen.of_backbone(backbone, config.backbone)
-        return Network(model, trace, head, backbone, frozen, tuple(embedding))
+        return Network(model, trace, head, terms, backbone, frozen, tuple(embedding))
     model = keras.Model(picture, output, name="colorizer")
     # Finer maps than the decoder's last never reach it.
     kept = [tensor for tensor in trace.frozen if tensor.shape[1] <= decoded.shape[1]]
     if not kept:
-        return Network(model, trace, head)
+        return Network(model, trace, head, terms)
     frozen = Frozen.of_encoder(keras.Model(picture, kept), config.encoder.name)
-    return Network(model, trace, head, None, frozen, tuple(kept))
+    return Network(model, trace, head, terms, None, frozen, tuple(kept))
 
 
 def scale_lightness(lightness):

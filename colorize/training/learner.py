@@ -30,7 +30,10 @@ class Learner(Colorizer):
     def __init__(self, network: Network):
         super().__init__(network)
         self.tail = network.tail()
+        self.losses_by_label = network.losses
         self.ab_rmse = AbRootMeanSquare(name="ab_rmse")
+        several = network.losses if len(network.losses) > 1 else ()  # else it is the loss
+        self.terms = {label: keras.metrics.Mean(name=f"loss_{label}") for label in several}
 
     def compile(self, *args, **kwargs):
         """As in Keras, and builds the optimizer: built within the first step, TensorFlow would trace the step twice."""
@@ -81,8 +84,13 @@ class Learner(Colorizer):
         return {**logs, "halted": halted}, tuple(kept)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The loss of the head against the photo's own ab; if it is not finite, no gradient is."""
-        loss = self.head.loss(rgb_to_lab(rgb_of(x))[..., 1:], y_pred)
+        """The sum of the terms against the photo's own ab; if it is not finite, no gradient is."""
+        ab_true = rgb_to_lab(rgb_of(x))[..., 1:]
+        values = {label: weight * term(ab_true, y_pred) for label, (weight, term) in self.losses_by_label.items()}
+        for label, mean in self.terms.items():
+            mean.update_state(values[label])
+        first, *others = values.values()
+        loss = sum(others, first)
         return loss * ops.where(ops.isfinite(loss), 1.0, float("nan"))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):

@@ -28,7 +28,9 @@ def main(run: Path, uniform: float) -> None:
     config = load_config(run)
     colorizer = load_colorizer(run)
     head = colorizer.head
-    shift = np.log(rebalancing(head.bins, head.config.sigma, uniform) / head.weights)
+    loss = config.loss.cross_entropy
+    weights = [rebalancing(head.bins, loss.sigma, share) for share in (uniform, loss.uniform)]
+    shift = np.log(weights[0] / weights[1])
     bias = colorizer.network.get_layer("head_logits").bias
     bias.assign(bias.numpy() + shift.astype("float32"))
 
@@ -38,7 +40,7 @@ def main(run: Path, uniform: float) -> None:
     plain = config.evaluation.model_copy(update={"perceptual": False})
     measured = measure({**baselines.predictors, "ours": predict}, dataset.val, plain, 64, lambda done: None)
     stored = shared(config)
-    stored["head"] |= {"uniform": uniform}
+    stored["loss"]["cross_entropy"] |= {"uniform": uniform}
     about = about.model_copy(
         update={
             "name": BOX.stem, "data": "Imagenette and landscapes", "config": stored, "metrics": measured.metrics,

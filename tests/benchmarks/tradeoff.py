@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from colorize import backend
 from colorize.config.compose import data_and_evaluation
-from colorize.config.model import BinsHead
+from colorize.config.loss import CrossEntropy
 from colorize.data.load import read_dataset
 from colorize.hub import find_model
 
@@ -34,8 +34,9 @@ def main(names: list[str], overrides: list[str], out: Path) -> None:
     grey, _, truth = measured(rgb, np.zeros((*rgb.shape[:3], 2), "float32"))
     print(f"{len(rgb)} photos: grey {grey:.3f}, colorfulness of the truth {truth:.1f}")
     for number, model in enumerate(models):
-        answers = [Answers(load_colorizer(model.file), rgb, mirrored) for mirrored in (False, True)]
-        if not isinstance(model.config.head, BinsHead):
+        loss = getattr(model.config.loss, "cross_entropy", None)
+        answers = [Answers(load_colorizer(model.file), loss, rgb, mirrored) for mirrored in (False, True)]
+        if loss is None:
             axes.plot(*line_of(model.name, answers, rgb, grey, [None], 1.0), "s", label=model.name)
             continue
         for temperature in TEMPERATURES if number == 0 else TEMPERATURES[:1]:
@@ -46,7 +47,7 @@ def main(names: list[str], overrides: list[str], out: Path) -> None:
                     axes.annotate(f"{uniform:g}", point, xytext=(5, -9), textcoords="offset points", fontsize=8)
     axes.axvline(grey, color="#8a8a92", linestyle="--", label="grey")
     axes.axhline(truth, color="#8a8a92", label="the photos themselves")
-    axes.set_xlabel(f"ab RMSE, Lab units, {len(rgb)} val photos; numbers: head.uniform")
+    axes.set_xlabel(f"ab RMSE, Lab units, {len(rgb)} val photos; numbers: loss.cross_entropy.uniform")
     axes.set_ylabel("colorfulness")
     axes.legend(fontsize=8)
     figure.savefig(out, dpi=110)
@@ -69,8 +70,8 @@ def line_of(name: str, answers: list["Answers"], rgb, grey: float, strengths, te
 class Answers:
     """What a network says of some photos, or of their mirror images."""
 
-    def __init__(self, colorizer, rgb: np.ndarray, mirrored: bool):
-        self.head, self.mirrored = colorizer.head, mirrored
+    def __init__(self, colorizer, loss: CrossEntropy | None, rgb: np.ndarray, mirrored: bool):
+        self.head, self.loss, self.mirrored = colorizer.head, loss, mirrored
         rgb = rgb[:, :, ::-1] if mirrored else rgb
         self.parts = [_outputs(colorizer, rgb[start : start + 32]) for start in range(0, len(rgb), 32)]
 
@@ -83,7 +84,8 @@ class Answers:
         head, shift = self.head, 0.0
         if uniform is not None:
             config = head.config.model_copy(update={"temperature": temperature})
-            shift = np.log(rebalancing(head.bins, config.sigma, uniform) / head.weights).astype("float32")
+            weights = [rebalancing(head.bins, self.loss.sigma, share) for share in (uniform, self.loss.uniform)]
+            shift = np.log(weights[0] / weights[1]).astype("float32")
             head = type(head)(config, head.bins)
         ab = np.concatenate([ops.convert_to_numpy(head.ab(part + shift)) for part in self.parts])
         return ab[:, :, ::-1] if self.mirrored else ab

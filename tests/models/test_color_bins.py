@@ -15,6 +15,7 @@ from colorize.data.load import read_dataset
 from colorize.models.color_bins import Bins, bins_of, rebalancing, soft_targets, standard_bins
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.models.heads import Classification
+from colorize.registry import build
 from colorize.runs.layout import LAST
 from colorize.runs.model_file import MODEL, read_about
 from colorize.runs.weights import load_colorizer
@@ -23,7 +24,8 @@ from colorize.training.learner import Learner
 from colorize.training.run import run as training_run
 from colorize.training.signals import StopSignals
 
-HEAD = composed(["head=bins"]).head
+CONFIG = composed(["head=bins"])
+HEAD, TERM = CONFIG.head, CONFIG.loss.terms["cross_entropy"]
 CENTRES = np.array([[0.0, 0.0], [0.0, 10.0], [10.0, 0.0], [-20.0, 30.0], [40.0, -10.0], [50.0, 50.0]])
 SHARES = np.array([0.5, 0.2, 0.15, 0.1, 0.05, 0.0])
 
@@ -107,7 +109,8 @@ def test_the_loss_is_the_weighted_cross_entropy_of_photos_that_are_not_grey():
     ab = random_ab(3, 4, 6)
     ab[1] = np.clip(ab[1], -4, 4)  # grey in the sense of the paper
     logits = np.random.default_rng(1).normal(size=(3, 2, 3, 6)).astype("float32")
-    ours = float(head(stride=2, neighbours=3, sigma=12.0).loss(ab, logits))
+    loss = build(TERM.model_copy(update={"neighbours": 3, "sigma": 12.0}), head(stride=2))
+    ours = float(loss(ab, logits))
     _, weights = weights_by_hand(12.0, 0.5)
     photos = []
     for photo in (0, 2):
@@ -121,7 +124,7 @@ def test_the_loss_is_the_weighted_cross_entropy_of_photos_that_are_not_grey():
         photos.append(np.mean(cells))
     assert ours == pytest.approx(np.mean(photos), rel=1e-4)
     grey = np.zeros((3, 4, 6, 2), "float32")
-    assert float(head(stride=2).loss(grey, logits)) == 0
+    assert float(loss(grey, logits)) == 0
 
 
 def test_bins_of_photos_are_those_that_occur(photos_of, noise):
@@ -152,7 +155,9 @@ def test_bins_are_kept_in_the_model_file(model):
 @pytest.fixture
 def model(tmp_path, config_of, photo_folder):
     """A model with a head of bins, in an output folder; one bin is likely, and the others are not impossible."""
-    config = config_of("data=folder", f"data.root={photo_folder}", "data.val=0.3", "head=bins", "head.neighbours=2")
+    config = config_of(
+        "data=folder", f"data.root={photo_folder}", "data.val=0.3", "head=bins", "loss.cross_entropy.neighbours=2"
+    )
     bins = Bins(CENTRES, SHARES)
     network = build_network(config, bins)
     network.model.get_layer("head_logits").bias.assign([0, 0, 0, 1, 0.5, 0])
@@ -164,7 +169,7 @@ def model(tmp_path, config_of, photo_folder):
 @pytest.mark.once
 def test_a_run_that_begins_with_a_model_of_bins_keeps_them_and_goes_on_without_it(model, config_of, tmp_path, capsys):
     """Its head knows no other bins, whatever colours the new photos have."""
-    shape = ["head=bins", "head.neighbours=2", "trainer.epochs=1", "trainer.strips=0", f"init={model}"]
+    shape = ["head=bins", "loss.cross_entropy.neighbours=2", "trainer.epochs=1", "trainer.strips=0", f"init={model}"]
     config, folder = config_of(*shape), tmp_path / "run"
     folder.mkdir()
 

@@ -10,7 +10,9 @@ from colorize.color import AB_SCALE, rgb_to_lab
 from colorize.inspection.dependency_map import dependency_maps
 from colorize.models.colorizer import build_network, scale_lightness
 from colorize.models.heads import Regression
+from colorize.registry import build
 from colorize.training.learner import Learner
+from colorize.training.optimizer import build_optimizer
 
 NETWORKS = [
     ["encoder=pyramid", "fusion=row_gru"],
@@ -237,10 +239,10 @@ def test_the_reported_ab_rmse_is_over_all_pixels_of_uneven_batches(config_of, no
     assert reported == pytest.approx(np.sqrt((ab**2).mean()), rel=1e-5)
 
 
-def loss(config_of, true, predicted, **head):
-    config = config_of(*[f"head.{name}={value}" for name, value in head.items()]).head
+def loss(config_of, true, predicted, name="smooth_l1", **values):
+    config = config_of(f"loss={name}", *[f"loss.{name}.{key}={value}" for key, value in values.items()])
     as_map = [np.asarray(ab, "float32").reshape(1, 1, -1, 2) for ab in (true, predicted)]
-    return float(Regression(config).loss(*as_map))
+    return float(build(config.loss.terms[name], Regression(config.head))(*as_map))
 
 
 def test_the_loss_is_smooth_l1_in_lab_units(config_of):
@@ -251,10 +253,26 @@ def test_the_loss_is_smooth_l1_in_lab_units(config_of):
 
 def test_l1_and_l2_are_the_absolute_and_the_scaled_squared_error(config_of):
     # Errors of 2 and 6: their mean is 4, their mean square 20, by 2 x 110.
-    assert loss(config_of, [[0, 0]], [[2, -6]], loss="l1", chroma_weight=0.0) == pytest.approx(4)
-    assert loss(config_of, [[0, 0]], [[2, -6]], loss="l2", chroma_weight=0.0) == pytest.approx(20 / 220)
-    like = loss(config_of, [[0, 0]], [[2, -6]], loss="smooth_l1", delta=110.0, chroma_weight=0.0)
+    assert loss(config_of, [[0, 0]], [[2, -6]], "l1", chroma_weight=0.0) == pytest.approx(4)
+    assert loss(config_of, [[0, 0]], [[2, -6]], "l2", chroma_weight=0.0) == pytest.approx(20 / 220)
+    like = loss(config_of, [[0, 0]], [[2, -6]], "smooth_l1", delta=110.0, chroma_weight=0.0)
     assert like == pytest.approx(20 / 220), "l2 is smooth L1 that never leaves its quadratic part"
+
+
+def test_terms_are_summed_by_their_weights_and_told_by_their_labels(config_of, noise):
+    config = config_of("loss=[l1,l2]", "loss.l1.weight=0.5", "loss.l2.weight=2.0", "decoder.dropout=0")
+    learner = Learner(build_network(config))
+    learner.compile(optimizer=build_optimizer(config.optimizer, 1, 10))
+    rgb = noise(2, 16, 32)
+    logs = learner.train_on_batch(rgb, return_dict=True)
+    ab = ops.convert_to_numpy(rgb_to_lab(rgb))[..., 1:].astype("float64")  # a new network says 0
+    weight = 1 + 1.5 * np.sqrt((ab**2).sum(axis=-1, keepdims=True)) / 100
+    expected = {
+        "loss_l1": 0.5 * (np.abs(ab) * weight).mean() / weight.mean(),
+        "loss_l2": 2.0 * (ab**2 / 220 * weight).mean() / weight.mean(),
+    }
+    assert {name: logs[name] for name in expected} == pytest.approx(expected, rel=1e-4)
+    assert logs["loss"] == pytest.approx(sum(expected.values()), rel=1e-4)
 
 
 def test_colourful_pixels_weigh_more_by_their_true_chroma(config_of):
