@@ -7,9 +7,11 @@ a YAML file. Neither knows of a list of all others: see `docs/extending.md`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from importlib import import_module, metadata
 from typing import TypeVar
 
-from colorize.errors import UserError
+from colorize.errors import UserError, first_line
 
 Builder = TypeVar("Builder", bound=Callable)
 
@@ -26,16 +28,32 @@ def builds(*options: type) -> Callable[[Builder], Builder]:
     return register
 
 
+@cache
+def load_extensions() -> None:
+    """Imports the modules that other packages name in the entry points `colorize.extensions`, once.
+
+    Raises:
+        UserError: one of them cannot be imported.
+    """
+    for extension in metadata.entry_points(group="colorize.extensions"):
+        try:
+            extension.load()
+        except Exception as error:  # whatever a module of somebody else's does
+            what = f"{type(error).__name__}: {first_line(error)}"
+            raise UserError(f"extension {extension.name} ({extension.value}): {what}; mend or uninstall it") from None
+
+
 def build(option, *args, **kwargs):
     """What the builder of an option makes of it.
 
     Raises:
         UserError: no builder is registered for options of this class.
     """
+    import_module(option.BUILDER)
     builder = _BUILDERS.get(type(option))
     if builder is None:
         raise UserError(
-            f"{option.GROUP}={option.name}: no builder is registered for {type(option).__name__}; mark one with"
-            f" @builds({type(option).__name__}), in a module that is imported"
+            f"{option.GROUP}={option.name}: {option.BUILDER} registers no builder for {type(option).__name__}; mark it"
+            f" there with @builds({type(option).__name__})"
         )
     return builder(option, *args, **kwargs)

@@ -32,6 +32,8 @@ class Option(Section):
     """
 
     GROUP: ClassVar[str]
+    BUILDER: ClassVar[str]
+    """Module that registers what is built of it; imported when that is wanted, since it needs Keras."""
 
     name: str
     """Of the option, as a `Literal`."""

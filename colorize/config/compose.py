@@ -230,11 +230,10 @@ def locate(key: str, overrides: list[Override], choices: dict[str, str], name: s
             return _on_command_line(override)
     group = key.partition(".")[0]
     files = [(CONFIGS / g / f"{choices[g]}.yaml", g) for g in ("debug", "experiment") if choices.get(g)]
-    for of_group, chosen in choices.items():  # several in a list, of the groups in `SEVERAL`
-        options = chosen if isinstance(chosen, list) else [chosen]
-        files += [
-            (CONFIGS / of_group / f"{option}.yaml", of_group) for option in options if option and of_group in groups()
-        ]
+    for of_group, chosen in choices.items():
+        if of_group in groups():
+            options = chosen if isinstance(chosen, list) else [chosen]  # several, of the groups in `SEVERAL`
+            files += [(CONFIGS / of_group / f"{option}.yaml", of_group) for option in options if option]
     files.append((CONFIGS / f"{name}.yaml", None))
     keys = key.split(".")
     for path, section in files:

@@ -26,6 +26,7 @@ class Data(Option):
     """What all sources of photos have in common."""
 
     GROUP: ClassVar = "data"
+    BUILDER: ClassVar = "colorize.data.folder"
 
     root: Annotated[str, Field(min_length=1)] | None
     """Folder of the photos; null: where the source has a place of its own."""
@@ -71,5 +72,7 @@ class SampleData(FolderData):
 
 class CifarData(Data):
     """CIFAR-10 in its binary version; its official test set is the test split."""
+
+    BUILDER: ClassVar = "colorize.data.cifar10"
 
     name: Literal["cifar10"]

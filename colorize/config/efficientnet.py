@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -38,6 +38,8 @@ SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite1": (1.0, 1.1), "e
 
 class EfficientNetLite(Encoder):
     """An EfficientNet-Lite that has learned from ImageNet; it leaves a map of each stride from 2 to 32."""
+
+    BUILDER: ClassVar = "colorize.models.efficientnet"
 
     name: Literal["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
     weights: Annotated[str, Field(min_length=1)]

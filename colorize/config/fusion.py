@@ -28,6 +28,7 @@ class Fusion(Option):
     """What all fusions have in common: (B, h, w, C) in, (B, h, w, C + S) out."""
 
     GROUP: ClassVar = "fusion"
+    BUILDER: ClassVar = "colorize.models.fusion"
     SIZES: ClassVar[tuple[str, ...]] = ()
     """Fields that may be changed to reach a number of parameters: the coarse one, then maybe one to tune with."""
 

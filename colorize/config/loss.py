@@ -16,6 +16,7 @@ class Term(Option):
     """One term of the loss."""
 
     GROUP: ClassVar = "loss"
+    BUILDER: ClassVar = "colorize.models.losses"
 
     weight: Annotated[float, Field(gt=0)]
     """What it is multiplied by in the sum."""

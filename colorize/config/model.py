@@ -19,6 +19,7 @@ class Encoder(Option):
     """Lightness -> maps of channels, each of another stride."""
 
     GROUP: ClassVar = "encoder"
+    BUILDER: ClassVar = "colorize.models.encoders"
 
     @property
     def maps(self) -> dict[int, int]:
@@ -113,6 +114,7 @@ class Backbone(Option):
     """A network that reads the picture beside the encoder."""
 
     GROUP: ClassVar = "backbone"
+    BUILDER: ClassVar = "colorize.models.backbone"
 
 
 class NoBackbone(Backbone):
@@ -172,6 +174,7 @@ class Decoder(Option):
     """The encoder's maps, one of them fused -> one map."""
 
     GROUP: ClassVar = "decoder"
+    BUILDER: ClassVar = "colorize.models.decoders"
 
 
 class SkipDecoder(Decoder):
@@ -224,6 +227,7 @@ class Head(Option):
     """The decoder's map -> ab."""
 
     GROUP: ClassVar = "head"
+    BUILDER: ClassVar = "colorize.models.heads"
 
 
 class RegressionHead(Head):

@@ -30,6 +30,7 @@ from colorize.config.model import (
 )
 from colorize.config.training import Evaluation, Optimizer, Tracking, Trainer
 from colorize.errors import UserError
+from colorize.registry import load_extensions
 
 
 class Config(Section):
@@ -83,6 +84,7 @@ def _chosen(values: dict) -> type[Config]:
     Raises:
         Refusal: an option has no name, or one that none has.
     """
+    load_extensions()
     sections = {key: values.get(key) for key in GROUPS}
     terms = values.get("loss")
     terms = terms if isinstance(terms, dict) else {}

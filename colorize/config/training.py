@@ -13,6 +13,7 @@ class Optimizer(Option):
     """One of Keras's optimizers under a linear warm-up and a cosine decay, with averaged weights."""
 
     GROUP: ClassVar = "optimizer"
+    BUILDER: ClassVar = "colorize.training.optimizer"
 
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
     warmup: Share

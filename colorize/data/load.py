@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from colorize.config.data import Data
-from colorize.data import cifar10, folder  # noqa: F401 - their readers are registered
 from colorize.data.dataset import Dataset
 from colorize.errors import UserError
 from colorize.registry import build

@@ -11,6 +11,7 @@ from colorize.metrics.auc import BINS, balancing_weights, colour_bin, pixel_auc
 from colorize.metrics.ciede2000 import ciede2000
 from colorize.metrics.colorfulness import colorfulness
 from colorize.metrics.ssim import ssim
+from colorize.metrics.summary import PER_PHOTO
 
 
 class PhotoMetrics(keras.Model):
@@ -45,6 +46,7 @@ class PhotoMetrics(keras.Model):
             "ciede2000": ops.mean(ciede2000(lab, rgb_to_lab(painted)), axis=(1, 2)),
             **_both("", painted),
             **_both("_truth", rgb),
+            **{name: function(rgb, painted) for name, function in PER_PHOTO.items()},
         }
 
     def _errors(self, rgb, painted, ab_true, ab):

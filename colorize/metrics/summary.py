@@ -1,5 +1,6 @@
 """From the numbers of each photo to those of a set, and how they are called."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,27 @@ METRICS = {
 """Name -> metric, in the order of tables. LPIPS and FID are there where they were asked for."""
 
 
+PER_PHOTO: dict[str, Callable] = {}
+"""Name -> function of the metrics that `metric` added."""
+
+
+def metric(name: str, title: str, decimals: int, better: str) -> Callable[[Callable], Callable]:
+    """Adds a metric: the mean over photos of a function in `keras.ops`.
+
+    It takes the truth and what was painted with its lightness, uint8 (B, H, W, 3) both, and returns float32 (B,).
+
+    Args:
+        name: in files and in MLflow.
+        title, decimals, better: as of `Metric`.
+    """
+
+    def register(function: Callable) -> Callable:
+        METRICS[name], PER_PHOTO[name] = Metric(title, decimals, better), function
+        return function
+
+    return register
+
+
 BASELINES = {"grey": "grey (ab = 0)", "mean_ab": "mean ab", "ab_given_lightness": "E[ab given L]"}
 """Each baseline as tables show it."""
 
@@ -72,8 +94,7 @@ def pooled(values: Values, axis: int = -1) -> dict[str, np.ndarray]:
         result[name] = mean(name)
         result[f"delta_{name}"] = np.abs(mean(name) - mean(f"{name}_truth"))
         result[f"delta_{name}_per_image"] = np.mean(np.abs(values[name] - values[f"{name}_truth"]), axis=axis)
-    if "lpips" in values:
-        result["lpips"] = mean("lpips")
+    result |= {name: mean(name) for name in ("lpips", *PER_PHOTO) if name in values}
     return {name: result[name] for name in METRICS if name in result}
 
 

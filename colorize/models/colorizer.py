@@ -11,7 +11,6 @@ import keras
 from colorize.color import rgb_to_lightness
 from colorize.config.model import PretrainedBackbone
 from colorize.config.schema import Config
-from colorize.models import decoders, efficientnet, encoders, fusion, heads, losses  # noqa: F401 - their builders are registered
 from colorize.models.backbone import CLASSES, Backbone, join_embedding
 from colorize.models.color_bins import Bins
 from colorize.models.decoders import Maps
