@@ -5,7 +5,10 @@ painter = colorize.load()   # the model in the box; or an output folder
 painter.paint("photo.jpg").save("painted.png")
 """
 
-__version__ = "0.1.0"
+from colorize.errors import UserError
+
+__all__ = ["UserError", "load"]
+__version__ = "0.2.0"
 
 
 def load(

@@ -5,9 +5,12 @@ import re
 import sys
 from pathlib import Path
 
+from colorize import __version__
 from colorize import export as exporting
 from colorize.errors import UserError
 from colorize.hub import MODELS
+
+PROGRAM = "colorize" if Path(sys.argv[0]).name == "colorize" else "python -m colorize"
 
 OVERRIDE = re.compile(r"[+~]*\w[\w.]*=")
 """Of the configuration: no folder and no run, unless a folder is called so."""
@@ -15,8 +18,15 @@ OVERRIDE = re.compile(r"[+~]*\w[\w.]*=")
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs a command; a mistake of the user's ends with status 2 and one message."""
-    parser = argparse.ArgumentParser(prog="python -m colorize", description="Look at a colorizer, or use one.")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["train"]:  # Hydra's to read
+        from colorize.cli.train import main as train
+
+        return train(arguments[1:])
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Train a colorizer, look at one, or use one.")
+    parser.add_argument("--version", action="version", version=f"colorize {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("train", help="train one: colorize train [GROUP=OPTION] [KEY=VALUE]; colorize train --help")
     _add_shapes(commands)
     _add_paint(commands)
     _add_evaluate(commands)
@@ -32,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         options.command(options)
     except UserError as error:
-        print(f"python -m colorize: {error}", file=sys.stderr)
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
 
 

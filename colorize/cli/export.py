@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from colorize import backend
-from colorize.config.base import PROJECT
+from colorize.config.base import SAMPLE
 from colorize.config.schema import Config, with_temperature
 from colorize.console import say
 from colorize.data.decode import decode, resize
@@ -110,7 +110,7 @@ def painting_graph_of(place: Path, config: Config, temperature: float | None, ph
 
 def _photos(config: Config) -> list[np.ndarray]:
     """Some of the photos that come with the project, squeezed to the model's size: uint8 (h, w, 3)."""
-    files = sorted((PROJECT / "data" / "sample").rglob("*.jpg"))
+    files = sorted(SAMPLE.rglob("*.jpg"))
     chosen = files[:: max(1, len(files) // PHOTOS)][:PHOTOS]
     height, width = config.data.height, config.data.width
     return [np.asarray(resize(decode(path.read_bytes()).image, height, width)) for path in chosen]

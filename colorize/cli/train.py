@@ -1,15 +1,19 @@
 """`train.py`: one job, from what Hydra composed to the last lines on the screen."""
 
 import os
+import sys
 import time
 from pathlib import Path
 from shlex import quote
 
+import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console
 
+from colorize.cli.command_line import check_command_line
+from colorize.config.base import CONFIGS
 from colorize.config.schema import Config
 from colorize.config.training import NoTracking
 from colorize.console import fail, say
@@ -18,6 +22,12 @@ from colorize.runs.layout import DEPENDENCY_MAP, RESULT, SHAPES, STRIPS
 from colorize.runs.model_file import MODEL
 from colorize.tracking.uri import ui_command
 from colorize.training.result import Result
+
+
+def main(arguments: list[str]) -> None:
+    """Trains as a command line asks for: one job, or several with `-m`."""
+    sys.argv[1:] = check_command_line(arguments)
+    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")(job)()
 
 
 def job(composed: DictConfig) -> float:

@@ -10,7 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from colorize.config.messages import Problem
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
+PACKAGE = Path(__file__).resolve().parent.parent
+PROJECT = PACKAGE.parent
+"""The clone, where there is one."""
+_RESOURCES = PROJECT if (PROJECT / "train.py").is_file() else PACKAGE / "resources"  # where pip puts the same folders
+CONFIGS = _RESOURCES / "configs"
+SAMPLE = _RESOURCES / "data" / "sample"
 
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]

@@ -19,13 +19,12 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from colorize.config.base import PROJECT, flat
+from colorize.config.base import CONFIGS, flat
 from colorize.config.match_parameters import with_matched_fusion
 from colorize.config.messages import Problem, Refusal, nearest, unknown_key
 from colorize.config.schema import Config, validate
 from colorize.errors import UserError
 
-CONFIGS = PROJECT / "configs"
 HYDRAS_IN_FILES = ("run.dir", "sweep.dir", "sweep.subdir", "sweeper.params")
 """All that a file of a group may say of Hydra. The rest can name code to be run, or set its environment: that is for
 `configs/train.yaml` and the command line, so that an experiment of a stranger is as harmless as it looks."""
@@ -242,7 +241,7 @@ def locate(key: str, overrides: list[Override], choices: dict[str, str], name: s
             continue
         line = _line(path, keys if section is None or is_global else keys[1:])
         if line:
-            return f"{path.relative_to(PROJECT)}, line {line}"
+            return f"{path.relative_to(CONFIGS.parent)}, line {line}"
     return None
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import yaml
 
-from colorize.config.base import PROJECT, options
+from colorize.config.base import CONFIGS, options
 from colorize.config.fusion import FeatureMap, Fusion
 from colorize.config.messages import Problem, Refusal, nearest
 from colorize.config.schema import Config
 
-OPTIONS = PROJECT / "configs" / "fusion"
+OPTIONS = CONFIGS / "fusion"
 TOLERANCE = 0.02
 """Share by which two numbers of parameters may differ and still count as matched."""
 LARGEST = 2**20

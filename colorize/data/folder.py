@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from colorize.config.base import PROJECT
+from colorize.config.base import SAMPLE
 from colorize.config.data import FolderData, SampleData
 from colorize.console import progress
 from colorize.data import manifest
@@ -18,7 +18,6 @@ from colorize.data.split import PARTS, PRIORITY, by_content
 from colorize.errors import UserError
 from colorize.registry import builds
 
-SAMPLE = PROJECT / "data" / "sample"
 LISTED = 40
 """Rejected files that an error lists; the manifest has all."""
 

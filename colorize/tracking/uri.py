@@ -3,9 +3,9 @@
 import logging
 import os
 import warnings
+from pathlib import Path
 from shlex import quote
 
-from colorize.config.base import PROJECT
 from colorize.config.schema import Config
 from colorize.config.training import MlflowTracking
 
@@ -34,8 +34,8 @@ def import_mlflow():
 
 
 def default_uri() -> str:
-    """What MLFLOW_TRACKING_URI of the environment says; else the database beside the project, wherever the job runs."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{PROJECT / 'mlflow.db'}"
+    """What MLFLOW_TRACKING_URI of the environment says; else the database in the working folder, beside `outputs/`."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
 
 
 def uri_of(config: Config) -> str | None:

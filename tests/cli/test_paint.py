@@ -215,7 +215,7 @@ def test_a_mistake_is_told_before_anything_is_painted(wrong, album, model_folder
 def test_photos_share_the_memory_there_is(tmp_path):
     def sizes(*pixels):
         jobs = [Job(tmp_path / str(i), tmp_path / str(i), size) for i, size in enumerate(pixels)]
-        groups = list(paint.groups(jobs))
+        groups = list(command.groups(jobs))
         assert sum(groups, []) == jobs
         return [len(group) for group in groups]
 

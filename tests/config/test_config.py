@@ -114,7 +114,6 @@ def copied_configs(tmp_path: Path, monkeypatch) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(path.read_text())
     monkeypatch.setattr(compose, "CONFIGS", copy)
-    monkeypatch.setattr(compose, "PROJECT", tmp_path)
     return copy
 
 
@@ -266,9 +265,10 @@ def test_the_command_line_wins_over_an_experiment():
     assert composed(["experiment=seed", "trainer.epochs=7"]).trainer.epochs == 7
 
 
-def test_gpu_brings_larger_batches_and_mixed_precision():
-    config = composed(["trainer=gpu"])
-    assert config.data.batch_size > composed([]).data.batch_size
+@pytest.mark.parametrize("data", ["sample", "folder", "cifar10"])
+def test_gpu_brings_mixed_precision_and_changes_no_data(data):
+    config = composed([f"data={data}", "trainer=gpu"])
+    assert config.data == composed([f"data={data}"]).data
     assert config.trainer.precision == "mixed_bfloat16"
 
 

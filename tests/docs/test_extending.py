@@ -53,7 +53,6 @@ def outside(tmp_path_factory):
 def config_with(outside, monkeypatch):
     """Composes a small configuration with the new options."""
     monkeypatch.setattr(compose, "CONFIGS", Path(outside[0]) / "configs")
-    monkeypatch.setattr(compose, "PROJECT", outside[0])
     return lambda *overrides: composed(["debug=smoke", "tracking=off", f"backend={BACKEND}", *overrides])
 
 
