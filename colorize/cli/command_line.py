@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 
-from hydra._internal.utils import get_args_parser  # Hydra's own parser: the same flags, never a second opinion
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
+from colorize.compat import hydras_arguments
 from colorize.config.compose import compose_by_hydra, composed, groups, is_hydras, parse, unreadable
 from colorize.console import fail
 from colorize.errors import UserError
@@ -27,7 +27,7 @@ def check_command_line(arguments: list[str]) -> list[str]:
     Returns:
         the arguments for Hydra, without `+` and `++`, which it takes amiss before keys that exist, as all of them do.
     """
-    known, unknown = get_args_parser().parse_known_args(arguments)
+    known, unknown = hydras_arguments().parse_known_args(arguments)
     if unknown or any(getattr(known, flag) for flag in FLAGS_OF_HYDRA):
         return arguments  # Hydra's to answer; the job checks its configuration again before it starts
     try:

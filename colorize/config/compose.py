@@ -19,6 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from colorize.compat import node_of
 from colorize.config.base import CONFIGS, flat
 from colorize.config.match_parameters import with_matched_fusion
 from colorize.config.messages import Problem, Refusal, nearest, unknown_key
@@ -203,7 +204,7 @@ def _check_hydras(overrides: list[Override], hydra: DictConfig) -> None:
                 prefix = ".".join(["hydra", *keys[: depth - 1]])
                 problem = unknown_key(prefix, key, [str(name) for name in node], received=key)
                 raise Refusal([problem], lambda _, override=override: _on_command_line(override))
-            node = node._get_node(key)
+            node = node_of(node, key)
 
 
 def _forced(override: Override) -> str:

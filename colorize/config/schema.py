@@ -28,9 +28,9 @@ from colorize.config.model import (
     Head,
     PretrainedBackbone,
 )
+from colorize.config.registry import load_extensions
 from colorize.config.training import Evaluation, Optimizer, Tracking, Trainer
 from colorize.errors import UserError
-from colorize.registry import load_extensions
 
 
 class Config(Section):

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from colorize.config.data import CifarData
+from colorize.config.registry import builds
 from colorize.data.dataset import Dataset, Photos, digest_of
 from colorize.data.split import by_content
 from colorize.errors import UserError
-from colorize.registry import builds
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"

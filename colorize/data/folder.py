@@ -7,6 +7,7 @@ import numpy as np
 
 from colorize.config.base import SAMPLE
 from colorize.config.data import FolderData, SampleData
+from colorize.config.registry import builds
 from colorize.console import progress
 from colorize.data import manifest
 from colorize.data.cache import Prepared, folder_of_cache, prepare
@@ -16,7 +17,6 @@ from colorize.data.manifest import ACROSS, Manifest, Verdict, printable
 from colorize.data.scan import SUFFIXES, File, Tree, hash_files, look_through
 from colorize.data.split import PARTS, PRIORITY, by_content
 from colorize.errors import UserError
-from colorize.registry import builds
 
 LISTED = 40
 """Rejected files that an error lists; the manifest has all."""

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from colorize.config.data import Data
+from colorize.config.registry import build
 from colorize.data.dataset import Dataset
 from colorize.errors import UserError
-from colorize.registry import build
 
 
 def read_dataset(config: Data, test: bool = False, manifest: Path | None = None, needs_parts: bool = True) -> Dataset:

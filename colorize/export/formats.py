@@ -7,6 +7,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from colorize.compat import flat_layers
+
 Run = Callable[[np.ndarray], np.ndarray]
 """uint8 (1, h, w, 3) -> uint8 (1, h, w, 3)."""
 
@@ -45,7 +47,7 @@ def _gelu(x):
 
 
 def _save_onnx(graph: keras.Model, path: Path) -> None:
-    for layer in graph._flatten_layers():
+    for layer in flat_layers(graph):
         if getattr(layer, "activation", None) is keras.activations.gelu:
             layer.activation = _gelu  # the same; Keras computes it by `erfc`, which tf2onnx 1.17 does not know
     graph.export(str(path), format="onnx", verbose=False, input_signature=_signature(graph))

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from colorize.color import paint_in_gamut, rgb_to_lightness
+from colorize.compat import flat_layers
 from colorize.inference.predict import size_of
 from colorize.models.colorizer import Colorizer
 
@@ -16,7 +17,7 @@ def painting_graph(colorizer: Colorizer, mirror: bool, photos: int | None = None
         photos: B, where a format wants it fixed; its recurrent layers are written out step by step then.
     """
     if photos:
-        for layer in colorizer.network._flatten_layers():
+        for layer in flat_layers(colorizer.network):
             if isinstance(layer, keras.layers.RNN):
                 layer.unroll = True  # a loop over a list of tensors is no operation of LiteRT's
     rgb = keras.Input(batch_shape=(photos, *size_of(colorizer), 3), dtype="uint8", name="rgb")

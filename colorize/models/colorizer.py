@@ -10,6 +10,7 @@ import keras
 
 from colorize.color import rgb_to_lightness
 from colorize.config.model import PretrainedBackbone
+from colorize.config.registry import build
 from colorize.config.schema import Config
 from colorize.models.backbone import CLASSES, Backbone, join_embedding
 from colorize.models.color_bins import Bins
@@ -17,7 +18,6 @@ from colorize.models.decoders import Maps
 from colorize.models.frozen import Frozen
 from colorize.models.heads import Classification, Regression
 from colorize.models.trace import Trace
-from colorize.registry import build
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import keras
 from keras import layers
 
 from colorize.config.model import KoalarizationDecoder, SkipDecoder
+from colorize.config.registry import builds
 from colorize.models.layers import convolve
 from colorize.models.trace import Trace
-from colorize.registry import builds
 
 
 class Maps(NamedTuple):

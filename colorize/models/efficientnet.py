@@ -11,10 +11,10 @@ from keras import layers, ops
 
 from colorize.color import lightness_to_grey
 from colorize.config.efficientnet import EfficientNetLite
+from colorize.config.registry import builds
 from colorize.errors import UserError
 from colorize.models.imagenet import Arrays, read_imagenet_weights
 from colorize.models.trace import Trace
-from colorize.registry import builds
 
 EPSILON = 1e-3
 """Of batch normalisation, as in training on ImageNet; so is the momentum of its statistics."""

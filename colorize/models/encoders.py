@@ -6,9 +6,9 @@ Legend: B batch, H W rows and columns of the picture, h w of the feature map, C 
 from keras import layers
 
 from colorize.config.model import KoalarizationEncoder, PyramidEncoder, ResidualEncoder, SeedEncoder
+from colorize.config.registry import builds
 from colorize.models.layers import convolve
 from colorize.models.trace import Trace
-from colorize.registry import builds
 
 
 @builds(SeedEncoder)

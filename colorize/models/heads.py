@@ -8,9 +8,9 @@ from keras import layers, ops
 
 from colorize.color import AB_SCALE
 from colorize.config.model import BinsHead, RegressionHead
+from colorize.config.registry import builds
 from colorize.models.color_bins import Bins
 from colorize.models.trace import CELLS, Trace
-from colorize.registry import builds
 
 
 @builds(RegressionHead)

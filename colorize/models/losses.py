@@ -7,8 +7,8 @@ from keras import ops
 
 from colorize.color import AB_SCALE
 from colorize.config.loss import L1, L2, CrossEntropy, SmoothL1
+from colorize.config.registry import builds
 from colorize.models.color_bins import rebalancing, soft_targets
-from colorize.registry import builds
 
 
 class AbError:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from colorize.compat import mlflow_entity
 from colorize.runs.model_file import MODEL
 from colorize.tracking.client import experiment_id
 from colorize.tracking.uri import import_mlflow
@@ -137,7 +138,7 @@ class Delivery:
         name = f"{record['name']} {record['part']}"
         photos = self.mlflow.data.from_numpy(photos, source=record["source"], name=name, digest=record["digest"])
         tags = [InputTag(MLFLOW_DATASET_CONTEXT, record["part"])]
-        self.client.log_inputs(self.run_id, [DatasetInput(photos._to_mlflow_entity(), tags)])
+        self.client.log_inputs(self.run_id, [DatasetInput(mlflow_entity(photos), tags)])
 
     def _picture(self, record: dict) -> None:
         """Two files under the names by which MLflow's image grid finds them (mlflow/tracking/client.py, log_image)."""

@@ -6,8 +6,9 @@ from functools import lru_cache
 import keras
 from keras import ops
 
+from colorize.compat import variable_key
+from colorize.config.registry import build, builds
 from colorize.config.training import AdamW, Lion, Muon, Optimizer, Sgd
-from colorize.registry import build, builds
 
 NOT_DECAYED = ["bias", "gamma", "beta"]
 """Weight decay pulls kernels towards 0; for these there is no reason to."""
@@ -31,7 +32,7 @@ class Guard:
     def __init__(self, *args, clip_norm: float, slow: Sequence = (), slow_factor: float = 1.0, **kwargs):
         super().__init__(*args, **kwargs)
         self.clip_norm, self.slow_factor = clip_norm, slow_factor
-        self._slow = {self._var_key(variable) for variable in slow}
+        self._slow = {variable_key(self, variable) for variable in slow}
         self.exclude_from_weight_decay(var_list=slow, var_names=NOT_DECAYED)
 
     def build(self, variables):
@@ -43,7 +44,7 @@ class Guard:
 
     def update_step(self, gradient, variable, learning_rate):
         """As in Keras, at the rate of this variable."""
-        if self._var_key(variable) in self._slow:
+        if variable_key(self, variable) in self._slow:
             learning_rate = learning_rate * self.slow_factor
         super().update_step(gradient, variable, learning_rate)
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import keras
 import numpy as np
 
+from colorize.compat import moving_averages
+
 
 @contextmanager
 def averaged_weights(model: keras.Model) -> Iterator[None]:
@@ -14,7 +16,7 @@ def averaged_weights(model: keras.Model) -> Iterator[None]:
     if not optimizer.use_ema:
         yield
         return
-    averages = [variable.numpy() for variable in optimizer._model_variables_moving_average]
+    averages = [variable.numpy() for variable in moving_averages(optimizer)]
     with holding(model.trainable_variables, averages):
         yield
 

@@ -44,9 +44,9 @@ def classifier(side: int):
     import keras
     from keras import ops
 
+    from colorize.config.registry import build
     from colorize.models.imagenet import read_imagenet_weights
     from colorize.models.trace import Trace
-    from colorize.registry import build
 
     config, trace = composed(["encoder=efficientnet_lite0"]).encoder, Trace()
     build(config, keras.Input((side, side, 1)), trace)

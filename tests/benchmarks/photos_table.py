@@ -1,4 +1,4 @@
-"""README's table of encoders and losses: `python tests/benchmarks/photos_table.py PHOTOS MODEL... [KEY=VALUE...]`, by hand.
+"""Table of encoders and losses: `python tests/benchmarks/photos_table.py PHOTOS MODEL... [KEY=VALUE...]`, by hand.
 
 What `evaluate` measures, of several models in one pass over the test photos of the folder that `photos.py` made: photos
 and baselines are measured once, which with FID is most of the work. KEY=VALUE: of `evaluation`, for example

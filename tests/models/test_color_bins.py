@@ -11,11 +11,11 @@ from small import keep
 from colorize.__main__ import main
 from colorize.backend import Device
 from colorize.config.compose import composed
+from colorize.config.registry import build
 from colorize.data.load import read_dataset
 from colorize.models.color_bins import Bins, bins_of, rebalancing, soft_targets, standard_bins
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.models.heads import Classification
-from colorize.registry import build
 from colorize.runs.layout import LAST
 from colorize.runs.model_file import MODEL, read_about
 from colorize.runs.weights import load_colorizer

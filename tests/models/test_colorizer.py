@@ -7,10 +7,10 @@ from by_hand import gru_by_hand
 from keras import ops
 
 from colorize.color import AB_SCALE, rgb_to_lab
+from colorize.config.registry import build
 from colorize.inspection.dependency_map import dependency_maps
 from colorize.models.colorizer import build_network, scale_lightness
 from colorize.models.heads import Regression
-from colorize.registry import build
 from colorize.training.learner import Learner
 from colorize.training.optimizer import build_optimizer
 

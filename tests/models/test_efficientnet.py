@@ -14,6 +14,7 @@ from small import keep
 
 from colorize.config.base import flat
 from colorize.config.compose import composed
+from colorize.config.registry import build
 from colorize.config.schema import from_stored
 from colorize.config.training import MlflowTracking
 from colorize.errors import UserError
@@ -22,7 +23,6 @@ from colorize.inspection.dependency_map import check_wiring, dependency_maps
 from colorize.inspection.shape_report import write_shapes
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.models.trace import Trace
-from colorize.registry import build
 from colorize.runs.layout import CHECKPOINTS, save_config
 from colorize.runs.model_file import BOX, KEY, read_about, shared
 from colorize.runs.weights import load_colorizer

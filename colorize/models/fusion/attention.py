@@ -8,9 +8,9 @@ import numpy as np
 from keras import layers, ops
 
 from colorize.config.fusion import Attention
+from colorize.config.registry import builds
 from colorize.models.fusion.controls import beside
 from colorize.models.trace import Trace
-from colorize.registry import builds
 
 LONGEST_PERIOD = 10_000.0
 """Of the sines of positions, in cells (Vaswani et al. 2017, section 3.5)."""

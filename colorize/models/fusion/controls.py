@@ -6,9 +6,9 @@ Legend: B batch, h w rows and columns of the feature map, C its channels, S chan
 from keras import layers
 
 from colorize.config.fusion import ConvFusion, GlobalPool, NoFusion
+from colorize.config.registry import builds
 from colorize.models.layers import convolve, norm
 from colorize.models.trace import Trace
-from colorize.registry import builds
 
 WHOLE = ("batch", "channel of the whole map")
 

@@ -7,10 +7,10 @@ import keras
 from keras import layers, ops
 
 from colorize.config.fusion import MinGru
+from colorize.config.registry import builds
 from colorize.models.fusion.controls import beside
 from colorize.models.fusion.pixel_gru import AXES, AXIS
 from colorize.models.trace import Reading, Trace
-from colorize.registry import builds
 
 
 @builds(MinGru)

@@ -7,9 +7,9 @@ import keras
 from keras import layers, ops
 
 from colorize.config.fusion import PixelGru
+from colorize.config.registry import builds
 from colorize.models.fusion.controls import beside
 from colorize.models.trace import Reading, Trace
-from colorize.registry import builds
 
 AXES = {
     "columns": ("batch", "row", "timestep = column", "feature = unit"),

@@ -7,8 +7,8 @@ T timesteps (= h, or w where columns are read), N cells of a timestep (= w, or h
 from keras import layers
 
 from colorize.config.fusion import ColumnGru, RowGru
+from colorize.config.registry import builds
 from colorize.models.trace import CELLS, Reading, Trace
-from colorize.registry import builds
 
 TURNED = ("batch", "column", "row", "channel")
 
