@@ -34,5 +34,6 @@ def say(console: Console, text: str) -> None:
 
 def fail(error: UserError) -> None:
     """Shows a mistake of the user's and ends the program."""
-    print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+    program = Path(sys.argv[0]).name
+    print(f"{'python -m colorize' if program == '__main__.py' else program}: {error}", file=sys.stderr)
     sys.exit(error.exit_status)

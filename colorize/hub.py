@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from colorize.config.base import TRAIN
 from colorize.config.schema import Config
 from colorize.errors import UserError
 from colorize.inference.load import CHOICES, check_saturation, painter_of
@@ -77,7 +78,7 @@ def newest_run(place: Path) -> Path:
     if not finished:
         raise UserError(
             f"latest: there is no finished run in outputs/ or multirun/ below {place}, those of debug=smoke left out:"
-            f" train one with `python train.py`, or name another model: {MODELS}"
+            f" train one with `{TRAIN}`, or name another model: {MODELS}"
         )
     return max(finished, key=lambda path: path.stat().st_mtime).parent
 

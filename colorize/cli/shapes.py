@@ -6,6 +6,7 @@ from shlex import quote
 
 from rich.console import Console
 
+from colorize.config.base import TRAIN
 from colorize.console import say
 from colorize.errors import UserError
 from colorize.runs.layout import DEPENDENCY_MAP
@@ -39,4 +40,4 @@ def show_shapes(overrides: list[str], out: Path) -> None:
     for fault in check_wiring(network):
         raise UserError(f"this fusion is wired wrongly: {fault}")
     say(console, f"which row of the map depends on which row of the picture: {out / DEPENDENCY_MAP}")
-    say(console, "next: " + " ".join(["python train.py", *map(quote, overrides)]))
+    say(console, "next: " + " ".join([TRAIN, *map(quote, overrides)]))

@@ -59,6 +59,7 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
     from colorize.evaluation import check_perceptual
     from colorize.runs import layout
     from colorize.tracking.tracker import open_tracker
+    from colorize.tracking.uri import noted
     from colorize.training.resume import check_photos, resumed
     from colorize.training.signals import Stopped, StopSignals
 
@@ -66,6 +67,7 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
     config = resumed(folder, overrides) if composed.resume else to_config(composed)
     check_perceptual(config.evaluation)
     if not composed.resume:
+        config = noted(config)
         layout.check_unused(folder)
         layout.check_init(config.init)
     with StopSignals() as signals, layout.locked(folder):

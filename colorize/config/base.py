@@ -14,6 +14,8 @@ PACKAGE = Path(__file__).resolve().parent.parent
 PROJECT = PACKAGE.parent
 """The clone, where there is one."""
 _RESOURCES = PROJECT if (PROJECT / "train.py").is_file() else PACKAGE / "resources"  # where pip puts the same folders
+TRAIN = "python train.py" if _RESOURCES == PROJECT else "colorize train"
+"""The command, in messages."""
 CONFIGS = _RESOURCES / "configs"
 SAMPLE = _RESOURCES / "data" / "sample"
 

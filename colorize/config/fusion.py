@@ -58,7 +58,7 @@ class Fusion(Option):
             expected = f"a stride at which encoder={config.encoder.name} leaves a map ({listed}), or null for the last"
             yield Problem("fusion.stride", expected, str(self.stride))
             return
-        if self.stride and self.stride < output_stride and self.added(1):
+        if self.stride and self.stride < output_stride and not isinstance(self, NoFusion):
             expected = f"at least decoder.output_stride={output_stride}: finer maps never reach the head"
             yield Problem("fusion.stride", expected, str(self.stride))
         yield from self.problems_at(config.feature_map)

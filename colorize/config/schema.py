@@ -6,6 +6,7 @@ Neither Keras nor a backend is imported, so that a wrong configuration is refuse
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -92,9 +93,18 @@ def _chosen(values: dict) -> type[Config]:
     # Where a section is missing, or is none, pydantic says so.
     found = {key: _option(key, section) for key, section in sections.items() if isinstance(section, dict)}
     problems = [one for one in found.values() if isinstance(one, Problem)]
+    problems += [_no_label(str(label)) for label in terms if not _is_label(label)]
     if problems:
         raise Refusal(problems)
     return _config_of(tuple(found.items()))
+
+
+def _is_label(label) -> bool:
+    return isinstance(label, str) and re.fullmatch("[a-z][a-z0-9_]*", label) is not None and not hasattr(Losses, label)
+
+
+def _no_label(label: str) -> Problem:
+    return Problem(f"loss.{label}", "a label of small letters, digits and _, for example l1_of_skin", label)
 
 
 def _option(key: str, section: dict) -> type[Option] | Problem:
@@ -102,7 +112,8 @@ def _option(key: str, section: dict) -> type[Option] | Problem:
     listed, name = ", ".join(repr(name) for name in known), section.get("name")
     if "name" not in section:
         return Problem(f"{key}.name", f"one of {listed}", f"keys {', '.join(map(str, section))}", f"{key}.name")
-    return known.get(name) or Problem(f"{key}.name", f"one of {listed}", repr(name), nearest(str(name), known))
+    found = known.get(name) if isinstance(name, str) else None
+    return found or Problem(f"{key}.name", f"one of {listed}", repr(name), nearest(str(name), known))
 
 
 @lru_cache

@@ -125,7 +125,7 @@ class MlflowTracking(Tracking):
 
     name: Literal["mlflow"]
     uri: str | None
-    """Address of a tracking server; null is MLFLOW_TRACKING_URI, else `mlflow.db` beside the project."""
+    """Address of a tracking server; null is MLFLOW_TRACKING_URI, else `mlflow.db` in the working folder."""
     experiment: str
     patience: Annotated[float, Field(ge=0)]
     """Seconds that the end of a run waits for a server that does not answer."""

@@ -27,7 +27,7 @@ class Batches:
         self.augmentation, self.seed = augmentation, seed
         self._start = 0, 0
         self.kept = None
-        """`kept.Kept` of the photos, where a frozen part's answers to them are known: they come with the pixels."""
+        """`Kept` of the photos, where a frozen part's answers to them are known: they come with the pixels."""
 
     @property
     def steps_per_epoch(self) -> int:

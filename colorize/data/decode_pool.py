@@ -94,7 +94,7 @@ class Decoded:
 def decode_file(job: Job, settings: Settings, lock=None) -> tuple[Decoded, np.ndarray | None]:
     """Reads, checks, converts and resizes one file: what became of it, and uint8 (H, W, 3) where it is used.
 
-    `lock` is for `images.decode`.
+    `lock` is for `decode.decode`.
     """
     result = Decoded(job.sha256)
     try:

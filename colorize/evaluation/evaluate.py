@@ -40,7 +40,7 @@ class Subject:
         network: for the memory it needs, and the size it was made for.
         chosen_by: the sentence about the checkpoint.
         temperature: of its annealed mean, where it is another one than in training.
-        fit: what is done to photos of another size, see `painting.prediction.Fit`.
+        fit: what is done to photos of another size, see `inference.predict.Fit`.
     """
 
     predict: Predictor

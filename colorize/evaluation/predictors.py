@@ -25,7 +25,7 @@ class Measured:
 
     Attributes:
         values: predictor -> numbers of each photo.
-        metrics: predictor -> metric of all photos, by its name in `pooled.METRICS`.
+        metrics: predictor -> metric of all photos, by its name in `summary.METRICS`.
         truth: colorfulness and colorfulness_abs of the photos themselves.
     """
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 PARTIAL = ".partial."
 """Begins the name of a file under way."""
 
@@ -87,3 +89,14 @@ class Attempts:
             if self.in_a_row[what] == 1:
                 reason = error.strerror or error
                 print(f"{what} could not be written: {reason}. Training goes on; it is tried again", file=sys.stderr)
+
+
+def difference(arrays: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> str | None:
+    """In what the names, shapes or types of arrays differ from the expected, in one line; None where they do not."""
+    for name in sorted(arrays.keys() ^ expected.keys()):
+        return f"{name} is {'not expected' if name in arrays else 'missing'}"
+    for name, array in arrays.items():
+        found, wanted = [f"{a.dtype} {a.shape}" for a in (array, expected[name])]
+        if found != wanted:
+            return f"{name} is {found}, expected {wanted}"
+    return None

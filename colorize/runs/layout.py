@@ -11,6 +11,7 @@ from shlex import quote
 
 from filelock import FileLock, Timeout
 
+from colorize.config.base import TRAIN
 from colorize.config.schema import Config, dump, load
 from colorize.errors import UserError
 from colorize.runs.atomic import write_whole
@@ -94,7 +95,7 @@ def as_override(key: str, path: Path) -> str:
 
 def resume_command(folder: Path) -> str:
     """The command by which the run in a folder goes on, as it is pasted into a shell."""
-    return f"python train.py {quote(as_override('resume', folder))}"
+    return f"{TRAIN} {quote(as_override('resume', folder))}"
 
 
 def check_unused(folder: Path) -> None:

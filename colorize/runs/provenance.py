@@ -9,6 +9,8 @@ from colorize.config.base import PROJECT
 
 def git_state() -> dict[str, str]:
     """Tags with the project's commit and whether files differ from it; empty where git or the history is missing."""
+    if not (PROJECT / "train.py").is_file():  # what git finds around an installed package is another project
+        return {}
     try:
         commit = _git("rev-parse", "HEAD")
         return {"git.commit": commit, "git.dirty": str(bool(_git("status", "--porcelain"))).lower()}

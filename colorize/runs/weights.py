@@ -14,7 +14,7 @@ from colorize.config.schema import from_stored, with_temperature
 from colorize.errors import UserError
 from colorize.models.color_bins import Bins
 from colorize.models.colorizer import Colorizer, build_network
-from colorize.runs.atomic import write_whole
+from colorize.runs.atomic import difference, write_whole
 from colorize.runs.model_file import About, model_path, read_about
 
 
@@ -79,14 +79,3 @@ def load_colorizer(place: Path, temperature: float | None = None) -> Colorizer:
     colorizer = Colorizer(build_network(config, bins, pretrained=False))
     load_weights(colorizer, path)
     return colorizer
-
-
-def difference(arrays: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> str | None:
-    """In what the names, shapes or types of arrays differ from the expected, in one line; None where they do not."""
-    for name in sorted(arrays.keys() ^ expected.keys()):
-        return f"{name} is {'not expected' if name in arrays else 'missing'}"
-    for name, array in arrays.items():
-        found, wanted = [f"{a.dtype} {a.shape}" for a in (array, expected[name])]
-        if found != wanted:
-            return f"{name} is {found}, expected {wanted}"
-    return None

@@ -51,7 +51,9 @@ def package(output: Path, into: Path, mlflow_model=None) -> None:
     )
     with tempfile.TemporaryDirectory(prefix="colorize-model-") as place:
         code = Path(place) / "code" / "colorize"
-        shutil.copytree(Path(__file__).parent.parent, code, ignore=shutil.ignore_patterns("__pycache__", "box"))
+        shutil.copytree(
+            Path(__file__).parent.parent, code, ignore=shutil.ignore_patterns("__pycache__", "box", "resources")
+        )
         save_model(
             path=str(into),
             python_model=str(code / "serving" / "model.py"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from colorize.runs.model_file import MODEL
 from colorize.serving.packaging import package
 
-WEIGHTS = "colorize.runs.weights"
+WEIGHTS = "colorize.weights"
 """Tag of a logged model: the hash of its weights, by which it is found again and not logged twice."""
 
 HELD_OUT, SCORE = "held_out.digest", "held_out.ab_rmse"

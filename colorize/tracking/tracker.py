@@ -60,7 +60,7 @@ class Tracker:
         """Logs what the run is."""
 
     def description(self, photos: int, parameters: int, result: str | None = None) -> None:
-        """Says on the page of the run what it is, and what came of it; see `description.description`."""
+        """Says on the page of the run what it is, and what came of it; see `views.description`."""
 
     def dataset(self, shape: tuple[int, ...], name: str, source: str, digest: str, part: str) -> None:
         """Logs which photos one part of the split has: uint8 of shape (N, H, W, 3)."""

@@ -43,6 +43,17 @@ def uri_of(config: Config) -> str | None:
     return (config.tracking.uri or default_uri()) if isinstance(config.tracking, MlflowTracking) else None
 
 
+def noted(config: Config) -> Config:
+    """The configuration of a new run that names its database: who looks at the run from another folder finds it there.
+
+    An address that the environment names is not noted: it may hold a password.
+    """
+    tracking = config.tracking
+    if not isinstance(tracking, MlflowTracking) or tracking.uri or os.environ.get("MLFLOW_TRACKING_URI"):
+        return config
+    return config.model_copy(update={"tracking": tracking.model_copy(update={"uri": default_uri()})})
+
+
 def ui_command(config: Config) -> str:
     """The command that shows the runs."""
     uri = uri_of(config)

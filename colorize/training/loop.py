@@ -234,8 +234,8 @@ class Fitting:
             times = f" after {self.step_backs} steps back" if self.step_backs else ""
             raise UserError(
                 f"{reason} Training ends{times}; {kept}the best so far stay, in {self.folder}. Look at these photos,"
-                " lower optimizer.learning_rate or optimizer.clip_norm in a new run, or step back and go on: python"
-                f" train.py resume={self.folder} trainer.on_nan.action=step_back"
+                " lower optimizer.learning_rate or optimizer.clip_norm in a new run, or step back and go on:"
+                f" {resume_command(self.folder)} trainer.on_nan.action=step_back"
             )
         self.step_backs += 1
         self.tracker.forget()

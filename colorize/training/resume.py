@@ -54,9 +54,12 @@ def allowed(before: dict, now: dict) -> list[str]:
 
 
 def _differences(before: dict, now: dict, without: tuple[str, ...], among: tuple[str, ...] | None = None) -> list[str]:
-    keys = [key for key in before if key in now and not _is_of(key, without) and (among is None or _is_of(key, among))]
-    differing = [key for key in keys if before[key] != now[key] and not (key == DIGEST and now[key] is None)]
-    return [f"{key}: {before[key]} in the run, {now[key]} here" for key in differing]
+    # Another option of a group has other keys, which its name says; a term of the loss has a label of its own.
+    common = [key for key in [*before, *now] if (key in before and key in now) or key.startswith("loss.")]
+    keys = [key for key in dict.fromkeys(common) if not _is_of(key, without) and (among is None or _is_of(key, among))]
+    sides = {key: [values.get(key, "nothing") for values in (before, now)] for key in keys}
+    differing = [key for key, (old, new) in sides.items() if old != new and not (key == DIGEST and new is None)]
+    return [f"{key}: {sides[key][0]} in the run, {sides[key][1]} here" for key in differing]
 
 
 def _is_of(key: str, keys: tuple[str, ...]) -> bool:

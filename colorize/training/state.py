@@ -8,7 +8,7 @@ need no memory: they are a function of seed and step.
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from colorize.runs.weights import difference
+from colorize.runs.atomic import difference
 
 BEST = "best/"
 """Begins the names of the best weights so far, among the arrays."""

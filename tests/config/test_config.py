@@ -12,7 +12,7 @@ from colorize.cli.command_line import check_command_line
 from colorize.config import compose
 from colorize.config.base import PROJECT
 from colorize.config.compose import CONFIGS, composed, groups
-from colorize.config.schema import dump, load
+from colorize.config.schema import dump, from_stored, load
 from colorize.errors import UserError
 from colorize.runs.layout import resume_command
 
@@ -280,3 +280,25 @@ def test_a_command_that_is_printed_is_read_as_it_was_meant(name):
     python, program, override = shlex.split(resume_command(Path("/tmp", name)))
     (parsed,) = compose.parse([override])
     assert (python, program, parsed.key_or_group, parsed.value()) == ("python", "train.py", "resume", f"/tmp/{name}")
+
+
+@pytest.mark.parametrize("module", ["training.resume", "cli.train", "cli.command_line", "hub", "__main__", "data.load"])
+def test_what_is_quick_comes_before_keras(module):
+    program = f"import sys, colorize.{module} as _; print([m for m in ('keras', 'mlflow', 'jax') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=PROJECT)
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_names_that_are_none_and_labels_that_cannot_be_are_told():
+    assert "encoder.name" in refusal("encoder.name=[a]") and "['a']" in refusal("encoder.name=[a]")
+    for label in ("terms", "__base__", "Two Words", "copy"):
+        values = composed([]).stored() | {"loss": {label: {"name": "l1", "weight": 1.0, "chroma_weight": 0.0}}}
+        with pytest.raises(UserError, match="a label of small letters"):
+            from_stored(values, "there")
+
+
+def test_a_fusion_that_never_reaches_the_head_is_refused_however_it_is_joined():
+    finer = ["fusion.stride=2", "decoder.output_stride=4", "head=bins"]
+    for more in ([], ["fusion.combine=add", "fusion.channels=16"]):
+        assert "finer maps never reach the head" in refusal(*finer, *more)
+    assert composed([*finer, "fusion=none"]).fusion.stride == 2

@@ -231,8 +231,8 @@ def test_any_shape_fits_into_any_other(size):
 def test_workers_end_with_a_parent_that_was_killed(files, tmp_path):
     program = (
         "import os, sys\n"
-        "from colorize.data import decoding\n"
-        "from colorize.data.decoding import *\n"
+        "from colorize.data import decode_pool\n"
+        "from colorize.data.decode_pool import *\n"
         "def main():\n"
         "    open(sys.argv[1], 'wb').truncate(10**6)\n"
         "    jobs = [Job(sys.argv[2], '0' * 64, row) for row in range(5000)]\n"

@@ -64,6 +64,11 @@ def test_another_configuration_is_refused_with_what_differs(undisturbed, capsys)
     told = told_by(capsys, f"resume={undisturbed}", "seed=7", "fusion=row_gru", "trainer.epochs=9", "tracking=mlflow")
     assert "  seed: 1 in the run, 7 here\n" in told and "  fusion.name: none in the run, row_gru here\n" in told
     assert "epochs: " not in told and "tracking" not in told and f"init={undisturbed}" in told
+    told = told_by(capsys, f"resume={undisturbed}", "loss=l1")
+    assert (
+        "loss.smooth_l1.weight: 1.0 in the run, nothing here" in told and "loss.l1.weight: nothing in the run" in told
+    )
+    assert "loss.l2.name" in told_by(capsys, f"resume={undisturbed}", "loss=[smooth_l1,l2]")
     assert "backend: " in told_by(capsys, f"resume={undisturbed}", f"backend={OTHER_BACKEND}")
     assert "finished, after 3 epochs" in told_by(capsys, f"resume={undisturbed}")
     assert "without -m" in told_by(capsys, "-m", f"resume={undisturbed}", "seed=1,2")

@@ -85,7 +85,7 @@ def stored(uri: str, folder) -> dict:
         for file in client.list_artifacts(run.info.run_id, folders.pop() or None):
             (folders if file.is_dir else files).append(file.path)
     logged = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
-    models = [(model.status.value, model.tags["colorize.runs.weights"], len(model.metrics)) for model in logged]
+    models = [(model.status.value, model.tags["colorize.weights"], len(model.metrics)) for model in logged]
     inputs = sorted(entry.tags[0].value for entry in run.inputs.dataset_inputs)
     info = run.info.run_id, run.info.run_name, run.info.status, run.info.start_time, run.info.end_time
     return {

@@ -217,7 +217,7 @@ FULL = """
 import resource, sys
 import numpy as np
 from pathlib import Path
-from colorize.checkpoint import Checkpoint, Checkpoints, Counters
+from colorize.training.checkpoint import Checkpoint, Checkpoints, Counters
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 try:
     counters = Counters(step=100_000_001, sample=100_000_001)

@@ -9,7 +9,7 @@ from trained import PLAN, STEPS, assert_same, last_state, rows
 
 from colorize.data.batches import Batches
 from colorize.models.colorizer import build_network
-from colorize.models.heads import Regression
+from colorize.models.losses import SmoothL1Loss
 from colorize.training import state
 from colorize.training.learner import Learner
 from colorize.training.optimizer import build_optimizer
@@ -20,18 +20,18 @@ WHITE = 255
 
 def spoil(how: str) -> None:
     """The loss of a white batch is NaN; or its value is fine and its gradient is not; or the gradient's norm alone."""
-    loss = Regression.loss
+    loss = SmoothL1Loss.__call__
 
-    def spoiled(head, ab, output):
+    def spoiled(term, ab, output):
         is_bad = ops.all(ops.abs(ab) < 0.1)
         if how == "loss":
-            return loss(head, ab, output) * ops.where(is_bad, float("nan"), 1.0)
+            return loss(term, ab, output) * ops.where(is_bad, float("nan"), 1.0)
         if how == "norm":
-            return loss(head, ab, output) * ops.where(is_bad, 1e25, 1.0)
+            return loss(term, ab, output) * ops.where(is_bad, 1e25, 1.0)
         root = ops.sqrt(ops.where(is_bad, output - ops.stop_gradient(output), 1.0))  # of 0: its slope is infinite
-        return loss(head, ab, output) + ops.sum(root - ops.stop_gradient(root))
+        return loss(term, ab, output) + ops.sum(root - ops.stop_gradient(root))
 
-    Regression.loss = spoiled
+    SmoothL1Loss.__call__ = spoiled
 
 
 def whiten(step: int, times: int) -> None:
@@ -63,7 +63,7 @@ def at(how, step, times=1000):
 
 @pytest.mark.parametrize("how", ["loss", "gradient", "norm"])
 def test_a_step_that_is_not_finite_changes_nothing_and_neither_does_any_after_it(how, config_of, noise, monkeypatch):
-    monkeypatch.setattr(Regression, "loss", Regression.loss)  # put back at the end
+    monkeypatch.setattr(SmoothL1Loss, "__call__", SmoothL1Loss.__call__)  # put back at the end
     spoil(how)
     config = config_of("encoder.filters=[4]", "fusion=none")
     photos = noise(12, 16, 32)

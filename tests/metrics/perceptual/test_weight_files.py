@@ -85,7 +85,9 @@ def test_no_path_is_refused_with_its_key(kind):
 
 
 def test_reading_imports_no_backend():
-    code = "import sys, colorize.metrics.stored_arrays; print('keras' in sys.modules, 'tensorflow' in sys.modules)"
+    code = (
+        "import sys, colorize.metrics.perceptual.weight_files as _; print('keras' in sys.modules, 'jax' in sys.modules)"
+    )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "False"]
 
 
