@@ -84,12 +84,12 @@ def data_and_evaluation(config: Config, overrides: list[str]) -> Config:
 def changed(config: Config, overrides: list[str]) -> Config:
     """A stored configuration with other options, each of which replaces its section, and other values."""
     parsed = parse(overrides)
-    values = config.model_dump()
+    values = config.model_dump(serialize_as_any=True)
     for override in parsed:
         _check_option(override)
     chosen = [override.input_line for override in parsed if override.key_or_group in groups()]
     if chosen:
-        fresh = composed(chosen, combinations=False).model_dump()
+        fresh = composed(chosen, combinations=False).model_dump(serialize_as_any=True)
         values |= {line.lstrip("+").partition("=")[0]: fresh[line.lstrip("+").partition("=")[0]] for line in chosen}
     changed = OmegaConf.create(values)
     for override in parsed:

@@ -57,7 +57,7 @@ class Config(Section):
 
     def stored(self) -> dict:
         """What the run is, as plain values."""
-        return self.model_dump(exclude={"resume"})
+        return self.model_dump(exclude={"resume"}, serialize_as_any=True)  # also of an option that was put in place
 
     @property
     def output_stride(self) -> int:

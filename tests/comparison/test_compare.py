@@ -337,7 +337,7 @@ def test_runs_of_an_experiment_are_fetched_compared_and_logged(four, tmp_path, m
     experiment = client.create_experiment("mine", artifact_location=(tmp_path / "artifacts").as_uri())
     for run in four:
         text = (run.folder / "config.yaml").read_text()
-        tracked = f"tracking:\n  name: mlflow\n  uri: {uri}\n  experiment: mine\n"
+        tracked = f"tracking:\n  name: mlflow\n  uri: {uri}\n  experiment: mine\n  patience: 1.5\n  register: null\n"
         (run.folder / "config.yaml").write_text(re.sub(r"tracking:\n  name: .*\n", tracked, text))
         run_id = client.create_run(experiment).info.run_id
         client.log_param(run_id, "seed", run.config.seed)

@@ -7,6 +7,7 @@ import pytest
 from small import keep
 
 from colorize.__main__ import main
+from colorize.cli import export as export_command
 from colorize.cli.export import export
 from colorize.errors import UserError
 from colorize.export.formats import FORMATS
@@ -131,7 +132,9 @@ def test_mistakes_are_told_at_once(model, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="is there already"):
         export(str(model), ["keras"], tmp_path / "out")
     find = importlib.util.find_spec
-    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find(name))
+    monkeypatch.setattr(
+        export_command.importlib.util, "find_spec", lambda name: None if name == "tf2onnx" else find(name)
+    )
     with pytest.raises(UserError, match=r"tf2onnx not installed: pip install -e '.\[export\]'"):
         export(str(model), ["onnx"], tmp_path / "out")
     assert (tmp_path / "out" / "colorizer.keras").read_text() == "mine"
