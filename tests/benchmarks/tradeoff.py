@@ -35,13 +35,14 @@ def main(names: list[str], overrides: list[str], out: Path) -> None:
     print(f"{len(rgb)} photos: grey {grey:.3f}, colorfulness of the truth {truth:.1f}")
     for number, model in enumerate(models):
         loss = getattr(model.config.loss, "cross_entropy", None)
+        title = Path(model.name).name
         answers = [Answers(load_colorizer(model.file), loss, rgb, mirrored) for mirrored in (False, True)]
         if loss is None:
-            axes.plot(*line_of(model.name, answers, rgb, grey, [None], 1.0), "s", label=model.name)
+            axes.plot(*line_of(title, answers, rgb, grey, [None], 1.0), "s", label=title)
             continue
         for temperature in TEMPERATURES if number == 0 else TEMPERATURES[:1]:
-            points = line_of(model.name, answers, rgb, grey, UNIFORM, temperature)
-            axes.plot(*points, "o-" if temperature == 1 else "o:", label=f"{model.name}, temperature {temperature:g}")
+            points = line_of(title, answers, rgb, grey, UNIFORM, temperature)
+            axes.plot(*points, "o-" if temperature == 1 else "o:", label=f"{title}, temperature {temperature:g}")
             if number == 0 and temperature == 1:
                 for uniform, point in zip(UNIFORM, zip(*points)):
                     axes.annotate(f"{uniform:g}", point, xytext=(5, -9), textcoords="offset points", fontsize=8)
