@@ -14,7 +14,7 @@ from losses import RUNS, STORED, metrics_of, run  # noqa: E402
 
 STORED_NUMBERS = json.loads(STORED.read_text())[BACKEND]
 TOLERANCE = 1e-3
-"""Relative. With the same flags of the compiler on one machine, numbers are the same to the last digit: run the script and
+"""Relative. With the same compiler flags on one machine, numbers are the same to the last digit: run the script and
 compare. With others, or on another processor, twenty steps make 5e-5 of the seventh digit of the first."""
 
 
