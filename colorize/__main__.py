@@ -7,6 +7,7 @@ from pathlib import Path
 
 from colorize import __version__
 from colorize import export as exporting
+from colorize.console import fail
 from colorize.errors import UserError
 from colorize.hub import MODELS
 
@@ -42,8 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         options.command(options)
     except UserError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        sys.exit(error.exit_status)
+        fail(error, PROGRAM)
 
 
 def _add_shapes(commands) -> None:

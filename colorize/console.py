@@ -32,8 +32,8 @@ def say(console: Console, text: str) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
-def fail(error: UserError) -> None:
-    """Shows a mistake of the user's and ends the program."""
-    program = Path(sys.argv[0]).name
+def fail(error: UserError, program: str | None = None) -> None:
+    """Shows a mistake of the user's and ends the program; `program`: as it is called, None: as it was started."""
+    program = program or Path(sys.argv[0]).name
     print(f"{'python -m colorize' if program == '__main__.py' else program}: {error}", file=sys.stderr)
     sys.exit(error.exit_status)

@@ -13,8 +13,9 @@ from colorize.config.messages import Problem
 PACKAGE = Path(__file__).resolve().parent.parent
 PROJECT = PACKAGE.parent
 """The clone, where there is one."""
-_RESOURCES = PROJECT if (PROJECT / "train.py").is_file() else PACKAGE / "resources"  # where pip puts the same folders
-TRAIN = "python train.py" if _RESOURCES == PROJECT else "colorize train"
+IS_CLONE = (PROJECT / "train.py").is_file()
+_RESOURCES = PROJECT if IS_CLONE else PACKAGE / "resources"  # where pip puts the same folders
+TRAIN = "python train.py" if IS_CLONE else "colorize train"
 """The command, in messages."""
 CONFIGS = _RESOURCES / "configs"
 SAMPLE = _RESOURCES / "data" / "sample"

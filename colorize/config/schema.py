@@ -79,7 +79,7 @@ GROUPS = {name: group for name, group in GROUPS.items() if isinstance(group, typ
 """Key -> class of the groups whose options are classes of their own."""
 
 
-def _chosen(values: dict) -> type[Config]:
+def _chosen(values: dict, locate) -> type[Config]:
     """The configuration whose options are settled by the `name` of each, so that each key has one type.
 
     Raises:
@@ -95,7 +95,7 @@ def _chosen(values: dict) -> type[Config]:
     problems = [one for one in found.values() if isinstance(one, Problem)]
     problems += [_no_label(str(label)) for label in terms if not _is_label(label)]
     if problems:
-        raise Refusal(problems)
+        raise Refusal(problems, locate)
     return _config_of(tuple(found.items()))
 
 
@@ -146,10 +146,7 @@ def validate(values: dict, locate=None, combinations: bool = True, to_train: boo
     Raises:
         Refusal: naming every key that is wrong, what was expected and what was received.
     """
-    try:
-        kind = _chosen(values)
-    except Refusal as refusal:
-        raise Refusal(refusal.problems, locate) from None
+    kind = _chosen(values, locate)
     try:
         config = kind.model_validate(values)
     except ValidationError as error:

@@ -4,12 +4,12 @@ import subprocess
 import sys
 from importlib import metadata
 
-from colorize.config.base import PROJECT
+from colorize.config.base import IS_CLONE, PROJECT
 
 
 def git_state() -> dict[str, str]:
     """Tags with the project's commit and whether files differ from it; empty where git or the history is missing."""
-    if not (PROJECT / "train.py").is_file():  # what git finds around an installed package is another project
+    if not IS_CLONE:  # what git finds around an installed package is another project
         return {}
     try:
         commit = _git("rev-parse", "HEAD")

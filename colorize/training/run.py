@@ -155,10 +155,9 @@ class _Run:
     def _without_known_weights(self, begun_with: About | None) -> Config:
         """The configuration without ImageNet's weights of an encoder that the model has which the run begins with."""
         encoder = self.config.encoder
-        known = begun_with is not None and begun_with.config["encoder"]["name"] == encoder.name
-        if not known or not isinstance(encoder, EfficientNetLite):
+        if begun_with is None or begun_with.config["encoder"]["name"] != encoder.name:
             return self.config
-        return self.config.model_copy(update={"encoder": encoder.model_copy(update={"weights": "none"})})
+        return self.config.model_copy(update={"encoder": encoder.without_weights()})
 
     def _bins(self, begun_with: About | None) -> Bins | None:
         """Those of the model that the run begins with, where it has some: its head knows no others."""
