@@ -25,7 +25,8 @@ WRITES = """
 import os, signal, sys
 import numpy as np
 from pathlib import Path
-from colorize import checkpoint, files
+from colorize.runs import atomic
+from colorize.training import checkpoint, state
 
 fatal, count = int(sys.argv[2]), 0
 
@@ -60,13 +61,13 @@ def watched_unlink(path, missing_ok=False):
     point("unlink")
     unlink(path, missing_ok)
 
-files.os, Path.write_bytes, Path.unlink, armed = Watched(), write_bytes, watched_unlink, False
+atomic.os, Path.write_bytes, Path.unlink, armed = Watched(), write_bytes, watched_unlink, False
 checkpoints = checkpoint.Checkpoints(Path(sys.argv[1]), keep=1)
 for step in (1, 2):
     armed = step == 2
     count = 0
     arrays = {"weights": np.full(1000, step, "float32")}
-    checkpoints.save(checkpoint.Checkpoint(arrays, checkpoint.Counters(step=step, sample=step)))
+    checkpoints.save(checkpoint.Checkpoint(arrays, state.Counters(step=step, sample=step)))
 print(count)
 """
 
