@@ -14,7 +14,7 @@ __version__ = "0.2.0"
 def load(
     model=None,
     *,
-    fit: str | None = None,
+    resize_mode: str | None = None,
     upsampling: str = "bilinear",
     temperature: float | None = None,
     saturation: float = 1.0,
@@ -27,7 +27,7 @@ def load(
         model: an output folder or model file, a run id, `models:/NAME/VERSION` or `models:/NAME@ALIAS`; `latest`: the
             run that finished last, of those in `outputs/` and `multirun/` below the present folder, without those of
             debug=smoke; None: the model that comes with the package.
-        fit: pad (a photo of another shape is set into its own mirror image) or squash (squeezed); None: as in training.
+        resize_mode: of a photo of another shape: reflect_pad or stretch; None: as in training.
         upsampling: bilinear, or guided: colours follow the edges of the lightness.
         temperature: of a head of bins, another one than it was trained with.
         saturation: what the colours' a and b are multiplied by, 0 (grey) to 2; lightness stays.
@@ -39,4 +39,4 @@ def load(
     """
     from colorize.hub import load_painter
 
-    return load_painter(model, fit, upsampling, temperature, tracking, saturation=saturation)
+    return load_painter(model, resize_mode, upsampling, temperature, tracking, saturation=saturation)

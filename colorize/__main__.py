@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _add_shapes(commands) -> None:
     parser = commands.add_parser("shapes", help="what every axis of the network means, and which rows depend on which")
-    parser.add_argument("overrides", nargs="*", help="as for train.py, for example experiment=seed")
+    parser.add_argument("overrides", nargs="*", help="as for train.py, for example experiment=question")
     parser.add_argument("--out", type=Path, default=Path("shapes"), help="folder for the map and the report (shapes)")
     parser.set_defaults(command=show_shapes)
 
@@ -65,8 +65,8 @@ def _add_paint(commands) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace painted photos that are there already")
     text = "colours between cells: bilinear, or guided by the edges of the lightness (bilinear)"
     parser.add_argument("--upsampling", choices=("bilinear", "guided"), default="bilinear", help=text)
-    text = "a photo of another shape: pad sets it into its own mirror image, squash squeezes it (as in training)"
-    parser.add_argument("--fit", choices=("pad", "squash"), help=text)
+    text = "a photo of another shape: reflect_pad keeps it whole, stretch changes its shape (as in training)"
+    parser.add_argument("--resize-mode", choices=("reflect_pad", "stretch"), help=text)
     text = "strength of the colours, 0 (grey) to 2; lightness stays (1)"
     parser.add_argument("--saturation", type=float, default=1.0, metavar="S", help=text)
     _add_where(parser)
@@ -202,7 +202,7 @@ def paint(options: argparse.Namespace) -> None:
     from colorize.cli.paint import Options, paint
 
     _check_folder(options.out)
-    names = ("fit", "upsampling", "temperature", "saturation", "tracking", "device")
+    names = ("resize_mode", "upsampling", "temperature", "saturation", "tracking", "device")
     how = {name: getattr(options, name) for name in names}
     paint(options.photos, Options(options.out, options.compare, options.overwrite), options.model, **how)
 

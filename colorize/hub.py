@@ -158,15 +158,15 @@ def read_result(path: Path | None) -> dict:
 
 
 def load_painter(
-    model: str | Path | None, fit: str | None, upsampling: str, temperature: float | None, tracking: str | None,
+    model: str | Path | None, resize_mode: str | None, upsampling: str, temperature: float | None, tracking: str | None,
     device: str = "cpu", saturation: float = 1.0,
 ):  # fmt: skip
     """As `colorize.load`."""
-    for name, value in (("fit", fit), ("upsampling", upsampling)):
+    for name, value in (("resize_mode", resize_mode), ("upsampling", upsampling)):
         if value not in CHOICES[name]:
             expected = " or ".join(choice for choice in CHOICES[name] if choice)
             raise UserError(f"{name}: expected {expected}, received {value!r}")
     check_saturation(saturation)
     with tempfile.TemporaryDirectory(prefix="colorize-model-") as place:
         found = find_model(None if model is None else str(model), tracking, None, Path(place))
-        return painter_of(found.file, fit, upsampling, temperature, device, saturation)
+        return painter_of(found.file, resize_mode, upsampling, temperature, device, saturation)

@@ -59,15 +59,15 @@ def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str |
         print(line)
     backend.start(os.environ.get("KERAS_BACKEND", own.backend), device)
     from colorize.evaluation.evaluate import Subject, judge, learned_baselines, own_baselines
-    from colorize.inference.predict import fit_of, predict_ab, predictor
+    from colorize.inference.predict import predict_ab, predictor, resize_mode_of
     from colorize.runs.weights import load_colorizer
 
     temperature = changed_temperature(own, model.config)
     colorizer = load_colorizer(model.file, temperature)
     seen = chosen_by(model, dataset, part)
-    fit = fit_of(own.data)
-    predict = predictor(lambda rgb: predict_ab(colorizer, rgb, fit), config.evaluation.mirror)
-    subject = Subject(predict, model.name, colorizer.network, seen, temperature, fit)
+    resize_mode = resize_mode_of(own.data)
+    predict = predictor(lambda rgb: predict_ab(colorizer, rgb, resize_mode), config.evaluation.flip_tta)
+    subject = Subject(predict, model.name, colorizer.network, seen, temperature, resize_mode)
     baselines = own_baselines(model.about) if part == ALL else learned_baselines(dataset, part)
     evaluation, folder = judge(subject, config, dataset, part, model.out, baselines)
     console = Console()
@@ -83,8 +83,8 @@ def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str |
 def _part(dataset: Dataset, split: str | None) -> str:
     if split == "test" and dataset.test is None:
         raise UserError(
-            f"--split test: {dataset.source} has no test part; give data.test=SHARE where the split is by content, or"
-            " a folder test/, or take --split val"
+            f"--split test: {dataset.source} has no test part; give data.test_fraction=SHARE where the split is"
+            " by content, or a folder test/, or take --split val"
         )
     return split or ("test" if dataset.test is not None else "val")
 

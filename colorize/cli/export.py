@@ -80,7 +80,7 @@ def export(
             if path.exists():
                 raise UserError(f"{path} is there already; remove it, or choose another folder: --out")
         photos = _photos(config)
-        painter = painter_of(found.file, fit="squash", temperature=temperature)
+        painter = painter_of(found.file, resize_mode="stretch", temperature=temperature)
         expected = [np.asarray(painter.paint(photo)) for photo in photos]
         console, exported = Console(), []
         try:
@@ -105,7 +105,7 @@ def painting_graph_of(place: Path, config: Config, temperature: float | None, ph
     from colorize.export.graph import painting_graph
     from colorize.runs.weights import load_colorizer
 
-    return painting_graph(load_colorizer(place, temperature), config.evaluation.mirror, photos)
+    return painting_graph(load_colorizer(place, temperature), config.evaluation.flip_tta, photos)
 
 
 def _photos(config: Config) -> list[np.ndarray]:

@@ -7,8 +7,8 @@ from colorize.comparison.runs import Run
 from colorize.config.base import flat
 
 NO_DIFFERENCE = (
-    "seed", "tracking.", "evaluation.", "data.root", "data.cache", "trainer.strips", "trainer.strip_every",
-    "trainer.loader_threads", "trainer.batches_ahead", "trainer.device",
+    "seed", "tracking.", "evaluation.", "data.root", "data.cache", "trainer.num_visualized_photos",
+    "trainer.visualize_every_epochs", "trainer.num_workers", "trainer.prefetch_batches", "trainer.device",
 )  # fmt: skip
 """Keys that do not make another experiment of a run."""
 

@@ -12,13 +12,13 @@ from colorize.config.base import Option, Positive, Section, Share
 class Augmentation(Section):
     """What is done to a training photo; the held-out photos are only resized."""
 
-    crop: Annotated[float, Field(gt=0, le=1)]
+    min_crop_scale: Annotated[float, Field(gt=0, le=1)]
     """Smallest side of the random crop, as a share of the largest crop that fits; 1 never crops."""
-    flip: Annotated[float, Field(ge=0, le=1)]
+    flip_probability: Annotated[float, Field(ge=0, le=1)]
     """Probability that a photo is mirrored left to right."""
-    exposure: Annotated[float, Field(ge=0, le=3)]
+    max_exposure_stops: Annotated[float, Field(ge=0, le=3)]
     """Lightness jitter: the light is scaled by up to this many stops, up or down (0: never)."""
-    mix: Annotated[float, Field(ge=0, le=1)]
+    mixup_probability: Annotated[float, Field(ge=0, le=1)]
     """Probability that a batch is laid over itself in another order, like a double exposure."""
 
 
@@ -34,9 +34,9 @@ class Data(Option):
     """Rows of a picture, in training and in evaluation."""
     width: Positive
     batch_size: Positive
-    val: Annotated[float, Field(gt=0, lt=1)]
+    val_fraction: Annotated[float, Field(gt=0, lt=1)]
     """Share of the photos that the checkpoint is chosen by; decided by a hash of each photo's content."""
-    grey: Literal["drop", "keep"]
+    drop_grayscale: bool
     """Whether exactly grey photos stay in training; they are always part of evaluation."""
     augmentation: Augmentation
 
@@ -45,23 +45,23 @@ class FolderData(Data):
     """Any folder tree of photos."""
 
     name: Literal["folder"]
-    test: Share
+    test_fraction: Share
     """Share of the photos that only `evaluate` looks at, decided likewise; 0: none."""
-    fit: Literal["crop", "squash"]
+    resize_mode: Literal["center_crop", "stretch"]
     """What is done to a photo of another shape: the largest centred crop, or squeezed."""
-    stored_scale: Annotated[float, Field(ge=1, le=8)]
+    cache_scale: Annotated[float, Field(ge=1, le=8)]
     """Photos are kept at this many times height and width, so that random crops have real detail."""
-    smallest_side: Positive
+    min_side_pixels: Positive
     """Pixels; a photo with a shorter side is rejected."""
-    max_rejected: Annotated[float, Field(ge=0, le=1)]
+    max_rejected_fraction: Annotated[float, Field(ge=0, le=1)]
     """Share of rejected files above which nothing is trained."""
     cache: str | None
     """Folder for prepared photos; null: $XDG_CACHE_HOME/colorize, or ~/.cache/colorize."""
 
     @property
-    def stored_size(self) -> tuple[int, int]:
+    def cached_size(self) -> tuple[int, int]:
         """(rows, columns) of a photo in the cache."""
-        return round(self.height * self.stored_scale), round(self.width * self.stored_scale)
+        return round(self.height * self.cache_scale), round(self.width * self.cache_scale)
 
 
 class SampleData(FolderData):

@@ -46,6 +46,8 @@ class EfficientNetLite(Encoder):
     """imagenet: those of the package in the extra `pretrained`; none: random; or the path of such a file."""
     trainable: Literal["none", "all"] | Annotated[int, Field(ge=1, le=len(LITE))]
     """none: frozen; all; or how many of the last stages, of seven. Batch statistics move with `all` alone."""
+    input_scale: Literal[1, 2]
+    """How many times the picture is enlarged before it is read: ImageNet's photos were 224 pixels and more."""
     learning_rate_factor: Annotated[float, Field(gt=0, le=1)]
     """What the learning rate is multiplied by for its weights."""
     cache: bool
@@ -105,7 +107,7 @@ class EfficientNetLite(Encoder):
     @property
     def maps(self) -> dict[int, int]:
         """Stride -> channels of each map that the decoder is given, the smallest last."""
-        maps, stride = {}, 2
+        maps, stride = {}, 2 // self.input_scale
         for stage in self.stages:
             stride *= stage.stride
             maps[stride] = stage.filters

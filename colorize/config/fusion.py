@@ -102,7 +102,7 @@ class RowGru(Fusion):
     name: Literal["row_gru"]
     units: Positive
     """Units of one direction of one layer."""
-    merges: Annotated[list[Literal["sum", "concatenate"]], Field(min_length=1)]
+    merge_modes: Annotated[list[Literal["sum", "concatenate"]], Field(min_length=1)]
     """One GRU layer per entry: how its two directions are merged."""
     channels: Positive
     """Channels of the map that the sequence is turned into."""
@@ -116,7 +116,7 @@ class RowGru(Fusion):
     @property
     def sequence_width(self) -> int:
         """Features of a timestep after the last GRU layer."""
-        return self.merged(self.merges[-1])
+        return self.merged(self.merge_modes[-1])
 
     def merged(self, merge: str) -> int:
         """Features of a timestep after a layer whose directions are merged so."""
@@ -140,7 +140,7 @@ class RowGru(Fusion):
                 f"{cells * self.channels} features a {line} to reshape into {cells} {other} x {self.channels} channels;"
                 " change fusion.units or fusion.channels, or take fusion.mapping=projection"
             )
-            received = f"fusion.units={self.units}, which makes {self.sequence_width} ({self.merges[-1]})"
+            received = f"fusion.units={self.units}, which makes {self.sequence_width} ({self.merge_modes[-1]})"
             yield Problem("fusion.mapping", expected, received)
         if self.combine == "add" and self.channels != feature_map.channels:
             expected = f"fusion.channels={feature_map.channels}, the channels of the map that it is added to"
@@ -153,7 +153,7 @@ class RowGru(Fusion):
     def parameters(self, feature_map: FeatureMap) -> int:
         """Of the GRUs, and of the projection where there is one."""
         cells = self.cells(feature_map)
-        inputs = [cells * feature_map.channels, *map(self.merged, self.merges)]
+        inputs = [cells * feature_map.channels, *map(self.merged, self.merge_modes)]
         recurrent = sum(gru(width, self.units) for width in inputs[:-1])
         projection = 0 if self.reshapes(cells) else dense(inputs[-1], cells * self.channels)
         return recurrent + projection

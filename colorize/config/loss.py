@@ -64,7 +64,7 @@ class CrossEntropy(Term):
     """Bins among which a pixel's colour is shared out."""
     sigma: Annotated[float, Field(gt=0)]
     """Lab units: width of the Gaussian by which it is, and by which the bins' frequencies are smoothed."""
-    uniform: Annotated[float, Field(ge=0, le=1)]
+    uniform_fraction: Annotated[float, Field(ge=0, le=1)]
     """Share of the uniform distribution in the one by whose inverse bins are weighted; 1: all count alike."""
     grey_below: Annotated[float, Field(ge=0)]
     """Lab units: a photo none of whose |a|, |b| is larger is left out."""

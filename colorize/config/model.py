@@ -45,10 +45,10 @@ def _odd_sizes(config, divisor: int, what: str) -> Iterator[Problem]:
             yield Problem(f"data.{key}", expected, f"{size}, which {divisor} does not divide")
 
 
-class SeedEncoder(Encoder):
+class QuestionEncoder(Encoder):
     """The one convolution of the question of 2018."""
 
-    name: Literal["seed"]
+    name: Literal["question"]
     filters: Positive
 
     @property
@@ -187,7 +187,7 @@ class SkipDecoder(Decoder):
     """Share of the fused map's channels, and of the global context's, dropped in training."""
     global_context: bool
     """Whether each cell of the fused map is also told what the whole map holds."""
-    full_size: Count
+    num_full_resolution_convs: Count
     """Convolutions at the last size, with the lightness beside the map; 0: none."""
     normalization: Normalization
     output_stride: Positive

@@ -16,12 +16,12 @@ class Optimizer(Option):
     BUILDER: ClassVar = "colorize.training.optimizer"
 
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
-    warmup: Share
+    warmup_fraction: Share
     """Share of the run in which the learning rate rises."""
     weight_decay: Annotated[float, Field(ge=0)]
     clip_norm: Annotated[float, Field(gt=0)]
     """Largest norm of all gradients together."""
-    average: Share
+    ema_decay: Share
     """Momentum of the averaged weights, which are the ones evaluated and kept."""
 
 
@@ -61,18 +61,18 @@ class CheckpointPlan(Section):
     """Within an epoch too; null for runs whose epochs are short."""
     keep: Positive
     """Checkpoints that stay; older ones are removed."""
-    misses: Positive
+    max_consecutive_failures: Positive
     """Failures in a row (a full disk) after which the run ends."""
 
 
 class OnNan(Section):
     """What follows a loss or a gradient that is not finite; no weight is changed by it."""
 
-    action: Literal["stop", "step_back"]
+    action: Literal["stop", "rollback"]
     """End the run; or go on from the last checkpoint with a smaller learning rate."""
-    times: Positive
+    max_rollbacks: Positive
     """Steps back in one run, after which it ends."""
-    rate: Annotated[float, Field(gt=0, lt=1)]
+    lr_factor: Annotated[float, Field(gt=0, lt=1)]
     """What the learning rate is multiplied by at each."""
 
 
@@ -82,23 +82,23 @@ class Trainer(Section):
     epochs: Positive
     device: Literal["cpu", "gpu"]
     precision: Literal["float32", "mixed_bfloat16"]
-    loader_threads: Positive
-    batches_ahead: Positive
+    num_workers: Positive
+    prefetch_batches: Positive
     """Batches that are gathered before they are asked for."""
-    batch_seconds: Positive
+    batch_timeout_seconds: Positive
     """How long a batch may take to be gathered; then it is tried once more, and then the run ends."""
     checkpoint: CheckpointPlan
     on_nan: OnNan
-    strips: Count
+    num_visualized_photos: Count
     """Held-out photos painted while training."""
-    strip_every: Positive
+    visualize_every_epochs: Positive
     """Epochs between two paintings of them."""
 
 
 class Evaluation(Section):
     """What is measured beside the metrics that need no network, and what is painted."""
 
-    mirror: bool
+    flip_tta: bool
     """Whether colours are the mean of the photo's own and of its mirror image's; painting then looks closer, too."""
     perceptual: bool
     """Whether LPIPS and FID are measured, with the weights below."""
@@ -106,9 +106,9 @@ class Evaluation(Section):
     """File of AlexNet's weights for LPIPS."""
     inception_weights: str | None
     """File of Inception-v3's weights for FID."""
-    strips: Count
+    num_visualized_photos: Count
     """How many of the best, of the median and of the worst photos are painted."""
-    painted: Count
+    num_compared_photos: Count
     """How many photos, the same of every run, are painted for `compare`."""
 
 

@@ -17,16 +17,16 @@ def augment(image: Image.Image, shape: tuple[int, int], augmentation: Augmentati
     """
     height, width = shape
     left, top, right, bottom = centred_box(image.size, height, width)
-    scale = rng.uniform(augmentation.crop, 1.0)
+    scale = rng.uniform(augmentation.min_crop_scale, 1.0)
     box_width, box_height = (right - left) * scale, (bottom - top) * scale
     left = rng.uniform(0, max(0.0, image.width - box_width))
     top = rng.uniform(0, max(0.0, image.height - box_height))
     right, bottom = min(image.width, left + box_width), min(image.height, top + box_height)
     picture = resize(image, height, width, (left, top, right, bottom))
-    mirrored = bool(rng.random() < augmentation.flip)
+    mirrored = bool(rng.random() < augmentation.flip_probability)
     if mirrored:
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    stops = rng.uniform(-augmentation.exposure, augmentation.exposure)
+    stops = rng.uniform(-augmentation.max_exposure_stops, augmentation.max_exposure_stops)
     return (Image.fromarray(exposure_table(stops)[np.asarray(picture)]) if stops else picture), mirrored
 
 

@@ -59,7 +59,7 @@ class Batches:
         """Batch number `step`: its pixels; or a tuple of them and a frozen part's answers, where these are known."""
         pictures, mirrored = zip(*[self._picture(self._index(sample), sample) for sample in self._samples(step)])
         rgb = np.stack([np.asarray(picture) for picture in pictures])
-        rgb = mix(rgb, self.augmentation.mix, np.random.default_rng([self.seed, MIXING, step]))
+        rgb = mix(rgb, self.augmentation.mixup_probability, np.random.default_rng([self.seed, MIXING, step]))
         return rgb if self.kept is None else (rgb, *self.kept.of(self.indices(step), mirrored))
 
     def _picture(self, index: int, sample: int) -> tuple[Image.Image, bool]:

@@ -65,8 +65,8 @@ class Settings(NamedTuple):
 
     height: int
     width: int
-    fit: str
-    smallest_side: int
+    resize_mode: str
+    min_side_pixels: int
 
 
 @dataclass(slots=True)
@@ -101,8 +101,8 @@ def decode_file(job: Job, settings: Settings, lock=None) -> tuple[Decoded, np.nd
         picture = decode(_read(job), (settings.height, settings.width), lock)
         result.converted, result.format = picture.converted, picture.format
         result.width, result.height = picture.size
-        if min(picture.size) < settings.smallest_side:
-            side = settings.smallest_side
+        if min(picture.size) < settings.min_side_pixels:
+            side = settings.min_side_pixels
             raise NotUsable(f"{result.width} x {result.height} pixels: a side is shorter than {side}")
         pixels = _fitted(picture, settings)
     except (NotUsable, ValueError) as error:
@@ -131,7 +131,7 @@ def _fitted(picture: Picture, settings: Settings) -> np.ndarray:
     if picture.pixels.shape[:2] == (height, width):
         return picture.pixels
     image = picture.image
-    box = centred_box(image.size, height, width) if settings.fit == "crop" else None
+    box = centred_box(image.size, height, width) if settings.resize_mode == "center_crop" else None
     return np.asarray(resize(image, height, width, box))
 
 

@@ -80,7 +80,7 @@ class _Folder:
 
     def _place(self, file: File, splits: dict[str, str]) -> None:
         declared = splits.get(file.name.partition("/")[0])
-        shares = {"val": self.config.val, "test": self.config.test}
+        shares = {"val": self.config.val_fraction, "test": self.config.test_fraction}
         if "train" in splits.values() and declared is None:
             self._against(file, manifest.REJECTED, f"outside of the folders of the split ({', '.join(sorted(splits))})")
         elif not splits:
@@ -88,7 +88,7 @@ class _Folder:
         elif declared in ("val", "test") or "val" in splits.values():
             self.part[file.name] = declared or "train"
         else:  # no val/: it comes out of train/
-            self.part[file.name] = by_content(file.sha256, {"val": self.config.val})
+            self.part[file.name] = by_content(file.sha256, {"val": self.config.val_fraction})
 
     def _against(self, file: File, verdict: str, detail: str, decoded: Decoded | None = None) -> None:
         known = {"format": decoded.format, "width": decoded.width, "height": decoded.height} if decoded else {}
@@ -111,7 +111,7 @@ class _Folder:
     def decode(self, cache: Path) -> None:
         """Decodes what is left, or opens what was decoded before; rejects what is no photo."""
         config = self.config
-        settings = Settings(*config.stored_size, config.fit, config.smallest_side)
+        settings = Settings(*config.cached_size, config.resize_mode, config.min_side_pixels)
         files = [(str(self.tree.root / name), self.files[name].sha256) for name in self.part]
         total_bytes = sum(self.files[name].stamp[0] for name in self.part)
         with progress("preparing photos", len(files)) as advance:
@@ -131,7 +131,7 @@ class _Folder:
     def finish(self) -> None:
         """Takes exactly grey photos out of training, and gives all others their verdict."""
         self.grey = {name for name, part in self.part.items() if part == "train" and self._decoded(name).grey}
-        self.grey = self.grey if self.config.grey == "drop" else set()
+        self.grey = self.grey if self.config.drop_grayscale else set()
         for name, part in self.part.items():
             file, decoded = self.files[name], self._decoded(name)
             verdict = manifest.GREY if name in self.grey else manifest.CONVERTED if decoded.converted else manifest.USED
@@ -142,7 +142,7 @@ class _Folder:
     def check_rejected(self, manifest: Path | None) -> None:
         """Stops where more files are rejected than the configuration bears."""
         rejected, files = self.manifest.rejected, len(self.manifest.verdicts)
-        if len(rejected) <= self.config.max_rejected * files and len(rejected) < files:
+        if len(rejected) <= self.config.max_rejected_fraction * files and len(rejected) < files:
             return
         listed = [f"  {printable(verdict.name)}: {verdict.detail}" for verdict in rejected[:LISTED]]
         where = f"; all are in {manifest}" if manifest else ""
@@ -151,7 +151,8 @@ class _Folder:
             "\n".join(
                 [
                     f"{len(rejected)} of {files} files in {self.tree.root} are no usable photos, more than"
-                    f" data.max_rejected={self.config.max_rejected} allows; remove them, or allow more:",
+                    " data.max_rejected_fraction="
+                    f"{self.config.max_rejected_fraction} allows; remove them, or allow more:",
                     *listed,
                     *more,
                 ]
@@ -166,7 +167,7 @@ class _Folder:
             groups["grey" if name in self.grey else self.part[name]].append(name)
         parts = {part: self._photos(names) for part, names in groups.items()}
         config = self.config
-        facts = [repr((config.height, config.width, config.stored_scale, config.fit, config.smallest_side))]
+        facts = [repr((config.height, config.width, config.cache_scale, config.resize_mode, config.min_side_pixels))]
         hashes = [text for part in ("train", "grey", "val") for text in (part, *parts[part].hashes)]
         parts["test"] = parts["test"] if len(parts["test"]) else None
         source, digest = str(self.tree.root), digest_of(facts + hashes)
@@ -176,5 +177,5 @@ class _Folder:
         hashes = [self.files[name].sha256 for name in names]
         rows = np.array([self.prepared.decoded[sha256][0] for sha256 in hashes], dtype=int)
         size = self.config.height, self.config.width
-        prepared = f"{self.config.fit} {self.config.stored_size}"
+        prepared = f"{self.config.resize_mode} {self.config.cached_size}"
         return Photos(self.prepared.pixels, rows, tuple(names), tuple(hashes), size, prepared)

@@ -29,6 +29,6 @@ def _empty_part(config: Data, dataset: Dataset, part: str) -> str:
     counts = f"{len(dataset.train)} photos for training and {len(dataset.val)} for val"
     grey = f" ({len(dataset.grey)} exactly grey ones left out)" if len(dataset.grey) else ""
     return (
-        f"data.val={config.val} leaves {counts}{grey} in {dataset.source}; both need some: add photos to {part}, or"
-        " change the share"
+        f"data.val_fraction={config.val_fraction} leaves {counts}{grey} in {dataset.source}; both need"
+        f" some: add photos to {part}, or change the share"
     )

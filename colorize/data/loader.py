@@ -111,6 +111,6 @@ class Loader:
 def _lost(step: int, reason: str, names: list[str]) -> str:
     return (
         f"batch {step + 1} could not be gathered, twice: {reason}. It is made of {listed(names)}. See whether their"
-        " disk can be read (a slow one needs a larger trainer.batch_seconds), then go on from the last checkpoint with"
-        " resume"
+        " disk can be read (a slow one needs a larger trainer.batch_timeout_seconds), then go on from the last"
+        " checkpoint with resume"
     )

@@ -21,7 +21,7 @@ from colorize.errors import UserError
 from colorize.evaluation.predictors import Predictor, measure, told
 from colorize.evaluation.report import GREY, OURS, PAINTED, STRIPS, TRUTH, Evaluation, save_photos
 from colorize.image_grid import save, strip
-from colorize.inference.predict import Fit
+from colorize.inference.predict import ResizeMode
 from colorize.metrics.baselines import Baselines
 from colorize.metrics.summary import Values
 from colorize.runs.model_file import About
@@ -40,7 +40,7 @@ class Subject:
         network: for the memory it needs, and the size it was made for.
         chosen_by: the sentence about the checkpoint.
         temperature: of its annealed mean, where it is another one than in training.
-        fit: what is done to photos of another size, see `inference.predict.Fit`.
+        resize_mode: what is done to photos of another size, see `inference.predict.ResizeMode`.
     """
 
     predict: Predictor
@@ -48,7 +48,7 @@ class Subject:
     network: keras.Model
     chosen_by: str
     temperature: float | None = None
-    fit: Fit = "pad"
+    resize_mode: ResizeMode = "reflect_pad"
 
 
 def learned_baselines(dataset: Dataset, part: str) -> Baselines:
@@ -89,7 +89,7 @@ def judge(
         data=config.data.name, part=part, photos=len(photos), digest=photos.digest, size=photos.size,
         protocol=protocol(subject, config, dataset, part, photos), metrics=measured.metrics, truth=measured.truth,
         model=subject.name, seconds=time.perf_counter() - started, temperature=subject.temperature,
-        mirror=config.evaluation.mirror,
+        mirror=config.evaluation.flip_tta,
     )  # fmt: skip
     folder = out / evaluation.name
     for pictures in (STRIPS, GREY, PAINTED, TRUTH):  # of an earlier evaluation of the same photos
@@ -116,13 +116,13 @@ def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, phot
     _, own_rows, own_columns, _ = subject.network.inputs[0].shape
     data = config.data
     if isinstance(data, FolderData):
-        fit = "the largest centred crop" if data.fit == "crop" else "squeezed, whatever the shape"
-        stored = " x ".join(map(str, data.stored_size))
+        fit = "the largest centred crop" if data.resize_mode == "center_crop" else "stretched, whatever the shape"
+        stored = " x ".join(map(str, data.cached_size))
         size = f"Size {rows} x {columns}: {fit}, antialiased bilinear, by way of {stored}."
     else:
         stored = " x ".join(map(str, photos.stored.shape[1:3]))
         size = f"Size {rows} x {columns}; the data set has {stored}, resized bilinearly where that differs."
-    how = "squeezed to that" if subject.fit == "squash" else "set into that whole, within its own mirror image"
+    how = "stretched to that" if subject.resize_mode == "stretch" else "set into that whole, padded by reflection"
     brought = (
         f"The model was made for {own_rows} x {own_columns}: each photo was {how} (antialiased bilinear), its ab"
         " brought back bilinearly; painting may also look closer."
@@ -134,7 +134,7 @@ def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, phot
         f"Photos: {len(photos)} of {config.data.name} ({dataset.source}), part {part}, digest {photos.digest}.",
         subject.chosen_by,
         _head_protocol(config, subject.temperature),
-        "Colours are the mean of the photo's own and of its mirror image's." if config.evaluation.mirror else "",
+        "Colours are the mean of the photo's own and of its mirror image's." if config.evaluation.flip_tta else "",
         grey,
         size,
         brought if (own_rows, own_columns) != photos.size else "",
@@ -170,8 +170,10 @@ def _perceptual_protocol(evaluation: EvaluationConfig) -> str:
 
 def paint(predict: Predictor, photos: Photos, values: Values, config: Config, folder: Path, batch_size: int) -> None:
     """Writes strips of the best, the median and the worst photos, and some that are the same of every model."""
-    extremes = extremes_of(values["ab_rmse"], config.evaluation.strips)
-    common = np.unique(np.linspace(0, len(photos) - 1, min(config.evaluation.painted, len(photos)), dtype=int))
+    extremes = extremes_of(values["ab_rmse"], config.evaluation.num_visualized_photos)
+    common = np.unique(
+        np.linspace(0, len(photos) - 1, min(config.evaluation.num_compared_photos, len(photos)), dtype=int)
+    )
     wanted = np.unique(np.concatenate([common, *extremes.values()])).astype(int)
     ab_of = dict(_predicted(predict, photos, wanted, batch_size))
     for name, indices in extremes.items():

@@ -9,7 +9,7 @@ from colorize.config.schema import with_temperature
 from colorize.errors import UserError
 from colorize.runs.model_file import read_about, read_config
 
-CHOICES = {"fit": ("pad", "squash", None), "upsampling": ("bilinear", "guided")}
+CHOICES = {"resize_mode": ("reflect_pad", "stretch", None), "upsampling": ("bilinear", "guided")}
 
 MOST_SATURATION = 2.0
 
@@ -25,7 +25,7 @@ def check_saturation(saturation: float) -> None:
 
 
 def painter_of(
-    place: Path, fit: str | None = None, upsampling: str = "bilinear", temperature: float | None = None,
+    place: Path, resize_mode: str | None = None, upsampling: str = "bilinear", temperature: float | None = None,
     device: str = "cpu", saturation: float = 1.0,
 ):  # fmt: skip
     """What paints with the model in a file, or in an output folder."""
@@ -40,4 +40,4 @@ def painter_of(
     from colorize.runs.weights import load_colorizer
 
     told = read_about(place).told
-    return Painter(load_colorizer(place, temperature), config, fit, upsampling, saturation, told)
+    return Painter(load_colorizer(place, temperature), config, resize_mode, upsampling, saturation, told)

@@ -20,7 +20,7 @@ from colorize.config.schema import Config
 from colorize.data.decode import SIXTEEN_BIT, NotUsable, eight_bits, resize, without_warnings
 from colorize.errors import UserError
 from colorize.inference.photo_files import read
-from colorize.inference.predict import Box, Fit, fit_of, framed, looks, predictor, size_of, together
+from colorize.inference.predict import Box, ResizeMode, framed, looks, predictor, resize_mode_of, size_of, together
 from colorize.inference.upsampling import Bilinear, Guided, Upsampling
 from colorize.models.colorizer import Colorizer
 
@@ -101,20 +101,20 @@ class Painter:
     Args:
         colorizer: a trained model.
         config: of it.
-        fit: pad or squash, see `Fit`; None: as it was trained.
+        resize_mode: reflect_pad or stretch, see `ResizeMode`; None: as it was trained.
         upsampling: bilinear, or guided by the lightness.
         saturation: what ab is multiplied by; 1: as predicted, 0: grey.
         told: the model in a line, for the screen.
     """
 
     def __init__(
-        self, colorizer: Colorizer, config: Config, fit: Fit | None = None, upsampling: Upsampling = "bilinear",
-        saturation: float = 1.0, told: str = "",
+        self, colorizer: Colorizer, config: Config, resize_mode: ResizeMode | None = None,
+        upsampling: Upsampling = "bilinear", saturation: float = 1.0, told: str = "",
     ):  # fmt: skip
         self.size, self.saturation, self.told = size_of(colorizer), saturation, told
-        self.fit = fit or fit_of(config.data)
-        self.upsampling, self.closely = upsampling, config.evaluation.mirror
-        self._predict = predictor(colorizer.predict_on_batch, config.evaluation.mirror)
+        self.resize_mode = resize_mode or resize_mode_of(config.data)
+        self.upsampling, self.closely = upsampling, config.evaluation.flip_tta
+        self._predict = predictor(colorizer.predict_on_batch, config.evaluation.flip_tta)
         self._lightness, self._brush = Lightness(dtype="float32"), Brush(dtype="float32")
         for model in (self._lightness, self._brush):
             model.compile(jit_compile=True)  # five times as fast as TensorFlow's graph, which keeps what is in between
@@ -155,7 +155,7 @@ class Painter:
     def colours_of(self, images: Sequence[Image.Image]) -> list[Colours]:
         """What the model says of some RGB pictures, at most `PHOTOS_AT_ONCE`."""
         boxes = [self._boxes(image) for image in images]
-        shown = [framed(image, *self.size, self.fit, box) for image, own in zip(images, boxes) for box in own]
+        shown = [framed(image, *self.size, self.resize_mode, box) for image, own in zip(images, boxes) for box in own]
         pictures = np.stack([picture for picture, _ in shown])
         said = iter([frame.of(ab) for ab, (_, frame) in zip(self._predicted(pictures), shown)])
         colours = []

@@ -14,14 +14,14 @@ from colorize.config.data import Data
 from colorize.data.decode import resize
 from colorize.models.colorizer import Colorizer
 
-Fit = Literal["pad", "squash"]
-"""How a photo of another shape gets into the model's picture: whole and in its own shape, its surroundings being its
-own mirror image; or squeezed."""
+ResizeMode = Literal["reflect_pad", "stretch"]
+"""How a photo of another shape gets into the model's picture: whole and in its own shape, padded by reflection; or
+stretched. (Training has `data.resize_mode` center_crop in the place of the first: a crop would lose colours here.)"""
 
 
-def fit_of(data: Data) -> Fit:
-    """How photos were brought to the model's size in training: squeezed, or cropped, which keeps their shape."""
-    return "squash" if getattr(data, "fit", "crop") == "squash" else "pad"
+def resize_mode_of(data: Data) -> ResizeMode:
+    """How photos were brought to the model's size in training: stretched, or cropped, which keeps their shape."""
+    return "stretch" if getattr(data, "resize_mode", "center_crop") == "stretch" else "reflect_pad"
 
 
 class Frame(NamedTuple):
@@ -41,7 +41,9 @@ Box = tuple[float, float, float, float]
 """A part of a photo: left, top, right, bottom, in pixels."""
 
 
-def framed(image: Image.Image, height: int, width: int, fit: Fit, box: Box | None = None) -> tuple[np.ndarray, Frame]:
+def framed(
+    image: Image.Image, height: int, width: int, resize_mode: ResizeMode, box: Box | None = None
+) -> tuple[np.ndarray, Frame]:
     """Brings a photo, or a part of it, into a picture of a model's size.
 
     Returns:
@@ -49,7 +51,7 @@ def framed(image: Image.Image, height: int, width: int, fit: Fit, box: Box | Non
     """
     left, top, right, bottom = box or (0, 0, *image.size)
     rows, columns = height, width
-    if fit == "pad":
+    if resize_mode == "reflect_pad":
         scale = min(height / (bottom - top), width / (right - left))
         rows, columns = max(1, round(scale * (bottom - top))), max(1, round(scale * (right - left)))
     above, before = (height - rows) // 2, (width - columns) // 2
@@ -125,7 +127,7 @@ def size_of(colorizer: Colorizer) -> tuple[int, int]:
     return colorizer.network.inputs[0].shape[1:3]
 
 
-def predict_ab(colorizer: Colorizer, rgb: np.ndarray, fit: Fit) -> np.ndarray:
+def predict_ab(colorizer: Colorizer, rgb: np.ndarray, resize_mode: ResizeMode) -> np.ndarray:
     """Predicts ab for photos of one size that need not be the model's, as painting does without closer looks.
 
     Args:
@@ -136,7 +138,7 @@ def predict_ab(colorizer: Colorizer, rgb: np.ndarray, fit: Fit) -> np.ndarray:
     height, width = size_of(colorizer)
     if rgb.shape[1:3] == (height, width):
         return ops.convert_to_numpy(colorizer.predict_on_batch(rgb))
-    pictures, frames = zip(*(framed(Image.fromarray(photo), height, width, fit) for photo in rgb))
+    pictures, frames = zip(*(framed(Image.fromarray(photo), height, width, resize_mode) for photo in rgb))
     predicted = ops.convert_to_numpy(colorizer.predict_on_batch(np.stack(pictures)))
     return np.stack([resized(frame.of(ab), rgb.shape[2::-1][:2]) for frame, ab in zip(frames, predicted)])
 

@@ -32,7 +32,8 @@ def skip_decoder(config: SkipDecoder, maps: Maps, trace: Trace):
 
     The size is doubled by a 2x2 convolution, transposed, of stride 2: its cells do not overlap, so it leaves no
     checkerboard by itself; or bilinearly, so that nothing of the coarse grid is left. A convolution at full size is as
-    dear as all the others together, and left to `full_size`, but for an encoder that leaves no other place for one.
+    expensive as all the others together, and left to `num_full_resolution_convs`, but for an encoder that leaves no
+    other place for one.
     """
     features = _with_global_context(config, maps.last, trace) if config.global_context else maps.last
     if config.dropout:
@@ -48,12 +49,12 @@ def skip_decoder(config: SkipDecoder, maps: Maps, trace: Trace):
         features = trace(_doubling(config, filters, f"decoder_up{stride}"), features)
         if skips:
             features = trace(layers.Concatenate(name=f"decoder_skip{stride}"), [features, skips.pop()])
-    if config.full_size:
+    if config.num_full_resolution_convs:
         lightness = maps.lightness_scaled
         if config.output_stride > 1:
             lightness = trace(layers.AveragePooling2D(config.output_stride, name="decoder_mean_lightness"), lightness)
         features = trace(layers.Concatenate(name="decoder_lightness"), [features, lightness])
-    for number in range(1, config.full_size + 1):
+    for number in range(1, config.num_full_resolution_convs + 1):
         features = convolve(trace, features, config.filters, f"decoder_full{number}", config.normalization)
     return features
 

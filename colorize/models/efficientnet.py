@@ -28,11 +28,17 @@ def efficientnet_lite_encoder(config: EfficientNetLite, lightness_scaled, trace:
     What is frozen notes in `trace.frozen` the outputs that all the rest can be computed from.
 
     Returns:
-        features (B, H / 32, W / 32, C), and the last maps of strides 2 to 16, from large to small.
+        features (B, H / 32, W / 32, C), and the last maps of strides 2 to 16, from large to small; all of half the
+        stride where the picture is enlarged.
     Raises:
         UserError: the weights cannot be had.
     """
     picture = trace(GreyPicture(dtype="float32", name="encoder_grey"), lightness_scaled)
+    if config.input_scale > 1:
+        scale = config.input_scale
+        picture = trace(
+            layers.UpSampling2D(scale, interpolation="bilinear", dtype="float32", name="encoder_enlarge"), picture
+        )
     stages, stage_layers = _apply(config, picture, trace)
     if config.weights != "none":
         arrays = read_imagenet_weights(config)
@@ -45,7 +51,8 @@ def efficientnet_lite_encoder(config: EfficientNetLite, lightness_scaled, trace:
     for number, stage in enumerate(stage_layers):
         for layer in stage:
             layer.freeze(everything=number < frozen, statistics=config.trainable != "all")
-    maps = {picture.shape[1] // output.shape[1]: number for number, output in enumerate(stages)}  # the last of each
+    rows = lightness_scaled.shape[1]
+    maps = {rows // output.shape[1]: number for number, output in enumerate(stages)}  # the last of each stride
     if frozen:
         kept = sorted({number for number in maps.values() if number < frozen} | {frozen - 1})
         trace.frozen = [stages[number] for number in kept]

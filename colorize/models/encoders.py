@@ -5,14 +5,14 @@ Legend: B batch, H W rows and columns of the picture, h w of the feature map, C 
 
 from keras import layers
 
-from colorize.config.model import KoalarizationEncoder, PyramidEncoder, ResidualEncoder, SeedEncoder
+from colorize.config.model import KoalarizationEncoder, PyramidEncoder, QuestionEncoder, ResidualEncoder
 from colorize.config.registry import builds
 from colorize.models.layers import convolve
 from colorize.models.trace import Trace
 
 
-@builds(SeedEncoder)
-def seed_encoder(config: SeedEncoder, lightness_scaled, trace: Trace):
+@builds(QuestionEncoder)
+def question_encoder(config: QuestionEncoder, lightness_scaled, trace: Trace):
     """The question's one convolution: 3x3, relu, same size out as in.
 
     Returns:

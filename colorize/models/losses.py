@@ -85,7 +85,7 @@ class CrossEntropyLoss:
 
     def __init__(self, config: CrossEntropy, head):
         self.config, self.stride, self.bins = config, head.config.stride, head.bins
-        self.weights = rebalancing(head.bins, config.sigma, config.uniform)
+        self.weights = rebalancing(head.bins, config.sigma, config.uniform_fraction)
 
     def __call__(self, ab_true, logits):
         """The loss.

@@ -20,6 +20,7 @@ from colorize.runs.atomic import Attempts
 from colorize.runs.layout import HISTORY, STRIPS
 from colorize.runs.model_file import MODEL
 from colorize.tracking.tracker import Tracker
+from colorize.training.state import TrainState
 from colorize.training.variables import averaged_weights, holding, values_of
 
 SECTION = "epoch"
@@ -30,53 +31,48 @@ SHOWN_EVERY = 0.5
 
 
 class Speed(keras.callbacks.Callback):
-    """Adds `images_per_second` and `input_wait_share` of the epoch to its logs, and sums up both for the run.
+    """Counts photos and seconds of training, and adds `images_per_second` and `input_wait_share` to an epoch's logs.
 
     Attributes:
         loader: what feeds the training; set anew for each part of it.
-        images, seconds, waited: of the run so far.
     """
 
-    def __init__(self):
+    def __init__(self, state: TrainState):
         super().__init__()
-        self.loader = None
-        self.take_up(0, 0.0, 0.0)
+        self.state, self.loader = state, None
 
     def on_epoch_begin(self, epoch, logs=None):
         """Starts the clocks."""
-        self._start, self._waited, self._steps = time.perf_counter(), self.loader.waited, 0
+        self._before = self._so_far()
+        self._time, self._waited = time.perf_counter(), self.loader.waited
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts the step."""
-        self._steps = batch + 1
+        self.state.images += self.loader.batches.batch_size
+        self._read_clocks()
 
     def on_epoch_end(self, epoch, logs):
         """Reads the clocks, before the other callbacks evaluate and paint."""
-        images, seconds, waited = self._of_epoch()
+        self._read_clocks()
+        images, seconds, waiting = [now - before for now, before in zip(self._so_far(), self._before)]
         logs["images_per_second"] = images / seconds
-        logs["input_wait_share"] = waited / seconds
-        self.take_up(*self.so_far())
+        logs["input_wait_share"] = waiting / seconds
 
-    def _of_epoch(self) -> tuple[int, float, float]:
-        seconds = time.perf_counter() - self._start
-        return self._steps * self.loader.batches.batch_size, seconds, self.loader.waited - self._waited
+    def _so_far(self) -> tuple[int, float, float]:
+        return self.state.images, self.state.seconds_training, self.state.seconds_waiting
 
-    def take_up(self, images: int, seconds: float, waited: float) -> None:
-        """Goes on from what an earlier process counted."""
-        self.images, self.seconds, self.waited, self._steps = images, seconds, waited, 0
-
-    def so_far(self) -> tuple[int, float, float]:
-        """Images, seconds and seconds of waiting, those of an epoch under way included."""
-        if not self._steps:
-            return self.images, self.seconds, self.waited
-        images, seconds, waited = self._of_epoch()
-        return self.images + images, self.seconds + seconds, self.waited + waited
+    def _read_clocks(self) -> None:
+        time_now, waited_now = time.perf_counter(), self.loader.waited
+        self.state.seconds_training += time_now - self._time
+        self.state.seconds_waiting += waited_now - self._waited
+        self._time, self._waited = time_now, waited_now
 
 
 class Validation(keras.callbacks.Callback):
     """Evaluates the averaged weights after each epoch, keeps the best of them, and paints a few photos.
 
     Args:
+        state: keeps the lowest ab RMSE (Lab units), the weights that had it, and when it was.
         colorizer: of the network that is trained.
         photos: by which the best weights are chosen.
         folder: the output folder.
@@ -85,23 +81,21 @@ class Validation(keras.callbacks.Callback):
         save_model: writes the network as it is into a model file.
     Attributes:
         kept: the answers of a frozen part to the photos, where they are known.
-        best, best_epoch: lowest ab RMSE so far (Lab units), and when it was.
-        best_weights: those of the network then, by name.
+        is_written: whether the best weights are in the model file.
         diverged: whether the last epoch's ab RMSE is not finite; training is asked to stop then.
     """
 
     def __init__(
-        self, colorizer: Colorizer, photos: Photos, folder: Path, tracker: Tracker, trainer: Trainer,
-        attempts: Attempts, save_model: Callable[[Path], None],
+        self, state: TrainState, colorizer: Colorizer, photos: Photos, folder: Path, tracker: Tracker,
+        trainer: Trainer, attempts: Attempts, save_model: Callable[[Path], None],
     ):  # fmt: skip
         super().__init__()
-        self.colorizer, self.photos, self.folder = colorizer, photos, folder
+        self.state, self.colorizer, self.photos, self.folder = state, colorizer, photos, folder
         self.tracker, self.trainer, self.attempts = tracker, trainer, attempts
         self.save_model, self.kept = save_model, None
-        chosen = np.linspace(0, len(photos) - 1, min(trainer.strips, len(photos)), dtype=int)
+        chosen = np.linspace(0, len(photos) - 1, min(trainer.num_visualized_photos, len(photos)), dtype=int)
         self.painted = dict(zip([photos.key(i) for i in chosen], photos.fitted(chosen) if len(chosen) else []))
-        self.best, self.best_epoch, self.best_weights = float("inf"), 0, {}
-        self.diverged = self._is_written = False
+        self.diverged = self.is_written = False
 
     def paint_start(self) -> None:
         """Paints once before training, as epoch 0: a slider in the UI starts there, and shows nothing otherwise."""
@@ -117,27 +111,24 @@ class Validation(keras.callbacks.Callback):
             if self.diverged:
                 self.model.stop_training = True
                 return
-            if values["ab_rmse"] < self.best:
-                self.best, self.best_epoch = values["ab_rmse"], epoch + 1
-                self.best_weights, self._is_written = values_of(self.model.network.weights), False
-            if self.painted and ((epoch + 1) % self.trainer.strip_every == 0 or epoch + 1 == self.trainer.epochs):
+            if values["ab_rmse"] < self.state.best:
+                self.state.best, self.state.best_epoch = values["ab_rmse"], epoch + 1
+                self.state.best_weights, self.is_written = values_of(self.model.network.weights), False
+            if self.painted and (
+                (epoch + 1) % self.trainer.visualize_every_epochs == 0 or epoch + 1 == self.trainer.epochs
+            ):
                 self._paint(epoch + 1)
         self.write_best()
 
-    def take_up(self, best: float | None, epoch: int, weights: dict[str, np.ndarray]) -> None:
-        """Goes on from the best that an earlier process, or an earlier part of the training, found."""
-        self.best, self.best_epoch, self.best_weights = float("inf") if best is None else best, epoch, weights
-        self._is_written = False
-
     def write_best(self) -> None:
         """Writes the best weights where that has not been done yet: they are new, or there was no space before."""
-        if self._is_written or not self.best_weights:
+        if self.is_written or not self.state.best_weights:
             return
         network = self.model.network
-        values = [self.best_weights[variable.path] for variable in network.weights]
+        values = [self.state.best_weights[variable.path] for variable in network.weights]
         with self.attempts.at(MODEL), holding(network.weights, values):
             self.save_model(self.folder / MODEL)
-            self._is_written = True
+            self.is_written = True
 
     def _evaluate(self) -> dict[str, float]:
         """Of all photos together; Keras starts anew with each batch."""
@@ -161,29 +152,27 @@ class Validation(keras.callbacks.Callback):
 class Curves(keras.callbacks.Callback):
     """Sends the logs of each epoch and the learning rate to the tracker, and writes them into `history.csv`.
 
-    Attributes:
-        history: the rows so far; the file is written anew with each, so that a failure loses none.
+    The file is written anew with each epoch, so that a failure loses none.
     """
 
-    def __init__(self, tracker: Tracker, folder: Path, attempts: Attempts):
+    def __init__(self, state: TrainState, tracker: Tracker, folder: Path, attempts: Attempts):
         super().__init__()
-        self.tracker, self.path, self.attempts = tracker, folder / HISTORY, attempts
-        self.history: list[dict[str, float]] = []
+        self.state, self.tracker, self.path, self.attempts = state, tracker, folder / HISTORY, attempts
 
     def on_epoch_end(self, epoch, logs):
         """Logs at step = epochs done."""
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         values = {name: float(value) for name, value in logs.items()} | {"learning_rate": rate}
         self.tracker.metrics({f"{SECTION}/{name}": value for name, value in values.items()}, step=epoch + 1)
-        self.history.append({"epoch": epoch + 1, **values})
+        self.state.history.append({"epoch": epoch + 1, **values})
         with self.attempts.at(HISTORY):
             self.path.write_text(self._table(), encoding="utf-8")
 
     def _table(self) -> str:
         text = io.StringIO()
-        writer = csv.DictWriter(text, self.history[-1], lineterminator="\n")
+        writer = csv.DictWriter(text, self.state.history[-1], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.history)
+        writer.writerows(self.state.history)
         return text.getvalue()
 
 
@@ -194,15 +183,14 @@ class Screen(keras.callbacks.Callback):
         epochs, steps: how many there are, and of how many steps each is.
     Attributes:
         done: steps of this epoch that an earlier part of the training did.
-        best: lowest ab RMSE so far.
     """
 
-    def __init__(self, console: Console, epochs: int, steps: int):
+    def __init__(self, state: TrainState, console: Console, epochs: int, steps: int):
         super().__init__()
         self.progress = bar(console, TextColumn("{task.fields[metrics]}"))
         self.task = self.progress.add_task("", metrics="")
-        self.epochs, self.steps = epochs, steps
-        self.best, self.done, self._read = float("inf"), 0, 0.0
+        self.state, self.epochs, self.steps = state, epochs, steps
+        self.done, self._read = 0, 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
         """Sets the bar back."""
@@ -220,8 +208,7 @@ class Screen(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs):
         """Prints the epoch's line."""
         val = logs["val_ab_rmse"]
-        star = "*" if val < self.best else " "
-        self.best = min(self.best, val)
+        star = "*" if self.state.best_epoch == epoch + 1 else " "
         self.progress.console.print(
             f"epoch {epoch + 1:>3}/{self.epochs}  loss {logs['loss']:5.2f}  ab RMSE {logs['ab_rmse']:5.2f}"
             f"  val {val:5.2f}{star} {logs['images_per_second']:4.0f} img/s"

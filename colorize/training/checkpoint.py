@@ -8,38 +8,26 @@ checkpoint with its checksum, and what was cut off or changed does not match its
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from colorize.errors import UserError
 from colorize.runs.atomic import PARTIAL, write_whole
-from colorize.training.state import Counters
 
-POINTER = "latest.json"
-"""Names the newest checkpoint, for people and scripts; who resumes looks at the checkpoints themselves."""
+State = dict[str, Any]
+"""What `TrainState.state_dict` gives: arrays by name, and what JSON can say; `sample` and `step` among it."""
+
+FIELDS = "state"
+"""Key of the metadata under which everything stands that is no array."""
 
 DIGITS = 16
 """Of the digest in the name: 64 bits, enough against accidents. Against an attacker there is nothing to protect:
 a checkpoint holds numbers alone."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """The state of a run after some step.
-
-    Attributes:
-        arrays: the whole state of model and optimizer, by name; see `state`.
-        counters: how far the run was.
-    """
-
-    arrays: dict[str, np.ndarray]
-    counters: Counters
 
 
 class Checkpoints:
@@ -56,20 +44,19 @@ class Checkpoints:
         self.folder, self.keep = folder, keep
         self.rejected: dict[Path, str] = {}
 
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Writes a checkpoint, then the pointer, then removes the oldest.
+    def save(self, state: State) -> None:
+        """Writes a checkpoint, then removes the oldest.
 
         Raises:
             OSError: it could not be written; those before are there.
         """
-        counters = checkpoint.counters
-        data = save_arrays(checkpoint.arrays, {"counters": counters.model_dump_json()})
-        path = self.folder / f"{counters.sample:010d}-{_digest(data)}.safetensors"
+        arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+        fields = {name: value for name, value in state.items() if name not in arrays}
+        data = save_arrays(arrays, {FIELDS: json.dumps(fields)})
+        path = self.folder / f"{state['sample']:010d}-{_digest(data)}.safetensors"
         for left_over in self.folder.glob(f"{PARTIAL}*"):  # of a process that was killed: it takes space
             left_over.unlink(missing_ok=True)
         write_whole(path, data)
-        pointer = {"file": path.name, "step": counters.step, "epoch": counters.epoch, "best_epoch": counters.best_epoch}
-        write_whole(self.folder / POINTER, (json.dumps(pointer) + "\n").encode())
         for old in [path for path in self.paths() if path not in self.rejected][self.keep :]:
             old.unlink(missing_ok=True)
 
@@ -78,7 +65,7 @@ class Checkpoints:
         found = [path for path in self.folder.glob("[0-9]*-*.safetensors") if path.name.partition("-")[0].isdecimal()]
         return sorted(found, key=_age, reverse=True)
 
-    def newest(self, misfit: Callable[[Checkpoint], str | None], before_step: int | None = None) -> Checkpoint | None:
+    def newest(self, misfit: Callable[[State], str | None], before_step: int | None = None) -> State | None:
         """The newest checkpoint that is whole and fits; None where there are none at all.
 
         Args:
@@ -87,19 +74,19 @@ class Checkpoints:
         Raises:
             UserError: there are some, and none can be used.
         """
-        later: list[tuple[Path, Checkpoint]] = []
+        later: list[tuple[Path, State]] = []
         for path in self.paths():
             try:
-                checkpoint = _read(path)
-                reason = misfit(checkpoint)
+                state = _read(path)
+                reason = misfit(state)
             except (OSError, ValueError) as error:
                 reason = str(error).strip().splitlines()[0]
-            if reason is None and before_step is not None and checkpoint.counters.step >= before_step:
-                later.append((path, checkpoint))
+            if reason is None and before_step is not None and state["step"] >= before_step:
+                later.append((path, state))
             elif reason is None:
                 for path, _ in later:
                     path.unlink(missing_ok=True)
-                return checkpoint
+                return state
             else:
                 self.rejected[path] = reason
         if later:  # there is nothing earlier
@@ -118,7 +105,7 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:DIGITS]
 
 
-def _read(path: Path) -> Checkpoint:
+def _read(path: Path) -> State:
     data = path.read_bytes()
     if not data:
         raise ValueError("it is empty")
@@ -126,7 +113,6 @@ def _read(path: Path) -> Checkpoint:
         raise ValueError("its checksum is wrong: cut off or changed since it was written")
     try:
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        return Checkpoint(load_arrays(data), Counters.model_validate_json(header["__metadata__"]["counters"]))
+        return {**load_arrays(data), **json.loads(header["__metadata__"][FIELDS])}
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        what = f"{error.error_count()} of its counters are wrong" if isinstance(error, ValidationError) else error
-        raise ValueError(f"it is no checkpoint of colorize: {what}") from None
+        raise ValueError(f"it is no checkpoint of colorize: {error}") from None

@@ -1,36 +1,37 @@
 """The place of a training in its run, step by step, and what must happen at it."""
 
 import time
+from collections.abc import Callable
 
 import keras
 import numpy as np
 
 from colorize.config.training import Trainer
 from colorize.data.batches import Batches
-from colorize.training import state
 from colorize.training.callbacks import SHOWN_EVERY
 from colorize.training.learner import Learner
 from colorize.training.signals import StopSignals
+from colorize.training.state import TrainState, sync
 
 
 class Clock(keras.callbacks.CallbackList):
     """Counts steps and epochs, lets no epoch end that is not whole, and says when to save.
 
     Args:
+        state: whose steps and epochs are counted.
         save: saves a checkpoint.
     Attributes:
-        step, sample, epoch, step_in_epoch: as in `state.Counters`.
         halted: whether the optimizer was found halted: the step after `step` was not finite.
         metrics: values of the running metrics of an epoch that goes on in its middle.
     """
 
     def __init__(
-        self, callbacks: list, learner: Learner, batches: Batches, trainer: Trainer, signals: StopSignals, save
-    ):
+        self, callbacks: list, state: TrainState, learner: Learner, batches: Batches, trainer: Trainer,
+        signals: StopSignals, save: Callable[[], None],
+    ):  # fmt: skip
         super().__init__(callbacks, add_history=True, model=learner)
-        self.learner, self.batches, self.trainer = learner, batches, trainer
+        self.state, self.learner, self.batches, self.trainer = state, learner, batches, trainer
         self.signals, self.save = signals, save
-        self.step = self.sample = self.epoch = self.step_in_epoch = 0
         self.halted = False
         self.metrics: list[np.ndarray] = []
         self._looked = 0.0
@@ -46,7 +47,7 @@ class Clock(keras.callbacks.CallbackList):
         """Counts the step, and ends training after it where a signal came or the optimizer halted."""
         self._advance(1)
         every = self.trainer.checkpoint.every_steps
-        is_due = every and self.step % every == 0 and self.step_in_epoch < self.batches.steps_per_epoch
+        is_due = every and self.state.step % every == 0 and self.state.step_in_epoch < self.batches.steps_per_epoch
         if is_due or time.perf_counter() - self._looked > SHOWN_EVERY:
             self._look(logs)
         if self.halted:
@@ -58,8 +59,9 @@ class Clock(keras.callbacks.CallbackList):
             self.learner.stop_training = True
 
     def _advance(self, steps: int) -> None:
-        self.step, self.step_in_epoch = self.step + steps, self.step_in_epoch + steps
-        self.sample += steps * self.batches.batch_size
+        self.state.step += steps
+        self.state.step_in_epoch += steps
+        self.state.sample += steps * self.batches.batch_size
 
     def _look(self, logs) -> None:
         """Notices a halt; the steps since then did nothing, and are not counted."""
@@ -67,18 +69,18 @@ class Clock(keras.callbacks.CallbackList):
         if self.halted or not int(logs["halted"]):
             return
         self.halted = self.learner.stop_training = True
-        state.sync(self.learner)
-        self._advance(int(self.learner.optimizer.iterations.numpy()) - self.step)
+        sync(self.learner)
+        self._advance(int(self.learner.optimizer.iterations.numpy()) - self.state.step)
 
     def on_epoch_end(self, epoch, logs):
         """Passes the end on, where the epoch is whole."""
         self._look(logs)
         logs.pop("halted")
-        if self.halted or self.step_in_epoch < self.batches.steps_per_epoch:
+        if self.halted or self.state.step_in_epoch < self.batches.steps_per_epoch:
             return
-        self.epoch, self.step_in_epoch = self.epoch + 1, 0
+        self.state.epoch, self.state.step_in_epoch = self.state.epoch + 1, 0
         super().on_epoch_end(epoch, logs)
-        is_due = self.epoch % self.trainer.checkpoint.every_epochs == 0 or self.epoch == self.trainer.epochs
+        is_due = self.state.epoch % self.trainer.checkpoint.every_epochs == 0 or self.state.epoch == self.trainer.epochs
         if is_due and not self.learner.stop_training:
             self.save()
         if self.signals.received is not None:

@@ -40,7 +40,11 @@ def keeps_answers(config: Config) -> bool:
 
 
 def _leaves_pictures(augmentation: Augmentation) -> bool:
-    return augmentation.crop == 1 and augmentation.exposure == 0 and augmentation.mix == 0
+    return (
+        augmentation.min_crop_scale == 1
+        and augmentation.max_exposure_stops == 0
+        and augmentation.mixup_probability == 0
+    )
 
 
 def note_of_answers(config: Config, some: bool) -> list[str]:
@@ -49,13 +53,13 @@ def note_of_answers(config: Config, some: bool) -> list[str]:
         return []
     group, part = frozen_part(config)
     if keeps_answers(config):
-        times = "twice (its mirror image too)" if config.data.augmentation.flip else "once"
+        times = "twice (its mirror image too)" if config.data.augmentation.flip_probability else "once"
         return [f"{part.name} reads each photo {times}, before training; its answers are kept on disk"]
     if not part.cache:
         return [f"{part.name} reads every picture in every step ({group}.cache=false)"]
     return [
-        f"{part.name} reads every picture anew in every step; with data.augmentation.crop=1"
-        " data.augmentation.exposure=0 data.augmentation.mix=0 its answers would be kept"
+        f"{part.name} reads every picture anew in every step; with data.augmentation.min_crop_scale=1"
+        " data.augmentation.max_exposure_stops=0 data.augmentation.mixup_probability=0 its answers would be kept"
     ]
 
 

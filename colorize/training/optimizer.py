@@ -114,7 +114,7 @@ def build_optimizer(
         slow, slow_factor: as of `Guard`.
     """
     steps = epochs * steps_per_epoch
-    warmup = min(round(config.warmup * steps), steps - 1)  # Keras wants a step to decay in
+    warmup = min(round(config.warmup_fraction * steps), steps - 1)  # Keras wants a step to decay in
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup else config.learning_rate,
         warmup_target=config.learning_rate if warmup else None,
@@ -126,8 +126,8 @@ def build_optimizer(
         schedule,
         weight_decay=config.weight_decay,
         clip_norm=config.clip_norm,
-        use_ema=config.average > 0,
-        ema_momentum=config.average,
+        use_ema=config.ema_decay > 0,
+        ema_momentum=config.ema_decay,
         ema_overwrite_frequency=None,  # training goes on from its own weights
         slow=slow,
         slow_factor=slow_factor,

@@ -30,16 +30,17 @@ MAY_CHANGE = ("trainer.epochs", "data.batch_size")
 """Changes what is learned from here on, and is asked for all the same."""
 
 WITHOUT_EFFECT = (
-    "tracking", "evaluation", "trainer.loader_threads", "trainer.batches_ahead", "trainer.batch_seconds",
-    "trainer.strips", "trainer.strip_every", "trainer.checkpoint", "trainer.on_nan", "data.root", "data.cache",
-    "data.max_rejected",
+    "tracking", "evaluation", "trainer.num_workers", "trainer.prefetch_batches", "trainer.batch_timeout_seconds",
+    "trainer.num_visualized_photos", "trainer.visualize_every_epochs", "trainer.checkpoint", "trainer.on_nan",
+    "data.root", "data.cache",
+    "data.max_rejected_fraction",
 )  # fmt: skip
 """Changes nothing of what is learned. (Photos are known by their content, wherever they lie.)"""
 
 DIGEST = "backbone.sha256"
 """Noted when a run begins; who does not name one means that one."""
 
-GLOBAL_GROUPS = ("experiment", "debug", "trainer")
+GLOBAL_GROUPS = ("experiment", "debug")
 """Their options say something of other groups too, so that they can only be composed whole."""
 
 

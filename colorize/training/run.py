@@ -36,11 +36,12 @@ from colorize.tracking.tracker import Tracker
 from colorize.training.callbacks import Validation
 from colorize.training.kept_features import Kept, frozen_part, keeps_answers, note_of_answers
 from colorize.training.learner import Learner
-from colorize.training.loop import Fitting
+from colorize.training.loop import TrainingLoop
 from colorize.training.optimizer import build_optimizer
 from colorize.training.result import Result
 from colorize.training.resume import allowed
 from colorize.training.signals import Stopped, StopSignals
+from colorize.training.state import TrainState
 from colorize.training.warm_start import take_weights
 
 CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -84,7 +85,7 @@ def run(
         if tracker.is_new or not resume:
             run.log_start(overrides)
         run.keep_answers()
-        run.fitting.run()
+        run.loop.run()
         result = run.finish()
         status = "FINISHED"
         return result
@@ -128,10 +129,13 @@ class _Run:
         self.first_batch = batches.batch(0)
         self.learner.compile(optimizer=self._optimizer(batches.steps_per_epoch))
         attempts = Attempts()
-        validation = Validation(self.colorizer, dataset.val, folder, tracker, trainer, attempts, self.save_model)
-        self.fitting = Fitting(
-            config, self.learner, batches, validation, folder, dataset.digest, tracker, signals,
-            attempts, self.console, started,
+        self.state = TrainState(self.learner, config=flat(config.stored()), data_digest=dataset.digest)
+        validation = Validation(
+            self.state, self.colorizer, dataset.val, folder, tracker, trainer, attempts, self.save_model
+        )
+        self.loop = TrainingLoop(
+            config, self.state, self.learner, batches, validation, folder, tracker, signals, attempts,
+            self.console, started,
         )  # fmt: skip
 
     def save_model(self, path: Path) -> None:
@@ -180,10 +184,10 @@ class _Run:
         config, dataset, frozen = self.config, self.dataset, self.network.frozen
         if frozen is None or not keeps_answers(config):
             return
-        cache, flips = getattr(config.data, "cache", None), config.data.augmentation.flip > 0
+        cache, flips = getattr(config.data, "cache", None), config.data.augmentation.flip_probability > 0
         instead = f"; or keep none: {frozen_part(config)[0]}.cache=false"
         self.batches.kept = Kept(frozen, dataset.train, cache, flips, instead)
-        self.fitting.validation.kept = Kept(frozen, dataset.val, cache, False, instead)
+        self.loop.validation.kept = Kept(frozen, dataset.val, cache, False, instead)
 
     def log_start(self, overrides: list[str]) -> None:
         """Everything that is known before the first step: on the screen, in the folder, in the tracker."""
@@ -230,10 +234,7 @@ class _Run:
             UserError: none of its checkpoints can be used.
         """
         before = flat(load_config(self.folder).stored())
-        checkpoint = self.fitting.newest()
-        self.fitting.go_on_from(checkpoint)
-        counters = checkpoint.counters
-        self.fitting.before = counters
+        self.loop.load(self.loop.newest())
         layout.save_config(self.config, self.folder)
         changes = allowed(before, flat(self.config.stored()))
         if changes:
@@ -241,17 +242,17 @@ class _Run:
         for line in changes:
             say(self.console, f"changed: {line}; what follows is not what it would have been")
         epochs = self.config.trainer.epochs
-        text = f"step {counters.step}, epoch {min(counters.epoch + 1, epochs)} of {epochs}"
+        text = f"step {self.state.step}, epoch {min(self.state.epoch + 1, epochs)} of {epochs}"
         say(self.console, f"the run in {self.folder} goes on from its checkpoint at {text}")
-        self.tracker.tags({f"resumed.{counters.step}": "; ".join([text, *changes])})
+        self.tracker.tags({f"resumed.{self.state.step}": "; ".join([text, *changes])})
 
     def finish(self) -> Result:
         """Evaluates the best weights beside the baselines and writes the result."""
-        fitting, network = self.fitting, self.network.model
+        state, network = self.state, self.network.model
         for variable in network.weights:
-            variable.assign(fitting.validation.best_weights[variable.path])
+            variable.assign(state.best_weights[variable.path])
         chosen_by = f"The checkpoint is the best of {self.config.trainer.epochs} epochs by these same photos."
-        predict = predictor(self.colorizer.predict_on_batch, self.config.evaluation.mirror)
+        predict = predictor(self.colorizer.predict_on_batch, self.config.evaluation.flip_tta)
         subject = Subject(predict, str(self.folder), network, chosen_by)
         baselines = learned_baselines(self.dataset, "val")
         out = self.folder / layout.EVALUATION
@@ -260,18 +261,18 @@ class _Run:
         self.about = self.about.model_copy(update=known)
         self.save_model(self.folder / MODEL)
         self.tracker.flush()  # so that the share below leaves out no more than the few calls after it
-        total = fitting.counters()
+        self.loop.count_seconds()
         result = Result(
             metrics=evaluation.metrics[OURS],
             baselines=evaluation.baselines,
             truth=evaluation.truth,
-            best_epoch=total.best_epoch,
-            epochs=total.epoch,
-            images_per_second=total.images / total.seconds_training,
-            seconds=total.seconds,
-            input_wait_share=total.seconds_waiting / total.seconds_training,
-            tracking_share=total.seconds_tracking / total.seconds,
-            checkpoint_share=total.seconds_saving / total.seconds,
+            best_epoch=state.best_epoch,
+            epochs=state.epoch,
+            images_per_second=state.images / state.seconds_training,
+            seconds=state.seconds,
+            input_wait_share=state.seconds_waiting / state.seconds_training,
+            tracking_share=state.seconds_tracking / state.seconds,
+            checkpoint_share=state.seconds_saving / state.seconds,
             parameters=network.count_params(),
             frozen_parameters=self.network.frozen_parameters,
             fusion_parameters=self.network.trace.parameters("fusion"),

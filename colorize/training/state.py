@@ -1,43 +1,56 @@
 """All that a run must remember to go on as if it had never been stopped.
 
-The arrays are the state tree of Keras: weights, statistics, the state of dropout, optimizer with averages, running
-metrics. `.weights.h5` and `.keras` lack some of these. The counters are ours. Order and augmentation of the photos
-need no memory: they are a function of seed and step.
+Order and augmentation of the photos need no memory: they are a function of seed and step.
 """
 
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from colorize.runs.atomic import difference
+from colorize.training.resume import refused
 
-BEST = "best/"
-"""Begins the names of the best weights so far, among the arrays."""
+Arrays = dict[str, np.ndarray]
 
 
-class Counters(BaseModel):
-    """How far a run is.
+class TrainState(BaseModel):
+    """The state of a run. What the loop and the callbacks must not forget they keep here, and nowhere else.
 
+    A field that is added is saved with every checkpoint and comes back with it: numbers, text, lists and dicts of them,
+    an array, or a dict of arrays. It needs a default, for the first step.
+
+    Args:
+        learner: a compiled `Learner`; its weights, statistics, optimizer with averages, running metrics and random
+            seeds belong to the state. (Keras's `.weights.h5` and `.keras` lack some of these.)
     Attributes:
         step: steps done, over the whole run.
         sample: photos shown, over the whole run; the next batch begins with this one.
         epoch: epochs done.
         step_in_epoch: steps done of the epoch under way.
-        best, best_epoch: lowest ab RMSE on val so far, and when it was; None and 0 before the first.
+        best, best_epoch: lowest ab RMSE on val so far, and when it was; inf and 0 before the first.
+        best_weights: of the network then, by name.
         history: what was logged at the end of each epoch.
-        images, seconds_training, seconds_waiting, seconds_tracking, seconds_saving, seconds: for the result.
-        step_backs: how often the run has gone back because of NaN.
+        images, seconds_training, seconds_waiting: photos shown, and the seconds that took; what evaluating and painting
+            took is in neither.
+        seconds_tracking, seconds_saving, seconds: of the run, over all processes.
+        rollbacks: how often the run has gone back because of NaN.
         config: flat configuration of the run, by which a checkpoint of another one is known.
         data_digest: of the photos.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     step: int = 0
     sample: int = 0
     epoch: int = 0
     step_in_epoch: int = 0
-    best: float | None = None
+    best: float = inf
     best_epoch: int = 0
+    best_weights: Arrays = {}
     history: list[dict[str, int | float]] = []
     images: int = 0
     seconds_training: float = 0.0
@@ -45,13 +58,72 @@ class Counters(BaseModel):
     seconds_tracking: float = 0.0
     seconds_saving: float = 0.0
     seconds: float = 0.0
-    step_backs: int = 0
+    rollbacks: int = 0
     config: dict = {}
     data_digest: str = ""
+    _learner: Any = PrivateAttr(None)
+
+    def __init__(self, learner=None, /, **fields):
+        super().__init__(**fields)
+        self._learner = learner
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything by name, also in the middle of `fit`; of an array in a dict, the name is FIELD/KEY."""
+        values: dict[str, Any] = {} if self._learner is None else arrays_of(self._learner)
+        for name, value in self.model_dump().items():
+            if isinstance(value, dict) and any(isinstance(one, np.ndarray) for one in value.values()):
+                values |= {f"{name}/{key}": array for key, array in value.items()}
+            else:
+                values[name] = value
+        return values
+
+    def load_state_dict(self, values: dict[str, Any]) -> None:
+        """Takes up what `state_dict` gave.
+
+        Raises:
+            ValueError: they are of another network, or have other fields; nothing was changed.
+        """
+        fields, arrays = self._parts(values)
+        loaded = type(self).model_validate(fields)
+        if self._learner is not None:
+            set_arrays(self._learner, arrays)
+        for name in type(self).model_fields:
+            setattr(self, name, getattr(loaded, name))
+
+    def misfit(self, values: dict[str, Any]) -> str | None:
+        """Why values are not of this run or of another network, in one line; None where they fit."""
+        fields, arrays = self._parts(values)
+        try:
+            found = type(self).model_validate(fields)
+        except ValidationError as error:
+            return f"it is no checkpoint of colorize: {error.error_count()} of its fields are wrong"
+        other = refused(found.config, self.config)
+        if other:
+            return f"it is of another run: {other[0]}"
+        if found.data_digest != self.data_digest:
+            return f"it is of a run with other photos: digest {found.data_digest}, here {self.data_digest}"
+        return difference(arrays, arrays_of(self._learner))
+
+    @classmethod
+    def _parts(cls, values: dict[str, Any]) -> tuple[dict[str, Any], Arrays]:
+        """The fields, and the arrays of the learner."""
+        fields: dict[str, Any] = {}
+        arrays: Arrays = {}
+        for name, value in values.items():
+            field, _, key = name.partition("/")
+            if not isinstance(value, np.ndarray):
+                fields[name] = value
+            elif field not in cls.model_fields:
+                arrays[name] = value
+            elif key:
+                fields.setdefault(field, {})[key] = value
+            else:
+                fields[field] = value
+        return fields, arrays
 
 
-def take(learner) -> dict[str, np.ndarray]:
-    """The whole state of a compiled `Learner` and its optimizer, by name; also in the middle of `fit`."""
+def arrays_of(learner) -> Arrays:
+    """All variables of a compiled `Learner` and its optimizer, by their names in Keras's state tree."""
     sync(learner)
     return dict(_flat(learner.get_state_tree(value_format="numpy_array")))
 
@@ -62,14 +134,13 @@ def sync(learner) -> None:
         learner.jax_state_sync()
 
 
-def restore(learner, arrays: dict[str, np.ndarray]) -> None:
-    """Sets the state of a learner; the best weights among the arrays are passed over.
+def set_arrays(learner, arrays: Arrays) -> None:
+    """Sets all variables of a learner.
 
     Raises:
-        ValueError: they are of another network; nothing was changed.
+        ValueError: the arrays are of another network; nothing was changed.
     """
-    arrays = without_best(arrays)
-    reason = difference(arrays, take(learner))
+    reason = difference(arrays, arrays_of(learner))
     if reason:
         raise ValueError(reason)
     tree: dict = {}
@@ -80,11 +151,6 @@ def restore(learner, arrays: dict[str, np.ndarray]) -> None:
             node = node.setdefault(parent, {})
         node[last] = np.array(array)  # a copy: JAX gives the memory of what it is handed away
     learner.set_state_tree(tree)
-
-
-def without_best(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The state alone."""
-    return {name: array for name, array in arrays.items() if not name.startswith(BEST)}
 
 
 def _flat(tree: dict, prefix: str = ""):

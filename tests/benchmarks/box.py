@@ -29,18 +29,18 @@ def main(run: Path, uniform: float) -> None:
     colorizer = load_colorizer(run)
     head = colorizer.head
     loss = config.loss.cross_entropy
-    weights = [rebalancing(head.bins, loss.sigma, share) for share in (uniform, loss.uniform)]
+    weights = [rebalancing(head.bins, loss.sigma, share) for share in (uniform, loss.uniform_fraction)]
     shift = np.log(weights[0] / weights[1])
     bias = colorizer.network.get_layer("head_logits").bias
     bias.assign(bias.numpy() + shift.astype("float32"))
 
     dataset = read_dataset(config.data)
     baselines = learned_baselines(dataset, "val")
-    predict = predictor(colorizer.predict_on_batch, config.evaluation.mirror)
+    predict = predictor(colorizer.predict_on_batch, config.evaluation.flip_tta)
     plain = config.evaluation.model_copy(update={"perceptual": False})
     measured = measure({**baselines.predictors, "ours": predict}, dataset.val, plain, 64, lambda done: None)
     stored = shared(config)
-    stored["loss"]["cross_entropy"] |= {"uniform": uniform}
+    stored["loss"]["cross_entropy"] |= {"uniform_fraction": uniform}
     about = about.model_copy(
         update={
             "name": BOX.stem, "data": "Imagenette and landscapes", "config": stored, "metrics": measured.metrics,

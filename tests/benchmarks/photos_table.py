@@ -34,7 +34,7 @@ def main(photos: str, names: list[str], overrides: list[str]) -> None:
 
     predictors = learned_baselines(dataset, "test").predictors
     for name, file in models.items():
-        predictors[name] = predictor(load_colorizer(file).predict_on_batch, config.evaluation.mirror)
+        predictors[name] = predictor(load_colorizer(file).predict_on_batch, config.evaluation.flip_tta)
     with progress("measuring", 2 * len(dataset.test)) as advance:
         measured = measure(predictors, dataset.test, config.evaluation, AT_ONCE, advance)
     columns = {name: digits for name, digits in COLUMNS.items() if name in measured.metrics["grey"]}

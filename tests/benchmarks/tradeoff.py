@@ -48,7 +48,7 @@ def main(names: list[str], overrides: list[str], out: Path) -> None:
                     axes.annotate(f"{uniform:g}", point, xytext=(5, -9), textcoords="offset points", fontsize=8)
     axes.axvline(grey, color="#8a8a92", linestyle="--", label="grey")
     axes.axhline(truth, color="#8a8a92", label="the photos themselves")
-    axes.set_xlabel(f"ab RMSE, Lab units, {len(rgb)} val photos; numbers: loss.cross_entropy.uniform")
+    axes.set_xlabel(f"ab RMSE, Lab units, {len(rgb)} val photos; numbers: loss.cross_entropy.uniform_fraction")
     axes.set_ylabel("colorfulness")
     axes.legend(fontsize=8)
     figure.savefig(out, dpi=110)
@@ -85,7 +85,9 @@ class Answers:
         head, shift = self.head, 0.0
         if uniform is not None:
             config = head.config.model_copy(update={"temperature": temperature})
-            weights = [rebalancing(head.bins, self.loss.sigma, share) for share in (uniform, self.loss.uniform)]
+            weights = [
+                rebalancing(head.bins, self.loss.sigma, share) for share in (uniform, self.loss.uniform_fraction)
+            ]
             shift = np.log(weights[0] / weights[1]).astype("float32")
             head = type(head)(config, head.bins)
         ab = np.concatenate([ops.convert_to_numpy(head.ab(part + shift)) for part in self.parts])

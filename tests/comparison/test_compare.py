@@ -67,7 +67,7 @@ def test_runs_that_differ_only_in_seed_or_in_where_they_log_are_one_group(run_of
     runs = [
         run_of("a1", "fusion=row_gru", seed=1),
         run_of("b1", "fusion=none", seed=1),
-        run_of("a2", "fusion=row_gru", "trainer.loader_threads=1", "evaluation.strips=1", seed=2),
+        run_of("a2", "fusion=row_gru", "trainer.num_workers=1", "evaluation.num_visualized_photos=1", seed=2),
         run_of("c1", "fusion=row_gru", "optimizer.learning_rate=0.01", seed=1),
     ]
     groups, left_out = group_runs(runs)

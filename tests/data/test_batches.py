@@ -26,7 +26,7 @@ def data(**changes):
 
 
 # The photos of `photo_folder` are 24 x 40, kept as they are.
-SMALL = {"height": 12, "width": 20, "stored_scale": 2.0}
+SMALL = {"height": 12, "width": 20, "cache_scale": 2.0}
 
 
 def batches(photos, seed=1, batch_size=5, **augmentation):
@@ -121,7 +121,7 @@ def test_the_same_photo_is_augmented_differently_each_time(photos):
 
 
 def test_without_augmentation_a_sample_is_what_evaluation_sees(photos):
-    plain = batches(photos, crop=1.0, flip=0.0, exposure=0.0, mix=0.0)
+    plain = batches(photos, min_crop_scale=1.0, flip_probability=0.0, max_exposure_stops=0.0, mixup_probability=0.0)
     plain.shape = photos.size
     np.testing.assert_array_equal(plain.batch(0), photos.fitted(plain.indices(0)))
 
@@ -129,7 +129,9 @@ def test_without_augmentation_a_sample_is_what_evaluation_sees(photos):
 def test_crops_stay_inside_the_photo_and_reach_its_edges():
     ramp = np.zeros((20, 60, 3), "uint8")
     ramp[..., 0], ramp[..., 1] = np.arange(60) * 4, np.arange(20)[:, None] * 10
-    settings = DATA.augmentation.model_copy(update={"crop": 0.3, "flip": 0.0, "exposure": 0.0})
+    settings = DATA.augmentation.model_copy(
+        update={"min_crop_scale": 0.3, "flip_probability": 0.0, "max_exposure_stops": 0.0}
+    )
     crops = [augment(Image.fromarray(ramp), (4, 8), settings, np.random.default_rng(k))[0] for k in range(300)]
     seen = np.stack([np.asarray(crop) for crop in crops])
     assert seen[..., 0].min() < 12 and seen[..., 0].max() > 224
@@ -140,7 +142,9 @@ def test_crops_stay_inside_the_photo_and_reach_its_edges():
 
 def test_a_flip_mirrors_left_and_right_only(noise):
     image = Image.fromarray(noise(8, 16))
-    settings = DATA.augmentation.model_copy(update={"crop": 1.0, "flip": 1.0, "exposure": 0.0})
+    settings = DATA.augmentation.model_copy(
+        update={"min_crop_scale": 1.0, "flip_probability": 1.0, "max_exposure_stops": 0.0}
+    )
     flipped, mirrored = augment(image, (8, 16), settings, np.random.default_rng(0))
     assert mirrored
     np.testing.assert_array_equal(flipped, np.asarray(image)[:, ::-1])
@@ -177,7 +181,9 @@ def fit_of_mixture(rgb, others, mixed):
 
 def test_a_batch_is_mixed_by_seed_and_step(photos):
     for seed, step in ((1, 0), (1, 1), (2, 0)):
-        plain, mixed = (batches(photos, seed=seed, mix=probability).batch(step) for probability in (0.0, 1.0))
+        plain, mixed = (
+            batches(photos, seed=seed, mixup_probability=probability).batch(step) for probability in (0.0, 1.0)
+        )
         expected = mix(plain, 1.0, np.random.default_rng([seed, MIXING, step]))
         np.testing.assert_array_equal(mixed, expected)
         assert not np.array_equal(mixed, plain)

@@ -68,7 +68,7 @@ def test_the_key_is_that_of_contents_and_settings():
     assert key_of(hashes, SETTINGS) == key_of(hashes[::-1], SETTINGS)
     others = [key_of(hashes[:1], SETTINGS)] + [
         key_of(hashes, SETTINGS._replace(**change))
-        for change in ({"height": 13}, {"width": 13}, {"fit": "squash"}, {"smallest_side": 5})
+        for change in ({"height": 13}, {"width": 13}, {"resize_mode": "stretch"}, {"min_side_pixels": 5})
     ]
     assert len({key_of(hashes, SETTINGS), *others}) == 6
 

@@ -46,7 +46,7 @@ def test_the_root_may_be_the_folder_or_the_one_above(binary):
 
 
 def test_val_comes_out_of_train_and_the_official_test_set_is_whole(binary):
-    dataset = read(binary, test=True, val=0.3)
+    dataset = read(binary, test=True, val_fraction=0.3)
     assert len(dataset.train) + len(dataset.val) + len(dataset.grey) == 5 * PICTURES
     assert 0.15 < len(dataset.val) / (5 * PICTURES) < 0.45
     assert len(dataset.test) == PICTURES and not set(dataset.test.hashes) & set(dataset.train.hashes)
@@ -64,7 +64,7 @@ def test_training_does_not_open_the_test_set(binary):
 
 
 def test_grey_pictures_are_left_out_of_training_and_kept_elsewhere(binary):
-    dropped, kept = read(binary, val=0.01), read(binary, val=0.01, grey="keep")
+    dropped, kept = read(binary, val_fraction=0.01), read(binary, val_fraction=0.01, drop_grayscale=False)
     assert (
         len(kept.train) - len(dropped.train)
         == len(dropped.grey)
@@ -110,6 +110,6 @@ def test_another_size_is_resized(binary):
 
 
 def test_grey_pictures_are_counted(binary):
-    dataset = read(binary, val=0.01)
+    dataset = read(binary, val_fraction=0.01)
     assert dataset.summary() == [f"{len(dataset.grey)} photos are exactly grey and left out of training"]
-    assert read(binary, grey="keep").summary() == []
+    assert read(binary, drop_grayscale=False).summary() == []

@@ -97,7 +97,7 @@ def test_a_verdict_says_what_was_converted(many, photo):
 def test_exactly_grey_photos_are_left_out_of_training_only(many, photo):
     for i in range(20):
         photo(many / f"grey_{i}.png", mode="L")
-    dataset, kept = read(many), read(many, grey="keep")
+    dataset, kept = read(many), read(many, drop_grayscale=False)
     greys = [v for v in dataset.manifest.verdicts if v.name.startswith("grey")]
     dropped = [v for v in greys if v.verdict == "grey"]
     assert dropped and {v.split for v in dropped} == {"train"} and len(dropped) == len(dataset.grey)
@@ -123,7 +123,7 @@ def test_folders_are_the_split_where_there_are_some(name, tmp_path, photo):
         for i in range(number):
             photo(tmp_path / part / "deeper" / f"{i}.png")
     photo(tmp_path / "elsewhere" / "stray.png")
-    dataset = read(tmp_path, max_rejected=0.5)
+    dataset = read(tmp_path, max_rejected_fraction=0.5)
     assert [len(dataset.part(part)) for part in ("train", "val", "test")] == [5, 3, 2]
     assert all(file.startswith("test/") for file in dataset.test.names)
     assert verdict_of(dataset, "elsewhere/stray.png").detail.startswith("outside of the folders of the split")
@@ -133,7 +133,7 @@ def test_train_and_test_alone_give_up_some_of_train_for_val(tmp_path, photo):
     for part, number in (("train", 40), ("test", 5)):
         for i in range(number):
             photo(tmp_path / part / f"{i}.png")
-    dataset = read(tmp_path, val=0.3)
+    dataset = read(tmp_path, val_fraction=0.3)
     assert len(dataset.test) == 5 and len(dataset.train) + len(dataset.val) == 40 and len(dataset.val) > 3
     assert all(file.startswith("train/") for file in dataset.val.names)
 
@@ -188,7 +188,7 @@ def test_photos_of_any_size_and_shape_go_through(tmp_path):
         width, height = (int(side) for side in rng.integers(30, 400, 2))
         Image.fromarray(rng.integers(0, 256, (height, width, 3)).astype("uint8")).save(tmp_path / f"{i}.jpg")
     for size in ((112, 112), (144, 176)):
-        dataset = read(tmp_path, height=size[0], width=size[1], val=0.3)
+        dataset = read(tmp_path, height=size[0], width=size[1], val_fraction=0.3)
         assert not dataset.manifest.rejected
 
 
@@ -196,7 +196,7 @@ def test_a_folder_that_happens_to_be_called_train_is_no_split(tmp_path, photo):
     for name in ("train", "bus"):
         for i in range(15):
             photo(tmp_path / name / f"{i}.png")
-    dataset = read(tmp_path, val=0.3)
+    dataset = read(tmp_path, val_fraction=0.3)
     assert {file.partition("/")[0] for file in dataset.train.names} == {"train", "bus"}
 
 
@@ -286,16 +286,16 @@ def test_too_many_rejected_files_stop_the_run_with_their_list(many, tmp_path):
     with pytest.raises(UserError) as error:
         read(many, manifest=manifest)
     message = str(error.value)
-    assert "6 of 36 files" in message and "data.max_rejected=0.1" in message
+    assert "6 of 36 files" in message and "data.max_rejected_fraction=0.1" in message
     assert all(f"bad_{i}.jpg: not a photo" in message for i in range(6))
     assert manifest.read_text().count("rejected") == 6
-    assert len(read(many, max_rejected=0.2).manifest.rejected) == 6
+    assert len(read(many, max_rejected_fraction=0.2).manifest.rejected) == 6
 
 
 def test_a_folder_of_nothing_but_rejected_files_stops_whatever_is_allowed(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"x")
     with pytest.raises(UserError, match="1 of 1 files"):
-        read(tmp_path, max_rejected=1.0)
+        read(tmp_path, max_rejected_fraction=1.0)
 
 
 def test_missing_and_empty_folders_get_one_sentence(tmp_path):
@@ -332,7 +332,10 @@ def test_crop_and_squash(tmp_path):
     for i in range(12):
         marked[:, 40] = (0, 20 * i, 0)
         Image.fromarray(marked).save(tmp_path / f"{i}.png")
-    cropped, squashed = read(tmp_path, val=0.4, test=0.0, fit="crop"), read(tmp_path, val=0.4, test=0.0, fit="squash")
+    cropped, squashed = (
+        read(tmp_path, val_fraction=0.4, test=0.0, resize_mode="center_crop"),
+        read(tmp_path, val_fraction=0.4, test_fraction=0.0, resize_mode="stretch"),
+    )
     for dataset in (cropped, squashed):
         assert dataset.train.stored.shape[1:] == (12, 20, 3)
     assert cropped.train.fitted()[..., [0, 2]].max() == 0

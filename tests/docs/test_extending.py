@@ -105,7 +105,7 @@ def test_an_installed_extension_is_known_to_every_command(outside, tmp_path):
     (installed / "METADATA").write_text("Name: my_colors\nVersion: 1.0\n")
     (installed / "entry_points.txt").write_text("[colorize.extensions]\nmine = my_colors\n")
     command = [sys.executable, "train.py", "fusion=blur", "debug=smoke", "tracking=off", "hydra.run.dir=run"]
-    command += [f"backend={BACKEND}", "encoder.filters=[4]", "trainer.epochs=1", "trainer.strips=0"]
+    command += [f"backend={BACKEND}", "encoder.filters=[4]", "trainer.epochs=1", "trainer.num_visualized_photos=0"]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr

@@ -32,9 +32,9 @@ MLFLOW_WARNS = pytest.mark.filterwarnings("ignore")  # of what it imports
 @pytest.fixture
 def model(tmp_path, config_of, photo_folder):
     """A model of 16 x 32 that knows one colour, in an output folder; made with the photos of `photo_folder`."""
-    shares = ["data.val=0.3", "data.height=16", "data.width=32", "data.stored_scale=1"]
+    shares = ["data.val_fraction=0.3", "data.height=16", "data.width=32", "data.cache_scale=1"]
     network = ["fusion=none", "encoder.filters=[4]"]
-    config = config_of("data=folder", f"data.root={photo_folder}", "data.test=0.3", *shares, *network)
+    config = config_of("data=folder", f"data.root={photo_folder}", "data.test_fraction=0.3", *shares, *network)
     folder = tmp_path / "model"
     folder.mkdir()
     network = build_network(config)
@@ -107,7 +107,7 @@ def test_with_mirror_images_it_is_another_evaluation(model):
     network.set_weights([weight + rng.normal(0, 0.1, weight.shape) for weight in network.get_weights()])
     save_model(colorizer, model / MODEL, read_about(model))
     evaluated(model)
-    evaluated(model, "evaluation.mirror=true")
+    evaluated(model, "evaluation.flip_tta=true")
     plain, mirrored = sorted((model / "evaluation").iterdir())
     assert mirrored.name == f"{plain.name}-mirror"
     told = json.loads((mirrored / "evaluation.json").read_text())
@@ -120,7 +120,7 @@ def test_with_mirror_images_it_is_another_evaluation(model):
     error = np.sqrt(np.mean((both - reference.rgb2lab(photos)[..., 1:]) ** 2))
     assert told["metrics"]["ours"]["ab_rmse"] == pytest.approx(error, rel=1e-4)
     assert np.abs(both - ab[0]).max() > 0.1, "the two say different things"
-    painter = Painter(colorizer, data_and_evaluation(composed_of(model), ["evaluation.mirror=true"]))
+    painter = Painter(colorizer, data_and_evaluation(composed_of(model), ["evaluation.flip_tta=true"]))
     own, turned = [np.asarray(painter.paint(rgb)) for rgb in (photos[0], np.ascontiguousarray(photos[0][:, ::-1]))]
     np.testing.assert_allclose(own.astype(int), turned[:, ::-1].astype(int), atol=1)
 
@@ -171,7 +171,7 @@ def test_photos_that_were_in_the_training_are_counted(model, photo_folder, tmp_p
         (other / part).mkdir(parents=True)
         for name in names:
             (other / part / name).write_bytes((photo_folder / name).read_bytes())
-    evaluated(model, f"data.root={other}", "data.max_rejected=0.5")
+    evaluated(model, f"data.root={other}", "data.max_rejected_fraction=0.5")
     evaluation = evaluation_of(model, "test")
     assert any("it was trained on 2 of these" in line for line in evaluation["protocol"])
 
@@ -180,14 +180,14 @@ def test_other_photos_or_sizes_leave_the_first_evaluation_alone(model):
     evaluated(model)
     before = (place_of(model, "test") / "evaluation.json").read_bytes()
     evaluated(model, "data.height=24", "data.width=40")
-    evaluated(model, "data.fit=squash")
+    evaluated(model, "data.resize_mode=stretch")
     places = sorted((model / "evaluation").glob("folder-test-*"))
     assert len(places) == 3 and before in [(place / "evaluation.json").read_bytes() for place in places]
 
 
 def test_a_second_time_leaves_no_pictures_of_the_first(model):
-    evaluated(model, "evaluation.strips=2")
-    evaluated(model, "evaluation.strips=1")
+    evaluated(model, "evaluation.num_visualized_photos=2")
+    evaluated(model, "evaluation.num_visualized_photos=1")
     assert len(list((place_of(model, "test") / "strips").iterdir())) == 3
 
 
@@ -212,22 +212,24 @@ def test_another_size_is_resized_as_painting_does_and_says_so(model, capsys):
     assert any("made for 16 x 32" in line and "its own mirror image" in line for line in evaluation["protocol"])
 
 
-@pytest.mark.parametrize("fit", ["pad", "squash"])
-def test_predicting_at_another_size_is_what_painting_shows(fit, config_of, noise):
+@pytest.mark.parametrize("resize_mode", ["reflect_pad", "stretch"])
+def test_predicting_at_another_size_is_what_painting_shows(resize_mode, config_of, noise):
     config = config_of("data.height=16", "data.width=32")
     colorizer = Learner(build_network(config))
     rng = np.random.default_rng(0)
     colorizer.network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in colorizer.network.get_weights()])
     rgb = noise(3, 24, 40)
-    ab = predict_ab(colorizer, rgb, fit)
+    ab = predict_ab(colorizer, rgb, resize_mode)
     assert ab.shape == (3, 24, 40, 2)
-    painter = Painter(colorizer, config, fit)
+    painter = Painter(colorizer, config, resize_mode)
     for photo, colours in zip(rgb, ab):
         painted = np.asarray(painter.paint(photo)).astype(int)
         expected = ops.convert_to_numpy(paint_in_gamut(rgb_to_lightness(photo), colours))
         assert np.abs(expected.astype(int) - painted).max() <= 1
     same = noise(2, 16, 32)
-    np.testing.assert_allclose(predict_ab(colorizer, same, fit), np.asarray(colorizer(same, training=False)), atol=1e-4)
+    np.testing.assert_allclose(
+        predict_ab(colorizer, same, resize_mode), np.asarray(colorizer(same, training=False)), atol=1e-4
+    )
 
 
 def test_numbers_do_not_depend_on_the_batches(config_of, photos_of, noise):
@@ -268,7 +270,7 @@ def test_batches_are_sized_to_memory(config_of, monkeypatch):
         (["MODEL", "trainer.epochs=3"], "only data and evaluation can be changed here"),
         (["MODEL", "data.heigth=3"], "data.height"),
         (["MODEL", "data.root=/nowhere"], "there is no folder"),
-        (["MODEL", "data.test=0.0", "--split", "test"], "has no test part"),
+        (["MODEL", "data.test_fraction=0.0", "--split", "test"], "has no test part"),
         (["MODEL", "evaluation.perceptual=true"], "evaluation.lpips_weights=PATH"),
         (["models:/colorizer"], "expected models:/NAME/VERSION"),
     ],
@@ -357,7 +359,7 @@ def test_a_run_and_a_registered_model_are_found_and_get_the_evaluation(model, tm
 def test_several_models_are_judged_one_after_the_other(model, tmp_path, capsys):
     other = tmp_path / "other=1"  # no override, though it looks like one
     shutil.copytree(model, other)
-    evaluated(model, other, "evaluation.strips=1", "--split", "val")
+    evaluated(model, other, "evaluation.num_visualized_photos=1", "--split", "val")
     assert evaluation_of(model, "val")["metrics"] == evaluation_of(other, "val")["metrics"]
     with pytest.raises(SystemExit) as stopped:
         evaluated(model, other, "--out", tmp_path / "out")

@@ -66,7 +66,7 @@ def test_the_model_in_the_box_is_written_in_every_format(noise, tmp_path, capsys
     exported = export(None, list(FORMATS), tmp_path / "out")
     assert [one.largest <= 1 for one in exported] == [True] * 4
     rgb = noise(1, 128, 128)
-    expected = np.asarray(painter_of(BOX, fit="squash").paint(rgb[0])).astype(int)
+    expected = np.asarray(painter_of(BOX, resize_mode="stretch").paint(rgb[0])).astype(int)
     again = FORMATS["keras"].load(tmp_path / "out" / "colorizer.keras")(rgb)[0]
     assert np.abs(again - expected).max() <= 1
 
@@ -92,7 +92,7 @@ def test_layers_of_our_own_come_back_from_a_keras_file(fusion, config_of, noise,
 
 
 def test_mirror_images_and_bins_are_part_of_the_graph(config_of, noise):
-    config = config_of("head=bins", "evaluation.mirror=true")
+    config = config_of("head=bins", "evaluation.flip_tta=true")
     bins = Bins(np.float32([[20, -30], [-10, 40], [0, 0]]), np.float32([0.3, 0.3, 0.4]))
     colorizer = Colorizer(shaken(config, bins))
     rgb = noise(2, 16, 32)

@@ -18,8 +18,8 @@ import keras
 from colorize.config.base import PROJECT
 
 BACKEND = keras.backend.backend()
-TINY = ["debug=smoke", f"backend={BACKEND}", "fusion=none", "encoder.filters=[4]", "trainer.strips=0"]
-TINY += ["evaluation.strips=0", "evaluation.painted=1"]
+TINY = ["debug=smoke", f"backend={BACKEND}", "fusion=none", "encoder.filters=[4]", "trainer.num_visualized_photos=0"]
+TINY += ["evaluation.num_visualized_photos=0", "evaluation.num_compared_photos=1"]
 """Small, with dropout, augmentation and statistics of batches."""
 
 _context = multiprocessing.get_context("forkserver")

@@ -35,9 +35,9 @@ def shapes() -> Image.Image:
     from colorize.inference.predict import framed
 
     rows = []
-    for fit in ("pad", "squash"):
-        painter = load_painter(None, fit, "bilinear", None, None)
-        seen, _ = framed(Image.fromarray(data.astronaut()), *painter.size, fit)
+    for resize_mode in ("reflect_pad", "stretch"):
+        painter = load_painter(None, resize_mode, "bilinear", None, None)
+        seen, _ = framed(Image.fromarray(data.astronaut()), *painter.size, resize_mode)
         rows += [Image.fromarray(seen), painter.paint(data.astronaut())]
     return row(rows)
 

@@ -11,7 +11,7 @@ FUSIONS = {
     "conv": ["fusion.filters=5", "fusion.hidden=3", "fusion.channels=2"],
 }
 ENCODERS = {
-    "seed": ["encoder.filters=3", "data.height=6", "data.width=8"],
+    "question": ["encoder.filters=3", "data.height=6", "data.width=8"],
     "pyramid": ["encoder.filters=[3,4]"],
     "koalarization": ["encoder.filters=[3,3,4,4,5,5,4,4]", "decoder=koalarization", "decoder.filters=[4,3,3,2]"],
     "residual": ["encoder.width=4", "encoder.levels=2"],

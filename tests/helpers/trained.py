@@ -4,7 +4,9 @@ import csv
 import json
 import os
 import signal
+from types import SimpleNamespace
 
+import numpy as np
 from safetensors.numpy import load_file
 
 from colorize.runs.layout import LAST
@@ -35,21 +37,22 @@ def die_at(step: int, after: bool) -> None:
     count = Clock._advance
 
     def dying(clock, steps):
-        if not after and clock.step + 1 == step:
+        if not after and clock.state.step + 1 == step:
             os.kill(os.getpid(), signal.SIGKILL)
         count(clock, steps)
-        if clock.step == step:
+        if clock.state.step == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
     Clock._advance = dying
 
 
 def last_state(folder):
-    """The arrays of the last checkpoint, and its counters."""
+    """The arrays of the last checkpoint, and what else is in it, as attributes."""
     (path, *_) = Checkpoints(folder / "checkpoints").paths()
-    checkpoint = Checkpoints(folder / "checkpoints").newest(lambda found: None)
-    assert path.name.startswith(f"{checkpoint.counters.sample:010d}")
-    return checkpoint.arrays, checkpoint.counters
+    state = Checkpoints(folder / "checkpoints").newest(lambda found: None)
+    assert path.name.startswith(f"{state['sample']:010d}")
+    arrays = {name: value for name, value in state.items() if isinstance(value, np.ndarray)}
+    return arrays, SimpleNamespace(**{name: value for name, value in state.items() if name not in arrays})
 
 
 def rows(folder):

@@ -106,7 +106,7 @@ def test_many_photos_at_once_are_painted_as_one_by_one(shaken, noise, monkeypatc
 @pytest.mark.parametrize("saturation", [0.0, 0.5, 1.6])
 def test_saturation_scales_ab_and_leaves_lightness(saturation, config_of):
     grey = np.full((16, 32), 128, "uint8")  # at which colours of chroma 56 are in the gamut, or nearly
-    painter = Painter(Telltale(), config_of(), "squash", saturation=saturation)
+    painter = Painter(Telltale(), config_of(), "stretch", saturation=saturation)
     painted = painter.paint(grey)
     lab = reference.rgb2lab(np.asarray(painted))
     rows, columns = np.mgrid[:16, :32]
@@ -114,7 +114,7 @@ def test_saturation_scales_ab_and_leaves_lightness(saturation, config_of):
     np.testing.assert_allclose(lab[..., 2], saturation * columns, atol=1.2)
     np.testing.assert_allclose(lab[..., 0], reference.rgb2lab(np.full((1, 1, 3), 128, "uint8"))[0, 0, 0], atol=0.3)
     again = Image.fromarray(grey).convert("RGB")
-    Painter(Telltale(), config_of(), "squash").paint_over([again], saturation)
+    Painter(Telltale(), config_of(), "stretch").paint_over([again], saturation)
     np.testing.assert_array_equal(np.asarray(again), np.asarray(painted))
 
 
@@ -142,7 +142,7 @@ class Bright:
 @pytest.mark.parametrize("upsampling", ["bilinear", "guided"])
 def test_a_photo_is_seen_whole_and_closer(upsampling, config_of):
     """By hand: the whole is bright, and so are the parts on the left; those on the right are not."""
-    painter = Painter(Bright(), config_of("evaluation.mirror=true"), "squash", upsampling)
+    painter = Painter(Bright(), config_of("evaluation.flip_tta=true"), "stretch", upsampling)
     photo = np.full((40, 80, 3), 40, "uint8")
     photo[:, :40] = 220
     (colours,) = painter.colours_of([Image.fromarray(photo)])
@@ -155,7 +155,7 @@ def test_a_photo_is_seen_whole_and_closer(upsampling, config_of):
 
 
 def test_a_photo_of_the_models_size_is_seen_as_it_is_and_without_mirror_images_each_is_seen_once(config_of, noise):
-    for overrides, photo in ((["evaluation.mirror=true"], noise(16, 32)), ([], noise(40, 80))):
+    for overrides, photo in ((["evaluation.flip_tta=true"], noise(16, 32)), ([], noise(40, 80))):
         colorizer = Bright()
         Painter(colorizer, config_of(*overrides)).colours_of([Image.fromarray(photo)])
         assert colorizer.shown == 1 + len(overrides), "once, and its mirror image"
@@ -175,7 +175,7 @@ def test_colours_do_not_change_with_the_size_of_the_photo():
 def test_a_photo_of_another_shape_is_set_whole_into_its_mirror_image(config_of, noise):
     colorizer = Telltale()
     photo = noise(16, 8) // 2 + 64  # in the gamut, whatever the colours
-    painted = Painter(colorizer, config_of(), "pad").paint(photo)
+    painted = Painter(colorizer, config_of(), "reflect_pad").paint(photo)
     (shown,) = colorizer.shown
     np.testing.assert_array_equal(shown[:, 12:20], photo)  # in its own shape, in the middle
     np.testing.assert_array_equal(shown[:, 4:12], photo[:, ::-1])
@@ -188,17 +188,20 @@ def test_a_photo_of_another_shape_is_set_whole_into_its_mirror_image(config_of, 
 def test_squashed_a_photo_has_all_of_the_models_picture(config_of):
     colorizer = Telltale()
     grey = np.full((64, 32), 128, "uint8")
-    ab = colours_of(Painter(colorizer, config_of(), "squash").paint(grey))
+    ab = colours_of(Painter(colorizer, config_of(), "stretch").paint(grey))
     assert colorizer.shown.shape == (1, 16, 32, 3)
     assert ab[0, 0] == pytest.approx([0, 0], abs=1) and ab[-1, -1] == pytest.approx([15, 31], abs=1)
 
 
 def test_the_shape_is_kept_as_in_training(config_of, photo_folder):
-    def fit(*overrides):
-        return Painter(Telltale(), config_of(*overrides)).fit
+    def resize_mode(*overrides):
+        return Painter(Telltale(), config_of(*overrides)).resize_mode
 
     folder = ["data=folder", f"data.root={photo_folder}"]
-    assert fit(*folder, "data.fit=squash") == "squash" and fit(*folder, "data.fit=crop") == "pad"
+    assert (
+        resize_mode(*folder, "data.resize_mode=stretch") == "stretch"
+        and resize_mode(*folder, "data.resize_mode=center_crop") == "reflect_pad"
+    )
 
 
 def test_guided_colours_end_where_the_lightness_does():
@@ -277,8 +280,8 @@ def test_a_damaged_or_foreign_model_is_an_error(damage, model_folder, config_of)
     if damage == "foreign":
         save_model(load_colorizer(model), model, about(config_of("fusion.units=9")))
     elif damage == "more layers":
-        larger = Colorizer(build_network(config_of("fusion.merges=[sum,sum]")))
-        save_model(larger, model, about(config_of("fusion.merges=[sum]")))
+        larger = Colorizer(build_network(config_of("fusion.merge_modes=[sum,sum]")))
+        save_model(larger, model, about(config_of("fusion.merge_modes=[sum]")))
     elif damage == "truncated":
         model.write_bytes(model.read_bytes()[:3000])
     elif damage == "text":
@@ -294,8 +297,8 @@ def test_a_damaged_or_foreign_model_is_an_error(damage, model_folder, config_of)
 def test_a_missing_model_and_a_wrong_setting_are_errors(model_folder, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="is no trained model: model.safetensors not found there"):
         colorize.load(tmp_path)
-    with pytest.raises(UserError, match="fit: expected pad or squash, received 'crop'"):
-        colorize.load(model_folder, fit="crop")
+    with pytest.raises(UserError, match="resize_mode: expected reflect_pad or stretch, received 'crop'"):
+        colorize.load(model_folder, resize_mode="crop")
     with pytest.raises(UserError, match="upsampling: expected bilinear or guided, received None"):
         colorize.load(model_folder, upsampling=None)
     monkeypatch.chdir(tmp_path)

@@ -103,14 +103,14 @@ def test_each_fault_is_caught_by_itself(size, wrong):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("overrides", [["experiment=seed"], ["encoder=pyramid"], ["encoder.filters=[4]"]])
+@pytest.mark.parametrize("overrides", [["experiment=question"], ["encoder=pyramid"], ["encoder.filters=[4]"]])
 def test_the_corrected_wiring_is_right(size, overrides, config_of):
     network = build_network(config_of(*overrides, f"data.height={size[0]}", f"data.width={size[1]}"))
     assert check_wiring(network) == []
 
 
 def test_the_maps_of_the_seed_are_triangles_but_for_the_convolutions_reach(config_of):
-    network = build_network(config_of("experiment=seed", "data.height=24"))
+    network = build_network(config_of("experiment=question", "data.height=24"))
     reach, forward, backward, fused = [panel.values > 0 for panel in dependency_maps(network)]
     rows, inputs = np.mgrid[:24, :24]
     near = abs(rows - inputs) <= 8  # a GRU may forget what is far: only what it must not see is exact
@@ -121,7 +121,7 @@ def test_the_maps_of_the_seed_are_triangles_but_for_the_convolutions_reach(confi
 
 
 def test_without_fusion_the_map_is_the_convolutions_reach(config_of):
-    network = build_network(config_of("experiment=seed", "data.height=24", "fusion=none"))
+    network = build_network(config_of("experiment=question", "data.height=24", "fusion=none"))
     (panel,) = dependency_maps(network)
     rows, inputs = np.mgrid[:24, :24]
     np.testing.assert_array_equal(panel.values > 0, abs(rows - inputs) <= 1)

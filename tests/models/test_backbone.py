@@ -26,7 +26,11 @@ from colorize.training.run import run as training_run
 from colorize.training.signals import StopSignals
 
 NAMES = {"inception_resnet_v2": 75, "mobilenet": 32, "vgg19": 32, "densenet121": 32}
-KEPT = ["data.augmentation.crop=1.0", "data.augmentation.exposure=0.0", "data.augmentation.mix=0.0"]
+KEPT = [
+    "data.augmentation.min_crop_scale=1.0",
+    "data.augmentation.max_exposure_stops=0.0",
+    "data.augmentation.mixup_probability=0.0",
+]
 
 
 @pytest.fixture
@@ -191,7 +195,14 @@ def test_who_begins_with_another_model_has_the_backbone_of_the_file_all_the_same
     for run, init in zip(runs, ([], [f"init={runs[0]}"])):
         run.mkdir()
         cache = f"data.cache={tmp_path / 'cache'}"
-        overrides = [f"backbone.weights={path}", "trainer.epochs=1", "fusion=none", "trainer.strips=0", cache, *KEPT]
+        overrides = [
+            f"backbone.weights={path}",
+            "trainer.epochs=1",
+            "fusion=none",
+            "trainer.num_visualized_photos=0",
+            cache,
+            *KEPT,
+        ]
         config = with_backbone(config_of, "mobilenet", *overrides, *init)
         training_run(config, read_dataset(config.data), Device(config.backend, "cpu", "CPU"), Tracker(), StopSignals(),
                      run, [], 0.0)  # fmt: skip
@@ -204,8 +215,9 @@ def test_who_begins_with_another_model_has_the_backbone_of_the_file_all_the_same
 
 @pytest.mark.parametrize(
     ("changed", "keeps"),
-    [([], True), (["data.augmentation.crop=0.9"], False), (["data.augmentation.exposure=0.1"], False),
-     (["data.augmentation.mix=0.1"], False), (["backbone.cache=false"], False)],
+    [([], True), (["data.augmentation.min_crop_scale=0.9"], False),
+     (["data.augmentation.max_exposure_stops=0.1"], False),
+     (["data.augmentation.mixup_probability=0.1"], False), (["backbone.cache=false"], False)],
 )  # fmt: skip
 def test_embeddings_are_kept_where_nothing_changes_the_picture(changed, keeps, config_of):
     config = with_backbone(config_of, "mobilenet", *KEPT, *changed)

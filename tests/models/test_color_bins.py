@@ -156,7 +156,11 @@ def test_bins_are_kept_in_the_model_file(model):
 def model(tmp_path, config_of, photo_folder):
     """A model with a head of bins, in an output folder; one bin is likely, and the others are not impossible."""
     config = config_of(
-        "data=folder", f"data.root={photo_folder}", "data.val=0.3", "head=bins", "loss.cross_entropy.neighbours=2"
+        "data=folder",
+        f"data.root={photo_folder}",
+        "data.val_fraction=0.3",
+        "head=bins",
+        "loss.cross_entropy.neighbours=2",
     )
     bins = Bins(CENTRES, SHARES)
     network = build_network(config, bins)
@@ -169,7 +173,13 @@ def model(tmp_path, config_of, photo_folder):
 @pytest.mark.once
 def test_a_run_that_begins_with_a_model_of_bins_keeps_them_and_goes_on_without_it(model, config_of, tmp_path, capsys):
     """Its head knows no other bins, whatever colours the new photos have."""
-    shape = ["head=bins", "loss.cross_entropy.neighbours=2", "trainer.epochs=1", "trainer.strips=0", f"init={model}"]
+    shape = [
+        "head=bins",
+        "loss.cross_entropy.neighbours=2",
+        "trainer.epochs=1",
+        "trainer.num_visualized_photos=0",
+        f"init={model}",
+    ]
     config, folder = config_of(*shape), tmp_path / "run"
     folder.mkdir()
 

@@ -19,17 +19,17 @@ NETWORKS = [
     ["encoder=pyramid", "fusion=none"],
     ["encoder=pyramid", "fusion=row_gru", "fusion.mapping=projection", "fusion.units=5", "fusion.channels=3"],
     ["encoder=pyramid", "fusion=row_gru", "fusion.combine=add", "fusion.channels=64"],
-    ["encoder=pyramid", "fusion=row_gru", "fusion.merges=[concatenate]"],
-    ["encoder=pyramid", "fusion=row_gru", "fusion.merges=[concatenate,sum,sum]"],
+    ["encoder=pyramid", "fusion=row_gru", "fusion.merge_modes=[concatenate]"],
+    ["encoder=pyramid", "fusion=row_gru", "fusion.merge_modes=[concatenate,sum,sum]"],
     ["encoder=pyramid", "encoder.filters=[6]", "decoder.dropout=0"],
     ["encoder=pyramid", "decoder.global_context=false"],
     ["encoder=pyramid", "encoder.normalization=none", "decoder.normalization=none"],
     ["encoder=koalarization", "encoder.filters=[4,4,4,4,4,4,4,4]", "decoder=koalarization"],
-    ["encoder=residual", "encoder.width=4", "decoder.full_size=2"],
+    ["encoder=residual", "encoder.width=4", "decoder.num_full_resolution_convs=2"],
     ["encoder=residual", "encoder.width=8", "encoder.normalization=group"],
-    ["encoder=seed", "fusion=row_gru"],
-    ["encoder=seed", "fusion=none"],
-    ["experiment=seed"],
+    ["encoder=question", "fusion=row_gru"],
+    ["encoder=question", "fusion=none"],
+    ["experiment=question"],
 ]
 NETWORK_IDS = [" ".join(overrides) for overrides in NETWORKS]
 
@@ -44,7 +44,7 @@ def lightness(config, batch=2):
 @pytest.mark.parametrize("size", [(16, 32), (24, 8)])
 def test_every_step_has_the_shape_it_declares(overrides, size, config_of):
     changes = [f"data.height={size[0]}", f"data.width={size[1]}"]
-    if overrides == ["experiment=seed"]:  # its units fit 2 x units columns only, on purpose
+    if overrides == ["experiment=question"]:  # its units fit 2 x units columns only, on purpose
         changes = [f"data.height={size[0]}", "data.width=32"]
     config = config_of(*overrides, *changes)
     network = build_network(config)
@@ -63,7 +63,7 @@ def test_the_trace_counts_every_parameter_once(overrides, config_of):
 
 
 def test_the_seed_has_exactly_the_shapes_of_its_table(config_of):
-    trace = build_network(config_of("experiment=seed", "data.height=32", "data.width=32")).trace
+    trace = build_network(config_of("experiment=question", "data.height=32", "data.width=32")).trace
     table = {
         "encoder_conv": (32, 32, 16),
         "to_sequence": (32, 512),

@@ -10,6 +10,7 @@ import pytest
 from keras import ops
 from safetensors.numpy import save_file
 from skimage import color as reference
+from skimage import transform
 from small import keep
 
 from colorize.config.base import flat
@@ -26,13 +27,12 @@ from colorize.models.trace import Trace
 from colorize.runs.layout import CHECKPOINTS, save_config
 from colorize.runs.model_file import BOX, KEY, read_about, shared
 from colorize.runs.weights import load_colorizer
-from colorize.training import state
-from colorize.training.checkpoint import Checkpoint, Checkpoints
+from colorize.training.checkpoint import Checkpoints
 from colorize.training.kept_features import Kept, keeps_answers
 from colorize.training.learner import Learner
 from colorize.training.optimizer import build_optimizer
 from colorize.training.resume import arguments_for, resumed
-from colorize.training.state import Counters
+from colorize.training.state import TrainState, arrays_of, set_arrays
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 sys.path.append(str(REFERENCE))
@@ -40,8 +40,13 @@ from efficientnet_lite import photos, places  # noqa: E402
 
 NAMES = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 LITE = ["encoder=efficientnet_lite0", "encoder.weights=none", "data.height=64", "data.width=96", "decoder.filters=4"]
-LITE += ["fusion.units=3", "fusion.channels=2", "data.augmentation.crop=1.0", "data.augmentation.exposure=0.0"]
-LITE += ["data.augmentation.mix=0.0", "decoder.dropout=0"]
+LITE += [
+    "fusion.units=3",
+    "fusion.channels=2",
+    "data.augmentation.min_crop_scale=1.0",
+    "data.augmentation.max_exposure_stops=0.0",
+]
+LITE += ["data.augmentation.mixup_probability=0.0", "decoder.dropout=0"]
 
 
 def encoder_alone(config, rows, columns):
@@ -73,6 +78,27 @@ def test_the_configuration_knows_the_maps_before_keras_does(name):
     built = {64 // tensor.shape[1]: tensor.shape[-1] for tensor in [*skips, last]}
     assert built == config.encoder.maps and list(built) == [2, 4, 8, 16, 32]
     assert last.shape[1:3] == (2, 3)
+
+
+def test_an_enlarged_picture_is_read_as_one_of_that_size(noise):
+    """The same network, and the picture enlarged by scikit-image instead."""
+    lightness = reference.rgb2lab(transform.resize(noise(4, 6) / 255, (32, 48), order=3))[..., :1]
+    grey = reference.lab2rgb(np.concatenate([lightness, np.zeros((32, 48, 2))], axis=-1))
+    larger = reference.rgb2lab(transform.resize(grey, (64, 96), order=1, mode="edge", anti_aliasing=False))[..., :1]
+    networks = []
+    for scale, picture in ((2, lightness), (1, larger)):
+        config = composed(["encoder=efficientnet_lite0", f"encoder.input_scale={scale}"])
+        inputs = keras.Input(picture.shape)
+        last, skips = build(config.encoder, inputs, Trace())
+        assert [len(picture) // tensor.shape[1] for tensor in [*skips, last]] == list(config.encoder.maps)
+        networks.append(keras.Model(inputs, [*skips, last]))
+    assert composed(["encoder=efficientnet_lite0", "encoder.input_scale=2"]).encoder.maps.keys() == {1, 2, 4, 8, 16}
+    answers = [
+        network(picture[None] / 50 - 1, training=False) for network, picture in zip(networks, (lightness, larger))
+    ]
+    for ours, theirs in zip(*answers):
+        ours, theirs = ops.convert_to_numpy(ours), ops.convert_to_numpy(theirs)
+        np.testing.assert_allclose(ours, theirs, atol=0.02 * theirs.std())
 
 
 @pytest.mark.once
@@ -120,7 +146,7 @@ def test_what_is_frozen_stays_and_what_is_trained_moves(trainable, first, statis
 def test_the_encoder_learns_at_its_own_rate_and_is_not_pulled_to_zero(config_of):
     """One step of AdamW on a gradient of 1 moves a weight by the learning rate, whatever the gradient's size."""
     config = config_of(*LITE, "encoder.trainable=all")
-    optimizer = config.optimizer.model_copy(update={"warmup": 0.0, "weight_decay": 0.5, "clip_norm": 1e9})
+    optimizer = config.optimizer.model_copy(update={"warmup_fraction": 0.0, "weight_decay": 0.5, "clip_norm": 1e9})
     slow, fast = (keras.Variable(np.full((2, 2), 3.0, "float32"), name=name) for name in ("slow", "fast"))
     built = build_optimizer(optimizer, 1, 100, slow=[slow], slow_factor=0.1)
     built.build([slow, fast])
@@ -163,10 +189,10 @@ def test_training_goes_on_exactly(trainable, config_of, noise, photos_of, tmp_pa
     if network.frozen:
         batch = (batch, *Kept(network.frozen, shown, str(tmp_path), mirrored=False).of(slice(None)))
     learner.train_on_batch(batch)
-    arrays = state.take(learner)
+    arrays = arrays_of(learner)
     ends = []
     for _ in range(2):
-        state.restore(learner, arrays)
+        set_arrays(learner, arrays)
         for _ in range(2):
             loss = learner.train_on_batch(batch, return_dict=True)["loss"]
         ends.append([np.float32(loss), *(np.array(variable) for variable in network.model.weights)])
@@ -200,7 +226,7 @@ def test_maps_that_never_reach_the_head_are_not_kept(config_of):
 @pytest.mark.once
 @pytest.mark.parametrize(("changed", "keeps"), [([], True), (["encoder.trainable=2"], True),
     (["encoder.trainable=all"], False), (["encoder.cache=false"], False),
-    (["data.augmentation.crop=0.9"], False)])  # fmt: skip
+    (["data.augmentation.min_crop_scale=0.9"], False)])  # fmt: skip
 def test_maps_are_kept_where_nothing_changes_the_picture(changed, keeps, config_of):
     assert keeps_answers(config_of(*LITE, *changed)) is keeps
 
@@ -260,7 +286,7 @@ def test_weights_that_are_not_there_are_told_before_keras_starts(monkeypatch):
 def test_a_run_goes_on_where_the_weights_it_began_with_are_not_installed(command, tmp_path, monkeypatch):
     begun = composed(["encoder=efficientnet_lite0"])
     save_config(begun, tmp_path)
-    Checkpoints(tmp_path / CHECKPOINTS).save(Checkpoint({}, Counters()))
+    Checkpoints(tmp_path / CHECKPOINTS).save(TrainState().state_dict())
     monkeypatch.setattr("colorize.config.efficientnet.find_spec", lambda name: None)
     overrides = command.format(folder=tmp_path).split()
     assert f"resume={tmp_path}" in arguments_for(overrides, "train")

@@ -124,7 +124,7 @@ def test_training_goes_on_while_nothing_can_be_written_and_ends_after_some_misse
 def test_two_runs_in_one_folder_the_second_refuses(undisturbed, tmp_path):
     folder = tmp_path / "run"
     first = start(folder, *PLAN)
-    first.until((folder / "checkpoints" / "latest.json").exists, "a checkpoint")
+    first.until(lambda: any((folder / "checkpoints").glob("*.safetensors")), "a checkpoint")
     for second in (start(folder, *PLAN), resume(folder)):
         assert second.end() == 2
         assert "another" in second.written and "Traceback" not in second.written
@@ -139,7 +139,7 @@ def spoil_photos(folder: str) -> None:
 
 
 def test_photos_that_vanish_in_mid_run_change_nothing_but_a_resume(photo_folder, tmp_path):
-    photos = ["data=folder", f"data.root={photo_folder}", "data.batch_size=2", "data.val=0.4", *PLAN]
+    photos = ["data=folder", f"data.root={photo_folder}", "data.batch_size=2", "data.val_fraction=0.4", *PLAN]
     quiet, folder, stopped = tmp_path / "quiet", tmp_path / "run", tmp_path / "stopped"
     train(quiet, *photos)
     assert start(stopped, *photos, sabotage=functools.partial(die_at, 9, True)).end() == -signal.SIGKILL
@@ -151,7 +151,7 @@ def test_photos_that_vanish_in_mid_run_change_nothing_but_a_resume(photo_folder,
     assert "0.png" in refused and "new: 1.png" in refused
 
 
-HASTY = "trainer.batch_seconds=1"
+HASTY = "trainer.batch_timeout_seconds=1"
 
 
 def hang_or_die(how: str, at_step: int) -> None:

@@ -19,6 +19,9 @@ from colorize.errors import UserError
 from colorize.models.colorizer import build_network
 from colorize.runs import layout
 from colorize.runs.weights import load_colorizer
+from colorize.training import run
+from colorize.training.clock import Clock
+from colorize.training.state import TrainState
 from colorize.training.variables import values_of
 from colorize.training.warm_start import take_weights
 
@@ -38,6 +41,37 @@ def test_a_run_killed_at_random_steps_ends_as_if_it_had_not_been(undisturbed, tm
         assert not (folder / "result.json").exists()
     go_on(folder)
     assert_same(folder, undisturbed)
+
+
+class Remembering(TrainState):
+    """A state with one field more."""
+
+    steps_done: list[int] = []
+
+
+def remember_steps(die_after: int | None = None) -> None:
+    """In the process of a training: its state has one field more, and each step is noted there."""
+    run.TrainState = Remembering
+    advance = Clock._advance
+
+    def noted(clock, steps):
+        advance(clock, steps)
+        clock.state.steps_done.append(clock.state.step)
+        if clock.state.step == die_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Clock._advance = noted
+
+
+@pytest.mark.once
+def test_a_field_that_is_added_to_the_state_is_there_after_kill_and_resume(tmp_path):
+    folder = tmp_path / "run"
+    assert start(folder, *PLAN, sabotage=functools.partial(remember_steps, 41)).end() == -signal.SIGKILL
+    resumed = resume(folder, sabotage=remember_steps)
+    assert resumed.end() == 0, resumed.written
+    assert last_state(folder)[1].steps_done == list(range(1, EPOCHS * STEPS + 1))
+    forgetful = resume(folder, "trainer.epochs=9")
+    assert forgetful.end() == 2 and "no checkpoint of colorize: 1 of its fields" in forgetful.written
 
 
 @pytest.mark.once
@@ -77,7 +111,7 @@ def test_another_configuration_is_refused_with_what_differs(undisturbed, capsys)
 
 @pytest.mark.once
 def test_what_has_no_effect_and_more_epochs_may_change(undisturbed):
-    changes = ["trainer.epochs=9", "trainer.loader_threads=7", "trainer.on_nan.action=step_back", "tracking=mlflow"]
+    changes = ["trainer.epochs=9", "trainer.num_workers=7", "trainer.on_nan.action=rollback", "tracking=mlflow"]
     arguments = check_command_line([f"resume={undisturbed}", *changes, "hydra.run.dir=elsewhere"])
     assert arguments[:4] == changes and "hydra.run.dir=elsewhere" not in arguments
     assert arguments[4:] == [f"resume={undisturbed}", f"hydra.run.dir={undisturbed}", "hydra.output_subdir=null"]

@@ -23,7 +23,7 @@ from colorize.training.clock import Clock
 from colorize.training.run import _Run
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
-TRACKED = [*PLAN, "trainer.strips=1", "tracking.patience=1.0"]
+TRACKED = [*PLAN, "trainer.num_visualized_photos=1", "tracking.patience=1.0"]
 
 
 class Server:

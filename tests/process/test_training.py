@@ -227,7 +227,7 @@ def test_any_file_name_has_a_strip_of_its_own(tmp_path):
             Image.fromarray(rng.integers(0, 256, (24, 40, 3)).astype("uint8")).save(tmp_path / "photos" / folder / name)
     data = [f"data.root={tmp_path / 'photos'}", "data.batch_size=2"]
     logged = f"tracking.uri=sqlite:///{tmp_path / 'runs.db'}"
-    train(tmp_path / "run", *data, logged, "trainer.strips=99", "trainer.epochs=1")
+    train(tmp_path / "run", *data, logged, "trainer.num_visualized_photos=99", "trainer.epochs=1")
     photos = json.loads((tmp_path / "run" / "result.json").read_text())["photos"]
     assert sum(photos.values()) == 12
     assert len(list((tmp_path / "run" / "strips").iterdir())) == photos["val"]
@@ -239,7 +239,7 @@ def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tm
     colorizer.compile(optimizer="sgd")
     expected = colorizer.evaluate(rgb, batch_size=3, verbose=0, return_dict=True)
     monkeypatch.setattr("colorize.data.dataset.PIXELS_AT_ONCE", 3 * 16 * 32)
-    trainer = config_of("trainer.strips=0").trainer
+    trainer = config_of("trainer.num_visualized_photos=0").trainer
     photos = photos_of(rgb)
     validation = Validation(Colorizer(network), photos, tmp_path, Tracker(), trainer, Attempts(), lambda path: None)
     validation.set_model(colorizer)
@@ -248,7 +248,7 @@ def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tm
 
 def test_validation_that_is_not_finite_is_no_best_and_stops_training(config_of, tmp_path, noise, photos_of):
     network, photos = build_network(config_of()), photos_of(noise(2, 16, 32))
-    trainer = config_of("trainer.strips=0").trainer
+    trainer = config_of("trainer.num_visualized_photos=0").trainer
     validation = Validation(Colorizer(network), photos, tmp_path, Tracker(), trainer, Attempts(), lambda path: None)
     colorizer = Learner(network)
     colorizer.compile(optimizer="sgd")

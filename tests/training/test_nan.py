@@ -10,9 +10,9 @@ from trained import PLAN, STEPS, assert_same, last_state, rows
 from colorize.data.batches import Batches
 from colorize.models.colorizer import build_network
 from colorize.models.losses import SmoothL1Loss
-from colorize.training import state
 from colorize.training.learner import Learner
 from colorize.training.optimizer import build_optimizer
+from colorize.training.state import arrays_of
 
 WHITE = 255
 """A batch of nothing else is the bad one here."""
@@ -77,7 +77,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_neither_does_any_after_it
         seen = []
         look = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(int(logs["halted"])))
         learner.fit(photos[:number], batch_size=2, shuffle=False, verbose=0, callbacks=[look])
-        return state.take(learner), seen
+        return arrays_of(learner), seen
 
     before, seen = trained(6)
     assert seen == [0, 0, 0]
@@ -100,7 +100,7 @@ def test_nan_ends_the_run_and_names_the_photos_and_spoils_nothing(undisturbed, t
         assert training.end() == 2, training.written
         told = training.written
         assert f"In step {step + 1} (epoch {epoch + 1}) the loss, a gradient or its norm is not finite" in told
-        assert "trainer.on_nan.action=step_back" in told and ".jpg" in told and "Traceback" not in told
+        assert "trainer.on_nan.action=rollback" in told and ".jpg" in told and "Traceback" not in told
         arrays, counters = last_state(folder)
         assert (counters.step, counters.epoch, counters.step_in_epoch) == (step, epoch, step - epoch * STEPS)
         assert all(np.isfinite(array).all() for array in arrays.values())
@@ -112,17 +112,17 @@ def test_nan_ends_the_run_and_names_the_photos_and_spoils_nothing(undisturbed, t
 @pytest.mark.once
 def test_stepping_back_goes_on_with_a_smaller_learning_rate(undisturbed, tmp_path):
     folder = tmp_path / "run"
-    training = train(folder, *PLAN, "trainer.on_nan.action=step_back", sabotage=at("gradient", 40, times=2))
-    assert training.written.count("Step back") == 2 and "Step back 1 of 3: on from step 35" in training.written
+    training = train(folder, *PLAN, "trainer.on_nan.action=rollback", sabotage=at("gradient", 40, times=2))
+    assert training.written.count("Rollback") == 2 and "Rollback 1 of 3: on from step 35" in training.written
     before, after = [[float(row["learning_rate"]) for row in rows(f)] for f in (undisturbed, folder)]
     np.testing.assert_allclose(after, [before[0], before[1] / 4, before[2] / 4], rtol=1e-5)
-    assert last_state(folder)[1].step_backs == 2
+    assert last_state(folder)[1].rollbacks == 2
 
 
 @pytest.mark.once
 def test_stepping_back_is_bounded(tmp_path):
     folder = tmp_path / "run"
-    plan = [*PLAN, "trainer.on_nan.action=step_back", "trainer.on_nan.times=2"]
+    plan = [*PLAN, "trainer.on_nan.action=rollback", "trainer.on_nan.max_rollbacks=2"]
     training = start(folder, *plan, sabotage=at("loss", 33))
-    assert training.end() == 2 and "ends after 2 steps back" in training.written
-    assert training.written.count("Step back") == 2
+    assert training.end() == 2 and "ends after 2 rollbacks" in training.written
+    assert training.written.count("Rollback") == 2

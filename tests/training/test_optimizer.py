@@ -28,7 +28,7 @@ def test_averaged_weights_are_the_average_and_leave_no_trace(config_of, noise):
             seen.append(weights())
 
         def on_epoch_end(self, epoch, logs=None):
-            momentum = config.optimizer.average
+            momentum = config.optimizer.ema_decay
             expected = seen[1]  # the first step starts the average, the initial weights are forgotten
             for step in seen[2:]:
                 expected = [momentum * a + (1 - momentum) * w for a, w in zip(expected, step)]
@@ -58,7 +58,7 @@ def test_a_gradient_is_scaled_down_as_by_keras(size):
 
 
 def test_the_learning_rate_rises_and_falls_to_zero(config_of):
-    settings = config_of("optimizer.warmup=0.25", "optimizer.learning_rate=0.01").optimizer
+    settings = config_of("optimizer.warmup_fraction=0.25", "optimizer.learning_rate=0.01").optimizer
     rate = build_optimizer(settings, epochs=10, steps_per_epoch=4)._learning_rate
     rates = [float(rate(step)) for step in range(41)]
     assert rates[0] == 0 and max(rates) == pytest.approx(0.01) and rates.index(max(rates)) == 10

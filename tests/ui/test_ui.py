@@ -17,8 +17,13 @@ def pages(tmp_path_factory):
 
     place = tmp_path_factory.mktemp("ui")
     database = f"sqlite:///{place / 'runs.db'}"
-    tracked = [f"tracking.uri={database}", "tracking.register=grandma", "trainer.epochs=2", "trainer.strip_every=1"]
-    shown = ["fusion=row_gru", "trainer.strips=1", f"hydra.run.dir={place / 'run'}"]
+    tracked = [
+        f"tracking.uri={database}",
+        "tracking.register=grandma",
+        "trainer.epochs=2",
+        "trainer.visualize_every_epochs=1",
+    ]
+    shown = ["fusion=row_gru", "trainer.num_visualized_photos=1", f"hydra.run.dir={place / 'run'}"]
     training = launch(place / "run", [*TINY, *tracked, *shown])
     assert training.end() == 0, training.written
     with opened(database) as found:

@@ -39,7 +39,7 @@ def _lines_read(config: RowGru, features, along: str, axes: tuple[str, ...], tra
     units = ("batch", f"timestep = {line}", "feature = unit")
     to_sequence = layers.Reshape((timesteps, cells * channels), name="to_sequence")
     sequence = trace(to_sequence, features, read)  # (B, T, N * C)
-    for number, merge in enumerate(config.merges, start=1):
+    for number, merge in enumerate(config.merge_modes, start=1):
         gru = layers.GRU(
             config.units, return_sequences=True, kernel_initializer=config.initializer, name="gru"
         )  # named: Keras would count on from network to network

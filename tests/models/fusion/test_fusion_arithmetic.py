@@ -140,7 +140,7 @@ def test_global_pool_tells_every_cell_the_same(config_of):
 
 
 def test_the_conv_control_sees_no_further_than_its_convolutions(config_of):
-    network = build_network(small(config_of, "conv", "seed", "fusion.normalization=none"))
+    network = build_network(small(config_of, "conv", "question", "fusion.normalization=none"))
     (panel,) = dependency_maps(network)
     rows, inputs = np.mgrid[:6, :6]
     np.testing.assert_array_equal(panel.values > 0, abs(rows - inputs) <= 3)  # 1 of the encoder, 2 of the block
