@@ -30,7 +30,9 @@ def show_shapes(overrides: list[str], out: Path) -> None:
     from colorize.inspection.shape_report import WIDTH, report_table, write_shapes
     from colorize.models.color_bins import bins_for
     from colorize.models.colorizer import build_network
+    from colorize.models.match_parameters import with_matched_fusion
 
+    config = with_matched_fusion(config)
     keras.utils.set_random_seed(config.seed)
     network = build_network(config, bins_for(config.head, photos))
     out.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 from colorize.compat import node_of
 from colorize.config.base import CONFIGS, flat
-from colorize.config.match_parameters import with_matched_fusion
 from colorize.config.messages import Problem, Refusal, nearest, unknown_key
 from colorize.config.schema import Config, validate
 from colorize.errors import UserError
@@ -118,7 +117,7 @@ def to_config(config: DictConfig, locate=None, combinations: bool = True) -> Con
     except OmegaConfBaseException as error:
         raise UserError(f"the configuration cannot be resolved: {error}") from None
     config = validate(values, locate, combinations)
-    return with_matched_fusion(config, locate) if combinations else config
+    return config
 
 
 def _check_references(config: DictConfig, locate) -> None:

@@ -1,4 +1,4 @@
-"""What reads the feature map and is laid beside it: a class for each option of `fusion`.
+"""What reads the feature map and is joined to it: a class for each option of `fusion`.
 
 A new one is a subclass of `Fusion` here, a builder of the same name in `colorize/models/fusion/`, and a YAML file.
 """
@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from math import lcm
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
+import yaml
 from pydantic import Field
 
-from colorize.config.base import Normalization, Option, Positive
-from colorize.config.messages import Problem
+from colorize.config.base import CONFIGS, Normalization, Option, Positive, options
+from colorize.config.messages import Problem, nearest
 
 
 class FeatureMap(NamedTuple):
@@ -42,16 +43,16 @@ class Fusion(Option):
         """S, of a map of so many channels."""
         return self.channels
 
-    def parameters(self, feature_map: FeatureMap) -> int:
-        """Weights at a feature map, as `keras` will count them: known before Keras starts."""
-        raise NotImplementedError(f"{type(self).__name__} does not say its number of parameters")
-
     def size_step(self) -> int:
         """What the first of `SIZES` must be a multiple of."""
         return 1
 
     def problems(self, config) -> Iterator[Problem]:
         """A stride at which there is no map, or one that never reaches the head; and what is wrong at that map."""
+        name, known = self.match_parameters_of, fusion_names()
+        if name is not None and self.SIZES and name not in known:
+            expected = f"an option of fusion that has parameters: {', '.join(known)}"
+            yield Problem("fusion.match_parameters_of", expected, name, nearest(name, known))
         strides, output_stride = list(config.encoder.maps), config.output_stride
         if self.stride not in (None, *strides):
             listed = ", ".join(map(str, strides))
@@ -68,27 +69,24 @@ class Fusion(Option):
         yield from ()
 
 
-def dense(inputs: int, outputs: int) -> int:
-    """Parameters of a dense layer, or of a 1x1 convolution, with bias."""
-    return (inputs + 1) * outputs
+def fusion_names() -> list[str]:
+    """The options of `fusion` that have parameters."""
+    return sorted(path.stem for path in (CONFIGS / Fusion.GROUP).glob("*.yaml") if path.stem != "none")
 
 
-def gru(inputs: int, units: int) -> int:
-    """Parameters of a bidirectional GRU as Keras has it (`reset_after`, two biases)."""
-    return 2 * 3 * units * (inputs + units + 2)
+def fusion_named(name: str) -> Fusion:
+    """An option of `fusion` as its file has it, one of `fusion_names`."""
+    values = yaml.safe_load((CONFIGS / Fusion.GROUP / f"{name}.yaml").read_text())
+    return options(Fusion)[values["name"]].model_validate(values)
 
 
 class NoFusion(Fusion):
-    """The same network without a fusion. It has no place and no size: both keys are taken and mean nothing."""
+    """The same network without a fusion. It has no place and no size: both keys are accepted and mean nothing."""
 
     name: Literal["none"]
 
     def added(self, channels: int) -> int:
         """Nothing."""
-        return 0
-
-    def parameters(self, feature_map: FeatureMap) -> int:
-        """None."""
         return 0
 
 
@@ -150,14 +148,6 @@ class RowGru(Fusion):
         """None where the sequence is added to the map."""
         return self.channels if self.combine == "concatenate" else 0
 
-    def parameters(self, feature_map: FeatureMap) -> int:
-        """Of the GRUs, and of the projection where there is one."""
-        cells = self.cells(feature_map)
-        inputs = [cells * feature_map.channels, *map(self.merged, self.merge_modes)]
-        recurrent = sum(gru(width, self.units) for width in inputs[:-1])
-        projection = 0 if self.reshapes(cells) else dense(inputs[-1], cells * self.channels)
-        return recurrent + projection
-
 
 class ColumnGru(RowGru):
     """The same over the columns: a timestep is a column, its features are rows x channels."""
@@ -184,11 +174,6 @@ class PixelGru(Fusion):
     channels: Positive
     """Channels of the map that the units of a cell are projected to."""
 
-    def parameters(self, feature_map: FeatureMap) -> int:
-        """The same for a map of any size."""
-        along_rows, along_columns = gru(feature_map.channels, self.units), gru(2 * self.units, self.column_units)
-        return along_rows + along_columns + dense(2 * self.column_units, self.channels)
-
 
 class MinGru(Fusion):
     """minGRUs along rows and columns, both ways, in residual blocks with a depthwise convolution and a norm."""
@@ -203,13 +188,6 @@ class MinGru(Fusion):
     blocks: Positive
     channels: Positive
     """Channels of the map that the stream is projected to."""
-
-    def parameters(self, feature_map: FeatureMap) -> int:
-        """The same for a map of any size."""
-        width, units = self.width, self.units
-        norm, depthwise = 2 * width, (9 + 1) * width
-        block = norm + depthwise + 4 * dense(width, 2 * units) + dense(4 * units, width)
-        return dense(feature_map.channels, width) + self.blocks * block + norm + dense(width, self.channels)
 
 
 class Attention(Fusion):
@@ -247,12 +225,6 @@ class Attention(Fusion):
             received = f"{feature_map.rows} x {feature_map.columns} cells at stride {feature_map.stride}"
             yield Problem("fusion.stride", f"{expected}; a larger stride, or smaller pictures", received)
 
-    def parameters(self, feature_map: FeatureMap) -> int:
-        """The same for a map of any size: positions are computed, not learned."""
-        width, norm = self.width, 2 * self.width
-        block = 2 * norm + 4 * dense(width, width) + dense(width, self.hidden) + dense(self.hidden, width)
-        return dense(feature_map.channels, width) + self.blocks * block + norm + dense(width, self.channels)
-
 
 class GlobalPool(Fusion):
     """The mean over the map through two dense layers, repeated over the map."""
@@ -264,10 +236,6 @@ class GlobalPool(Fusion):
     """Units of the first dense layer."""
     channels: Positive
     """Channels of the vector that is repeated."""
-
-    def parameters(self, feature_map: FeatureMap) -> int:
-        """Of both dense layers."""
-        return dense(feature_map.channels, self.hidden) + dense(self.hidden, self.channels)
 
 
 class ConvFusion(Fusion):
@@ -284,10 +252,3 @@ class ConvFusion(Fusion):
     channels: Positive
     """Channels of the map that the stream is projected to."""
     normalization: Normalization
-
-    def parameters(self, feature_map: FeatureMap) -> int:
-        """With normalisation four values a channel, two of which are statistics, instead of a bias."""
-        extra = 4 if self.normalization == "batch" else 1
-        block = (9 * self.filters + extra) * self.hidden + (9 * self.hidden + extra) * self.filters
-        ends = dense(feature_map.channels, self.filters) + dense(self.filters, self.channels)
-        return ends + self.blocks * block

@@ -11,7 +11,7 @@ from keras import ops
 from matplotlib.figure import Figure
 
 from colorize.models.colorizer import Network
-from colorize.models.trace import Reading
+from colorize.models.graph import RecurrentPass
 
 NOISE_FLOOR = 1e-5
 """Share of the largest change below which a change is float32 rounding, not dependence."""
@@ -74,23 +74,22 @@ class DependencyMap:
 def dependency_maps(network: Network) -> list[DependencyMap]:
     """The maps to look at: of each first recurrent layer what it reads and both halves of it; and the fused map."""
     maps = []
-    fused = [step.output for step in network.trace.steps if step.stage in ("encoder", "backbone", "fusion")][-1]
-    for reading in network.trace.readings:
-        reach, forward, backward = _halves(network, reading)
+    for recurrent in network.recurrent_passes:
+        reach, forward, backward = _halves(network, recurrent)
         maps += [
-            DependencyMap("read by the recurrent layer", reading.along, reach, reach),
-            DependencyMap(f"{reading.title}, forward", reading.along, forward, reach),
-            DependencyMap(f"{reading.title}, backward", reading.along, backward, reach),
+            DependencyMap("read by the recurrent layer", recurrent.along, reach, reach),
+            DependencyMap(f"{recurrent.name}, forward", recurrent.along, forward, reach),
+            DependencyMap(f"{recurrent.name}, backward", recurrent.along, backward, reach),
         ]
     last = maps[-1] if maps else None
     along = last.along if last else "rows"
-    (values,) = dependencies(network.model.inputs, [fused], along, {"rows": 1, "columns": 2}[along])
+    (values,) = dependencies(network.model.inputs, [network.fused], along, {"rows": 1, "columns": 2}[along])
     return [*maps, DependencyMap("fused map", along, values, last.reach if last else None)]
 
 
-def _halves(network: Network, reading: Reading) -> list[np.ndarray]:
-    tensors = [reading.read, reading.forward, reading.backward]
-    return dependencies(network.model.inputs, tensors, reading.along, reading.axis)
+def _halves(network: Network, recurrent: RecurrentPass) -> list[np.ndarray]:
+    tensors = [recurrent.read, recurrent.forward, recurrent.backward]
+    return dependencies(network.model.inputs, tensors, recurrent.along, recurrent.axis)
 
 
 def wiring_faults(features: np.ndarray, forward: np.ndarray, backward: np.ndarray) -> list[str]:
@@ -127,7 +126,7 @@ def wiring_faults(features: np.ndarray, forward: np.ndarray, backward: np.ndarra
 
 def check_wiring(network: Network) -> list[str]:
     """`wiring_faults` of the first recurrent layer along each axis; nothing where there is none."""
-    return [fault for reading in network.trace.readings for fault in wiring_faults(*_halves(network, reading))]
+    return [fault for recurrent in network.recurrent_passes for fault in wiring_faults(*_halves(network, recurrent))]
 
 
 def dependency_figure(maps: list[DependencyMap]) -> Figure:

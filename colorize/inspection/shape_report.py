@@ -33,10 +33,10 @@ class ShapeRow:
 
 
 def shape_report(network: Network, lightness_scaled: np.ndarray) -> list[ShapeRow]:
-    """Every step of the network with the shape that it declares and the one seen on a real batch (B, H, W, 1)."""
-    steps = network.trace.steps
+    """Every layer of the network with the shape that it declares and the one seen on a real batch (B, H, W, 1)."""
+    records = network.layers
     picture = network.model.inputs[0]
-    outputs = computed(network.model.inputs, [step.output for step in steps], lightness_scaled)
+    outputs = computed(network.model.inputs, [record.output for record in records], lightness_scaled)
     rows = [
         ShapeRow(
             "input",
@@ -48,10 +48,10 @@ def shape_report(network: Network, lightness_scaled: np.ndarray) -> list[ShapeRo
             0,
         )
     ]
-    for step, output in zip(steps, outputs):
-        layer = type(step.layer).__name__
-        shapes = _shape(step.output.shape), _shape(output.shape)
-        rows.append(ShapeRow(step.stage, step.name, layer, ", ".join(step.axes), *shapes, step.parameters))
+    for record, output in zip(records, outputs):
+        layer = type(record.layer).__name__
+        shapes = _shape(record.output.shape), _shape(output.shape)
+        rows.append(ShapeRow(record.stage, record.name, layer, ", ".join(record.axes), *shapes, record.parameters))
     return rows
 
 
@@ -102,10 +102,10 @@ def explanation(network: Network, maps: list[DependencyMap]) -> str:
     Args:
         maps: of the network, see `dependency_maps`.
     """
-    trace = network.trace
-    if not trace.readings:
-        return "No sequence is read here: what is laid beside the feature map, if anything, has no order of rows."
-    steps = {step.name: step for step in trace.steps}
+    passes = network.recurrent_passes
+    if not passes:
+        return "No sequence is read here: what is joined to the feature map, if anything, has no order of rows."
+    steps = {record.name: record for record in network.layers}
     told = " Only the decoder, after that, tells each row what the whole map holds." if "decoder_mean" in steps else ""
     if (maps[0].values > 0).all():
         along = maps[0].along.removesuffix("s")
@@ -114,8 +114,8 @@ def explanation(network: Network, maps: list[DependencyMap]) -> str:
             f" {along} to {along}, and the dependency map is full."
         )
     if "to_sequence" in steps:
-        return _of_lines(steps, trace.readings[0].along.removesuffix("s")) + told
-    rows, columns = trace.readings[0].read.shape[1:3]
+        return _of_lines(steps, passes[0].along.removesuffix("s")) + told
+    rows, columns = passes[0].read.shape[1:3]
     return (
         f"A timestep is one cell of the feature map, not a moment in time: along each of the {rows} rows the"
         f" {columns} columns follow one another, and along each column the rows, forward and backward. Every layer"

@@ -17,7 +17,7 @@ from colorize.color import lab_to_rgb
 from colorize.config.model import PretrainedBackbone
 from colorize.config.schema import Config
 from colorize.errors import UserError
-from colorize.models.trace import CELLS, Trace
+from colorize.models.graph import AXES, with_axes
 
 CLASSES = 1000
 
@@ -127,15 +127,15 @@ def _randomize(network: keras.Model) -> None:
             variable.assign(rng.standard_normal(variable.shape, "float32") * np.float32(deviation))
 
 
-def join_embedding(config: PretrainedBackbone, features, embedding, trace: Trace):
+def join_embedding(config: PretrainedBackbone, features, embedding):
     """Repeats the embedding over the map and brings both to some channels: (B, h, w, C), (B, E) -> (B, h, w, channels).
 
     The fusion layer of Deep Koalarization (Baldassarre et al. 2017, section 2.2).
     """
     _, rows, columns, _ = features.shape
-    classes = ("batch", "cell", "class of ImageNet")
-    repeated = trace(layers.RepeatVector(rows * columns, name="embedding_repeat"), embedding, classes)
-    whole = layers.Reshape((rows, columns, embedding.shape[-1]), name="embedding_map")
-    whole = trace(whole, repeated, (*CELLS[:3], "class of ImageNet"))
-    both = trace(layers.Concatenate(name="embedding_beside"), [features, whole])
-    return trace(layers.Conv2D(config.channels, 1, activation="relu", name="embedding_fuse"), both)
+    repeat = layers.RepeatVector(rows * columns, name="embedding_repeat")
+    repeated = with_axes(repeat, "batch", "position", "class of ImageNet")(embedding)
+    to_map = layers.Reshape((rows, columns, embedding.shape[-1]), name="embedding_map")
+    whole = with_axes(to_map, *AXES[:3], "class of ImageNet")(repeated)
+    both = layers.Concatenate(name="embedding_beside")([features, whole])
+    return layers.Conv2D(config.channels, 1, activation="relu", name="embedding_fuse")(both)

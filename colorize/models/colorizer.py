@@ -4,7 +4,8 @@ Legend: B batch, H W rows and columns.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import keras
 
@@ -16,8 +17,15 @@ from colorize.models.backbone import CLASSES, Backbone, join_embedding
 from colorize.models.color_bins import Bins
 from colorize.models.decoders import Maps
 from colorize.models.frozen import Frozen
+from colorize.models.graph import (
+    LayerRecord,
+    RecurrentPass,
+    frozen_outputs,
+    records_of,
+    recurrent_passes,
+    stages_of,
+)
 from colorize.models.heads import Classification, Regression
-from colorize.models.trace import Trace
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,8 @@ class Network:
 
     Attributes:
         model: the model; with a backbone, its second input is the embedding (B, E).
-        trace: its steps.
+        stages: the layers of each part: encoder, backbone, fusion, decoder, head.
+        fused: the map that the fusion leaves, symbolic.
         head: knows the colours of what comes out; None where there is nothing to learn.
         losses: label -> weight and term of the loss.
         backbone: what computes the embedding.
@@ -35,7 +44,8 @@ class Network:
     """
 
     model: keras.Model
-    trace: Trace
+    stages: dict[str, list[keras.Layer]]
+    fused: keras.KerasTensor
     head: Regression | Classification | None = None
     losses: dict[str, tuple[float, Callable]] = field(default_factory=dict)
     backbone: Backbone | None = None
@@ -54,13 +64,30 @@ class Network:
         """Of a backbone, or of the stages of an encoder that are never trained."""
         if self.backbone:
             return self.backbone.network.count_params()
-        return sum(step.parameters for step in self.trace.steps if step.stage == "encoder" and not step.layer.trainable)
+        return sum(layer.count_params() for layer in self.stages["encoder"] if not layer.trainable)
 
     @property
     def encoder_variables(self) -> list:
         """Of the encoder, those that are trained."""
-        steps = [step for step in self.trace.steps if step.stage == "encoder"]
-        return [variable for step in steps for variable in step.layer.trainable_variables]
+        return [variable for layer in self.stages["encoder"] for variable in layer.trainable_variables]
+
+    @cached_property
+    def layers(self) -> list[LayerRecord]:
+        """A record of every layer, in the order in which they are applied."""
+        return records_of(self.stages)
+
+    def layer(self, name: str) -> LayerRecord:
+        """The record of that name; `KeyError` where there is none."""
+        return {record.name: record for record in self.layers}[name]
+
+    @property
+    def recurrent_passes(self) -> list[RecurrentPass]:
+        """The first recurrent layer along each axis of the map."""
+        return recurrent_passes(self.stages["fusion"])
+
+    def parameters(self, stage: str) -> int:
+        """Weights of one part."""
+        return sum(layer.count_params() for layer in self.stages[stage])
 
 
 def build_network(config: Config, bins: Bins | None = None, pretrained: bool = True) -> Network:
@@ -81,37 +108,35 @@ def build_network(config: Config, bins: Bins | None = None, pretrained: bool = T
 
 
 def _build(config: Config, bins: Bins | None, pretrained: bool) -> Network:
-    trace, head = Trace(), build(config.head, bins)
+    head = build(config.head, bins)
     picture = keras.Input((config.data.height, config.data.width, 1), name="lightness_scaled", dtype="float32")
-    trace.stage = "encoder"
     encoder = config.encoder if pretrained else config.encoder.without_weights()
-    last, skips = build(encoder, picture, trace)
-    embedding, backbone = [], None
+    last, skips = build(encoder, picture)
+    frozen = frozen_outputs([picture], [*skips, last])
+    inputs, outputs, backbone = [picture], {"encoder": [*skips, last]}, None
     if isinstance(config.backbone, PretrainedBackbone):
-        trace.stage, backbone = "backbone", Backbone(config.backbone, pretrained)
-        embedding = [keras.Input((CLASSES,), name="embedding", dtype="float32")]
-        last = join_embedding(config.backbone, last, embedding[0], trace)
-    trace.stage = "fusion"
-    place = list(config.encoder.maps).index(config.feature_map.stride)
-    maps = [*skips, last]
-    maps[place] = build(config.fusion, maps[place], trace)
-    trace.stage = "decoder"
-    given = Maps(maps[-1], maps[:-1], [skip.shape[-1] for skip in skips], picture)
-    decoded = build(config.decoder, given, trace)
-    trace.stage = "head"
-    output = head.outputs(decoded, config.output_stride, trace)
+        backbone = Backbone(config.backbone, pretrained)
+        inputs.append(keras.Input((CLASSES,), name="embedding", dtype="float32"))
+        last = join_embedding(config.backbone, last, inputs[1])
+        outputs["backbone"] = [last]
+    maps, place = [*skips, last], list(config.encoder.maps).index(config.feature_map.stride)
+    maps[place] = fused = build(config.fusion, maps[place])
+    decoded = build(config.decoder, Maps(maps[-1], maps[:-1], [skip.shape[-1] for skip in skips], picture))
+    output = head.outputs(decoded, config.output_stride)
+    outputs |= {"fusion": [fused], "decoder": [decoded], "head": [output]}
     terms = {label: (term.weight, build(term, head)) for label, term in config.loss.terms.items()}
+    model = keras.Model(inputs if backbone else picture, output, name="colorizer")
+    network = Network(model, stages_of(outputs, inputs), fused, head, terms)
     if backbone:
-        model = keras.Model([picture, *embedding], output, name="colorizer")
-        frozen = Frozen.of_backbone(backbone, config.backbone)
-        return Network(model, trace, head, terms, backbone, frozen, tuple(embedding))
-    model = keras.Model(picture, output, name="colorizer")
+        part = Frozen.of_backbone(backbone, config.backbone)
+        return replace(network, backbone=backbone, frozen=part, known=(inputs[1],))
     # Finer maps than the decoder's last never reach it.
-    kept = [tensor for tensor in trace.frozen if tensor.shape[1] <= decoded.shape[1]]
+    kept = [tensor for tensor in frozen if tensor.shape[1] <= decoded.shape[1]]
     if not kept:
-        return Network(model, trace, head, terms)
-    frozen = Frozen.of_encoder(keras.Model(picture, kept), config.encoder.name)
-    return Network(model, trace, head, terms, None, frozen, tuple(kept))
+        return network
+    return replace(
+        network, frozen=Frozen.of_encoder(keras.Model(picture, kept), config.encoder.name), known=tuple(kept)
+    )
 
 
 def scale_lightness(lightness):

@@ -7,8 +7,8 @@ from keras import layers
 
 from colorize.config.model import KoalarizationDecoder, SkipDecoder
 from colorize.config.registry import builds
+from colorize.models.graph import with_axes
 from colorize.models.layers import convolve
-from colorize.models.trace import Trace
 
 
 class Maps(NamedTuple):
@@ -27,7 +27,7 @@ class Maps(NamedTuple):
 
 
 @builds(SkipDecoder)
-def skip_decoder(config: SkipDecoder, maps: Maps, trace: Trace):
+def skip_decoder(config: SkipDecoder, maps: Maps):
     """From the coarsest size to the finest: convolve, double the size, lay the encoder's map of that size beside it.
 
     The size is doubled by a 2x2 convolution, transposed, of stride 2: its cells do not overlap, so it leaves no
@@ -35,27 +35,27 @@ def skip_decoder(config: SkipDecoder, maps: Maps, trace: Trace):
     expensive as all the others together, and left to `num_full_resolution_convs`, but for an encoder that leaves no
     other place for one.
     """
-    features = _with_global_context(config, maps.last, trace) if config.global_context else maps.last
+    features = _with_global_context(config, maps.last) if config.global_context else maps.last
     if config.dropout:
-        features = trace(layers.SpatialDropout2D(config.dropout, name="decoder_dropout"), features)
+        features = layers.SpatialDropout2D(config.dropout, name="decoder_dropout")(features)
     stride = maps.lightness_scaled.shape[1] // features.shape[1]
     if stride == config.output_stride:
-        return convolve(trace, features, config.filters, "decoder_final", config.normalization)
+        return convolve(features, config.filters, "decoder_final", config.normalization)
     skips, widths = list(maps.skips), list(maps.widths)
     while stride > config.output_stride:  # by which layers are called, so that weights are found at any size
         filters = max(widths.pop() if widths else config.filters, config.smallest_width)
-        features = convolve(trace, features, filters, f"decoder_stride{stride}", config.normalization)
+        features = convolve(features, filters, f"decoder_stride{stride}", config.normalization)
         stride //= 2
-        features = trace(_doubling(config, filters, f"decoder_up{stride}"), features)
+        features = _doubling(config, filters, f"decoder_up{stride}")(features)
         if skips:
-            features = trace(layers.Concatenate(name=f"decoder_skip{stride}"), [features, skips.pop()])
+            features = layers.Concatenate(name=f"decoder_skip{stride}")([features, skips.pop()])
     if config.num_full_resolution_convs:
         lightness = maps.lightness_scaled
         if config.output_stride > 1:
-            lightness = trace(layers.AveragePooling2D(config.output_stride, name="decoder_mean_lightness"), lightness)
-        features = trace(layers.Concatenate(name="decoder_lightness"), [features, lightness])
+            lightness = layers.AveragePooling2D(config.output_stride, name="decoder_mean_lightness")(lightness)
+        features = layers.Concatenate(name="decoder_lightness")([features, lightness])
     for number in range(1, config.num_full_resolution_convs + 1):
-        features = convolve(trace, features, config.filters, f"decoder_full{number}", config.normalization)
+        features = convolve(features, config.filters, f"decoder_full{number}", config.normalization)
     return features
 
 
@@ -66,32 +66,34 @@ def _doubling(config: SkipDecoder, filters: int, name: str) -> layers.Layer:
 
 
 @builds(KoalarizationDecoder)
-def koalarization_decoder(config: KoalarizationDecoder, maps: Maps, trace: Trace):
+def koalarization_decoder(config: KoalarizationDecoder, maps: Maps):
     """The decoder of Deep Koalarization (Baldassarre et al. 2017, table 1) up to its last convolution, the head.
 
     Sizes are doubled by repeating cells. There the head, a 3x3 convolution with tanh, came before the last doubling;
     ours is a 1x1 convolution without tanh behind it, which would be the same on either side.
     """
     first, second, third, fourth = config.filters
-    features = convolve(trace, maps.last, first, "decoder_conv1", "none")
-    features = trace(layers.UpSampling2D(name="decoder_up1"), features)
-    features = convolve(trace, features, second, "decoder_conv2", "none")
-    features = convolve(trace, features, third, "decoder_conv3", "none")
-    features = trace(layers.UpSampling2D(name="decoder_up2"), features)
-    features = convolve(trace, features, fourth, "decoder_conv4", "none")
-    return trace(layers.UpSampling2D(name="decoder_up3"), features)
+    features = convolve(maps.last, first, "decoder_conv1", "none")
+    features = layers.UpSampling2D(name="decoder_up1")(features)
+    features = convolve(features, second, "decoder_conv2", "none")
+    features = convolve(features, third, "decoder_conv3", "none")
+    features = layers.UpSampling2D(name="decoder_up2")(features)
+    features = convolve(features, fourth, "decoder_conv4", "none")
+    return layers.UpSampling2D(name="decoder_up3")(features)
 
 
-def _with_global_context(config: SkipDecoder, fused, trace: Trace):
+def _with_global_context(config: SkipDecoder, fused):
     """Adds to each cell what the mean over all cells says: (B, h, w, C) -> the same.
 
     A convolution sees little around it, and what the GRUs carry is a few channels; whether it is a beach or a city is
     told by the whole (global features as in Iizuka et al. 2016, section 3.2, without their classifier).
     """
-    whole = ("batch", "all rows", "all columns", "channel")
-    mean = trace(layers.GlobalAveragePooling2D(keepdims=True, name="decoder_mean"), fused, whole)  # (B, 1, 1, C)
-    dense = layers.Dense(fused.shape[-1], activation="relu", name="decoder_context")
-    context = trace(dense, mean, whole)
-    if config.dropout:
-        context = trace(layers.Dropout(config.dropout, name="decoder_context_dropout"), context, whole)
-    return trace(layers.Add(name="decoder_add_context"), [fused, context])
+    steps = [
+        layers.GlobalAveragePooling2D(keepdims=True, name="decoder_mean"),
+        layers.Dense(fused.shape[-1], activation="relu", name="decoder_context"),
+        *([layers.Dropout(config.dropout, name="decoder_context_dropout")] if config.dropout else []),
+    ]
+    context = fused
+    for step in steps:
+        context = with_axes(step, "batch", "all rows", "all columns", "channel")(context)  # (B, 1, 1, C)
+    return layers.Add(name="decoder_add_context")([fused, context])

@@ -14,7 +14,6 @@ from colorize.config.efficientnet import EfficientNetLite
 from colorize.config.registry import builds
 from colorize.errors import UserError
 from colorize.models.imagenet import Arrays, read_imagenet_weights
-from colorize.models.trace import Trace
 
 EPSILON = 1e-3
 """Of batch normalisation, as in training on ImageNet; so is the momentum of its statistics."""
@@ -22,10 +21,8 @@ MOMENTUM = 0.99
 
 
 @builds(EfficientNetLite)
-def efficientnet_lite_encoder(config: EfficientNetLite, lightness_scaled, trace: Trace):
+def efficientnet_lite_encoder(config: EfficientNetLite, lightness_scaled):
     """The network up to its last block, with the weights that the configuration names.
-
-    What is frozen notes in `trace.frozen` the outputs that all the rest can be computed from.
 
     Returns:
         features (B, H / 32, W / 32, C), and the last maps of strides 2 to 16, from large to small; all of half the
@@ -33,13 +30,12 @@ def efficientnet_lite_encoder(config: EfficientNetLite, lightness_scaled, trace:
     Raises:
         UserError: the weights cannot be had.
     """
-    picture = trace(GreyPicture(dtype="float32", name="encoder_grey"), lightness_scaled)
+    picture = GreyPicture(dtype="float32", name="encoder_grey")(lightness_scaled)
     if config.input_scale > 1:
         scale = config.input_scale
-        picture = trace(
-            layers.UpSampling2D(scale, interpolation="bilinear", dtype="float32", name="encoder_enlarge"), picture
-        )
-    stages, stage_layers = _apply(config, picture, trace)
+        enlarge = layers.UpSampling2D(scale, interpolation="bilinear", dtype="float32", name="encoder_enlarge")
+        picture = enlarge(picture)
+    stages, stage_layers = _apply(config, picture)
     if config.weights != "none":
         arrays = read_imagenet_weights(config)
         try:
@@ -53,17 +49,14 @@ def efficientnet_lite_encoder(config: EfficientNetLite, lightness_scaled, trace:
             layer.freeze(everything=number < frozen, statistics=config.trainable != "all")
     rows = lightness_scaled.shape[1]
     maps = {rows // output.shape[1]: number for number, output in enumerate(stages)}  # the last of each stride
-    if frozen:
-        kept = sorted({number for number in maps.values() if number < frozen} | {frozen - 1})
-        trace.frozen = [stages[number] for number in kept]
     *skips, last = [stages[number] for number in maps.values()]
     return last, skips
 
 
-def _apply(config: EfficientNetLite, picture, trace: Trace) -> tuple[list, list]:
+def _apply(config: EfficientNetLite, picture) -> tuple[list, list]:
     """Stem and stages one after the other: the output of each, and its layers."""
     stem = Stem(config.stem_filters, name="encoder_stem")
-    outputs, stage_layers = [trace(stem, picture)], [[stem]]
+    outputs, stage_layers = [stem(picture)], [[stem]]
     number = 0
     for stage in config.stages:
         features, blocks = outputs[-1], []
@@ -71,7 +64,7 @@ def _apply(config: EfficientNetLite, picture, trace: Trace) -> tuple[list, list]
             stride = stage.stride if repeat == 0 else 1
             width = features.shape[-1] * stage.expansion if stage.expansion > 1 else None
             block = InvertedResidual(stage.filters, width, stage.kernel, stride, name=f"encoder_block{number}")
-            features = trace(block, features)
+            features = block(features)
             blocks.append(block)
             number += 1
         outputs.append(features)

@@ -8,22 +8,21 @@ from keras import layers
 from colorize.config.model import KoalarizationEncoder, PyramidEncoder, QuestionEncoder, ResidualEncoder
 from colorize.config.registry import builds
 from colorize.models.layers import convolve
-from colorize.models.trace import Trace
 
 
 @builds(QuestionEncoder)
-def question_encoder(config: QuestionEncoder, lightness_scaled, trace: Trace):
+def question_encoder(config: QuestionEncoder, lightness_scaled):
     """The question's one convolution: 3x3, relu, same size out as in.
 
     Returns:
         features (B, H, W, filters), and no skips.
     """
     convolution = layers.Conv2D(config.filters, 3, padding="same", activation="relu", name="encoder_conv")
-    return trace(convolution, lightness_scaled), []
+    return convolution(lightness_scaled), []
 
 
 @builds(PyramidEncoder)
-def pyramid_encoder(config: PyramidEncoder, lightness_scaled, trace: Trace):
+def pyramid_encoder(config: PyramidEncoder, lightness_scaled):
     """One level per entry of `filters`: a convolution of stride 2 and, from the second level on, one at that size.
 
     The first level is the strided convolution alone: another one at half size would cost as much as all the others
@@ -34,15 +33,15 @@ def pyramid_encoder(config: PyramidEncoder, lightness_scaled, trace: Trace):
     """
     features, levels = lightness_scaled, []
     for level, filters in enumerate(config.filters, start=1):
-        features = convolve(trace, features, filters, f"encoder_down{level}", config.normalization, strides=2)
+        features = convolve(features, filters, f"encoder_down{level}", config.normalization, strides=2)
         if level > 1:
-            features = convolve(trace, features, filters, f"encoder_level{level}", config.normalization)
+            features = convolve(features, filters, f"encoder_level{level}", config.normalization)
         levels.append(features)
     return levels[-1], levels[:-1]
 
 
 @builds(KoalarizationEncoder)
-def koalarization_encoder(config: KoalarizationEncoder, lightness_scaled, trace: Trace):
+def koalarization_encoder(config: KoalarizationEncoder, lightness_scaled):
     """The encoder of Deep Koalarization: eight 3x3 convolutions with relu (Baldassarre et al. 2017, table 1).
 
     Returns:
@@ -51,12 +50,12 @@ def koalarization_encoder(config: KoalarizationEncoder, lightness_scaled, trace:
     features = lightness_scaled
     for number, filters in enumerate(config.filters, start=1):
         strides = 2 if number in (1, 3, 5) else 1
-        features = convolve(trace, features, filters, f"encoder_conv{number}", "none", strides)
+        features = convolve(features, filters, f"encoder_conv{number}", "none", strides)
     return features, []
 
 
 @builds(ResidualEncoder)
-def residual_encoder(config: ResidualEncoder, lightness_scaled, trace: Trace):
+def residual_encoder(config: ResidualEncoder, lightness_scaled):
     """Levels of residual blocks, each with norm and relu before its two convolutions (He et al. 2016b, figure 4e).
 
     The norm is over the channels of a cell (as in ConvNeXt, Liu et al. 2022), which keeps rows apart, or over groups
@@ -69,23 +68,23 @@ def residual_encoder(config: ResidualEncoder, lightness_scaled, trace: Trace):
     features, levels = lightness_scaled, []
     for level, filters in enumerate(config.maps.values(), start=1):
         down = layers.Conv2D(filters, 3, 2, padding="same", kernel_initializer="he_normal", name=f"encoder_down{level}")
-        features = trace(down, features)
+        features = down(features)
         for number in range(1, config.depth + 1):
-            features = _residual_block(config, features, filters, f"encoder_level{level}_block{number}", trace)
-        levels.append(trace(_norm(config, f"encoder_level{level}_norm"), features))
+            features = _residual_block(config, features, filters, f"encoder_level{level}_block{number}")
+        levels.append(_norm(config, f"encoder_level{level}_norm")(features))
     return levels[-1], levels[:-1]
 
 
-def _residual_block(config: ResidualEncoder, features, filters: int, name: str, trace: Trace):
+def _residual_block(config: ResidualEncoder, features, filters: int, name: str):
     inner = features
     for number in (1, 2):
-        inner = trace(_norm(config, f"{name}_norm{number}"), inner)
-        inner = trace(layers.ReLU(name=f"{name}_relu{number}"), inner)
+        inner = _norm(config, f"{name}_norm{number}")(inner)
+        inner = layers.ReLU(name=f"{name}_relu{number}")(inner)
         convolution = layers.Conv2D(
             filters, 3, padding="same", kernel_initializer="he_normal", name=f"{name}_conv{number}"
         )
-        inner = trace(convolution, inner)
-    return trace(layers.Add(name=f"{name}_add"), [features, inner])
+        inner = convolution(inner)
+    return layers.Add(name=f"{name}_add")([features, inner])
 
 
 def _norm(config: ResidualEncoder, name: str) -> layers.Layer:

@@ -10,7 +10,7 @@ from colorize.color import AB_SCALE
 from colorize.config.model import BinsHead, RegressionHead
 from colorize.config.registry import builds
 from colorize.models.color_bins import Bins
-from colorize.models.trace import CELLS, Trace
+from colorize.models.graph import AXES, with_axes
 
 
 @builds(RegressionHead)
@@ -25,16 +25,16 @@ class Regression:
     def __init__(self, config: RegressionHead, bins: Bins | None = None):
         self.config = config
 
-    def outputs(self, features, stride: int, trace: Trace):
+    def outputs(self, features, stride: int):
         """A linear 1x1 convolution in float32, scaled to Lab units, at full size. It starts at zero, which is grey."""
         convolution = layers.Conv2D(2, 1, kernel_initializer="zeros", dtype="float32", name="head_ab_scaled")
-        ab_scaled = trace(convolution, features, (*CELLS[:3], "channel = a, b scaled"))
+        ab_scaled = with_axes(convolution, *AXES[:3], "channel = a, b scaled")(features)
         rescaling = layers.Rescaling(AB_SCALE, dtype="float32", name="head_ab")
-        ab = trace(rescaling, ab_scaled, (*CELLS[:3], "channel = a, b in Lab units"))
+        ab = with_axes(rescaling, *AXES[:3], "channel = a, b in Lab units")(ab_scaled)
         if stride == 1:
             return ab
         whole = layers.UpSampling2D(stride, interpolation="bilinear", dtype="float32", name="head_full_size")
-        return trace(whole, ab, (*CELLS[:3], "channel = a, b in Lab units"))
+        return with_axes(whole, *AXES[:3], "channel = a, b in Lab units")(ab)
 
     def ab(self, output):
         """The output as it is."""
@@ -55,13 +55,13 @@ class Classification:
     def __init__(self, config: BinsHead, bins: Bins):
         self.config, self.bins = config, bins
 
-    def outputs(self, features, stride: int, trace: Trace):
+    def outputs(self, features, stride: int):
         """Logits in float32, (B, h, w, Q), of convolutions that do not overlap. They start at 0: all bins alike."""
         stride = self.config.stride // stride
         convolution = layers.Conv2D(
             len(self.bins), stride, stride, kernel_initializer="zeros", dtype="float32", name="head_logits"
         )
-        return trace(convolution, features, (*CELLS[:3], "bin"))
+        return with_axes(convolution, *AXES[:3], "bin")(features)
 
     def ab(self, logits):
         """The annealed mean, sum_q c_q softmax(logits / T)_q (eq. 5), brought to full size bilinearly."""

@@ -2,13 +2,11 @@
 
 from keras import layers
 
-from colorize.models.trace import Trace
-
 MOMENTUM = 0.95
 """Of the running statistics, over some 20 steps: Keras's .99 would judge a run of a few epochs by stale ones."""
 
 
-def convolve(trace: Trace, features, filters: int, name: str, normalization: str, strides: int = 1):
+def convolve(features, filters: int, name: str, normalization: str, strides: int = 1):
     """A 3x3 convolution, batch normalisation where asked for (Ioffe and Szegedy 2015), relu.
 
     Batch normalisation and no other: in use it is a fixed scale and shift of each channel, so that rows stay apart and
@@ -32,11 +30,11 @@ def convolve(trace: Trace, features, filters: int, name: str, normalization: str
         kernel_initializer="he_normal",
         name=name,
     )
-    features = trace(convolution, features)
+    features = convolution(features)
     if not normalized:
         return features
-    features = trace(norm(f"{name}_norm"), features)
-    return trace(layers.ReLU(name=f"{name}_relu"), features)
+    features = norm(f"{name}_norm")(features)
+    return layers.ReLU(name=f"{name}_relu")(features)
 
 
 def norm(name: str) -> layers.BatchNormalization:

@@ -15,8 +15,9 @@ import csv
 from pathlib import Path
 from shlex import quote
 
-from colorize.config.base import flat
+from colorize.config.base import flat, options
 from colorize.config.compose import changed, compose_by_hydra, composed, is_hydras, parse
+from colorize.config.fusion import Fusion
 from colorize.config.schema import Config
 from colorize.data.dataset import Dataset
 from colorize.errors import UserError, listed
@@ -57,10 +58,18 @@ def allowed(before: dict, now: dict) -> list[str]:
 def _differences(before: dict, now: dict, without: tuple[str, ...], among: tuple[str, ...] | None = None) -> list[str]:
     # Another option of a group has other keys, which its name says; a term of the loss has a label of its own.
     common = [key for key in [*before, *now] if (key in before and key in now) or key.startswith("loss.")]
+    without = (*without, *_matched_sizes(before, now))
     keys = [key for key in dict.fromkeys(common) if not _is_of(key, without) and (among is None or _is_of(key, among))]
     sides = {key: [values.get(key, "nothing") for values in (before, now)] for key in keys}
     differing = [key for key, (old, new) in sides.items() if old != new and not (key == DIGEST and new is None)]
     return [f"{key}: {sides[key][0]} in the run, {sides[key][1]} here" for key in differing]
+
+
+def _matched_sizes(before: dict, now: dict) -> list[str]:
+    """Keys of a fusion that is sized to another: what they come to is found when the run begins."""
+    sized = all(values.get("fusion.match_parameters_of") for values in (before, now))
+    kind = options(Fusion).get(before.get("fusion.name")) if sized else None
+    return [f"fusion.{size}" for size in kind.SIZES] if kind else []
 
 
 def _is_of(key: str, keys: tuple[str, ...]) -> bool:
@@ -93,7 +102,7 @@ def resumed(folder: Path, overrides: list[str]) -> Config:
             f"resume={folder}: this run is finished, after {stored.trainer.epochs} epochs; to train on, ask for more:"
             f" trainer.epochs={2 * stored.trainer.epochs}"
         )
-    return now
+    return now.model_copy(update={"fusion": stored.fusion})  # with the sizes that were found when it began
 
 
 def _check_resumable(folder: Path) -> None:

@@ -12,7 +12,6 @@ from rich.console import Console
 from colorize.backend import Device, peak_memory_bytes
 from colorize.config.base import flat
 from colorize.config.efficientnet import EfficientNetLite
-from colorize.config.match_parameters import match_of
 from colorize.config.model import BinsHead
 from colorize.config.schema import Config
 from colorize.console import say
@@ -26,6 +25,7 @@ from colorize.inspection.shape_report import write_shapes
 from colorize.models.backbone import with_digest
 from colorize.models.color_bins import Bins, bins_for
 from colorize.models.colorizer import Colorizer, build_network
+from colorize.models.match_parameters import matched_fusion
 from colorize.runs import layout
 from colorize.runs.atomic import Attempts
 from colorize.runs.layout import CHECKPOINTS, CONFIG, LAST, load_config, resume_command
@@ -77,7 +77,7 @@ def run(
     status = "FAILED"
     try:
         tracker.start()
-        run = _Run(config, dataset, device, folder, tracker, signals, started)
+        run = _Run(config, dataset, device, folder, tracker, signals, started, resume)
         if resume:
             run.go_on()
         elif config.init:
@@ -111,8 +111,11 @@ class _Run:
 
     def __init__(
         self, config: Config, dataset: Dataset, device: Device, folder: Path, tracker: Tracker,
-        signals: StopSignals, started: float,
+        signals: StopSignals, started: float, resume: bool,
     ):  # fmt: skip
+        match = None if resume else matched_fusion(config)
+        self.match = str(match) if match else ""
+        config = config.model_copy(update={"fusion": match.fusion}) if match else config
         self.config = config = with_digest(config)  # so that the weights that are loaded are checked to be those
         self.dataset, self.device = dataset, device
         self.folder, self.tracker, self.console = folder, tracker, Console()
@@ -195,7 +198,7 @@ class _Run:
         layout.save_config(config, self.folder)
         tracker.parameters(flat(config.stored()))
         tracker.parameters({"model.parameters": self.network.model.count_params(), "data.digest": dataset.digest})
-        tracker.parameters({"model.fusion_parameters": self.network.trace.parameters("fusion")})
+        tracker.parameters({"model.fusion_parameters": self.network.parameters("fusion")})
         tracker.tags({**git_state(), **flat({"device": asdict(self.device), "version": versions()})})
         tracker.tags({"overrides": " ".join(overrides) or "none"})
         tracker.description(len(dataset.train), self.network.model.count_params())
@@ -218,8 +221,7 @@ class _Run:
         )  # fmt: skip
 
     def _notes(self) -> list[str]:
-        match = match_of(self.config)
-        return [*([str(match)] if match else []), *note_of_answers(self.config, self.network.frozen is not None)]
+        return [*filter(None, [self.match]), *note_of_answers(self.config, self.network.frozen is not None)]
 
     def _log_shapes(self) -> None:
         rows = [asdict(row) for row in write_shapes(self.network, self.first_batch, self.folder).rows]
@@ -275,7 +277,7 @@ class _Run:
             checkpoint_share=state.seconds_saving / state.seconds,
             parameters=network.count_params(),
             frozen_parameters=self.network.frozen_parameters,
-            fusion_parameters=self.network.trace.parameters("fusion"),
+            fusion_parameters=self.network.parameters("fusion"),
             photos={"train": len(self.dataset.train), "val": len(self.dataset.val)},
             data_digest=self.dataset.digest,
             device=asdict(self.device),

@@ -63,7 +63,7 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
         seconds.append(time.perf_counter() - start)
     on_gpu = backend.peak_memory_bytes(device)
     most = on_gpu or 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # Linux counts in KiB
-    ms, parameters = 1000 * statistics.median(seconds[WARM_UP:]), network.trace.parameters("fusion")
+    ms, parameters = 1000 * statistics.median(seconds[WARM_UP:]), network.parameters("fusion")
     return {"parameters": parameters, "ms": ms, "photos": 1000 * batch / ms, "mib": most / 2**20}
 
 

@@ -46,11 +46,11 @@ def classifier(side: int):
 
     from colorize.config.registry import build
     from colorize.models.imagenet import read_imagenet_weights
-    from colorize.models.trace import Trace
 
-    config, trace = composed(["encoder=efficientnet_lite0"]).encoder, Trace()
-    build(config, keras.Input((side, side, 1)), trace)
-    encoder = keras.Model(trace.step("encoder_grey").output, trace.steps[-1].output)
+    config, picture = composed(["encoder=efficientnet_lite0"]).encoder, keras.Input((side, side, 1))
+    last, skips = build(config, picture)
+    grey = keras.Model(picture, last).get_layer("encoder_grey").output
+    encoder = keras.Model(grey, last)
     arrays = read_imagenet_weights(config)
     scale = arrays["_bn1.weight"] / np.sqrt(arrays["_bn1.running_var"] + 1e-3)
     kernel = arrays["_conv_head.weight"][:, :, 0, 0].T * scale

@@ -16,34 +16,31 @@ from colorize.inspection.dependency_map import (
 )
 from colorize.inspection.shape_report import shape_report, write_shapes
 from colorize.models.colorizer import Network, build_network
-from colorize.models.trace import CELLS, Trace
+from colorize.models.graph import stages_of, with_axes
 
 SIZES = [(32, 32), (24, 32)]
 
 
 def questions_network(height: int, width: int) -> tuple[Network, dict]:
     """The wiring of the question of 2018, as Keras 3 accepts it, from bare GRUs; README tells its faults."""
-    trace = Trace(stage="encoder")
     picture = keras.Input((height, width, 1))
-    features = trace(layers.Conv2D(16, 3, padding="same", activation="relu", name="encoder_conv"), picture)
-    trace.stage = "fusion"
+    features = layers.Conv2D(16, 3, padding="same", activation="relu", name="encoder_conv")(picture)
     units = width // 2  # it worked only because 2 x units was the width
     rows = ("batch", "timestep = row", "feature")
-    sequence = trace(layers.Reshape((height, width * 16), name="to_sequence"), features, rows)
+    sequence = with_axes(layers.Reshape((height, width * 16), name="to_sequence"), *rows)(features)
 
     def gru(name, inputs, **options):
-        layer = layers.GRU(units, kernel_initializer="he_normal", name=name, **options)
-        return trace(layer, inputs, rows if options.get("return_sequences") else ("batch", "unit"))
+        return layers.GRU(units, kernel_initializer="he_normal", name=name, **options)(inputs)
 
     gru1 = gru("gru1", sequence)
     gru1_b = gru("gru1_b", sequence, return_sequences=True, go_backwards=True)
     # In 2018 this add failed; Keras 3 broadcasts (B, units) over (B, T, units), without a word.
-    merged = trace(layers.Add(name="merge1"), [gru1, gru1_b], rows)
+    merged = layers.Add(name="merge1")([gru1, gru1_b])
     gru2 = gru("gru2", merged, return_sequences=True)
     gru2_b = gru("gru2_b", merged, return_sequences=True, go_backwards=True)
-    joined = trace(layers.Concatenate(name="merge2"), [gru2, gru2_b], rows)
-    sequence_map = trace(layers.Reshape((height, width, 1), name="to_map"), joined, CELLS)
-    fused = trace(layers.Concatenate(name="fuse"), [features, sequence_map])
+    joined = layers.Concatenate(name="merge2")([gru2, gru2_b])
+    sequence_map = layers.Reshape((height, width, 1), name="to_map")(joined)
+    fused = layers.Concatenate(name="fuse")([features, sequence_map])
     tensors = {
         "features": sequence,
         "forward": layers.Subtract()([merged, gru1_b]),  # what each row of merge1 gets of the forward GRU
@@ -51,7 +48,8 @@ def questions_network(height: int, width: int) -> tuple[Network, dict]:
         "merged": merged,
         "fused": fused,
     }
-    return Network(keras.Model(picture, fused), trace), tensors
+    stages = stages_of({"encoder": [features], "fusion": [fused]}, [picture])
+    return Network(keras.Model(picture, fused), stages, fused), tensors
 
 
 def maps_of(network, tensors):

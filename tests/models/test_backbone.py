@@ -93,17 +93,17 @@ def test_a_real_network_is_frozen_and_says_no_probabilities(name, config_of, noi
 def test_the_embedding_reaches_every_cell_and_is_fused_as_published(tiny, config_of, noise):
     config = with_backbone(config_of, "mobilenet", "fusion=row_gru", "backbone.channels=5")
     network = build_network(config)
-    trace, rgb = network.trace, noise(2, 16, 32)
+    rgb = noise(2, 16, 32)
     names = ("encoder_level3_relu", "embedding_fuse")
-    model = keras.Model(network.model.inputs, [trace.step(name).output for name in names])
+    model = keras.Model(network.model.inputs, [network.layer(name).output for name in names])
     embedding = np.random.default_rng(0).normal(size=(2, 1000)).astype("float32")
     lightness = np.random.default_rng(1).uniform(-1, 1, (2, 16, 32, 1)).astype("float32")
     features, fused = [ops.convert_to_numpy(x) for x in model([lightness, embedding])]
-    kernel, bias = [w.numpy() for w in trace.step("embedding_fuse").layer.weights]
+    kernel, bias = [w.numpy() for w in network.layer("embedding_fuse").layer.weights]
     for photo, row, column in np.ndindex(2, 2, 4):
         beside = np.concatenate([features[photo, row, column], embedding[photo]])
         np.testing.assert_allclose(fused[photo, row, column], np.maximum(beside @ kernel[0, 0] + bias, 0), atol=1e-4)
-    assert trace.step("to_sequence").output.shape[1:] == (2, 4 * 5), "the GRUs read the joined map"
+    assert network.layer("to_sequence").output.shape[1:] == (2, 4 * 5), "the GRUs read the joined map"
     assert np.isfinite(ops.convert_to_numpy(Colorizer(network).predict_on_batch(rgb))).all()
 
 

@@ -48,8 +48,8 @@ def test_every_step_has_the_shape_it_declares(overrides, size, config_of):
         changes = [f"data.height={size[0]}", "data.width=32"]
     config = config_of(*overrides, *changes)
     network = build_network(config)
-    outputs = keras.Model(network.model.input, [step.output for step in network.trace.steps])(lightness(config))
-    for step, output in zip(network.trace.steps, outputs):
+    outputs = keras.Model(network.model.input, [step.output for step in network.layers])(lightness(config))
+    for step, output in zip(network.layers, outputs):
         assert tuple(output.shape) == (2, *step.output.shape[1:]), step.name
         assert len(step.axes) == len(output.shape), step.name
     assert tuple(outputs[-1].shape) == (2, config.data.height, config.data.width, 2)
@@ -57,13 +57,13 @@ def test_every_step_has_the_shape_it_declares(overrides, size, config_of):
 
 @pytest.mark.once
 @pytest.mark.parametrize("overrides", NETWORKS, ids=NETWORK_IDS)
-def test_the_trace_counts_every_parameter_once(overrides, config_of):
+def test_every_parameter_is_counted_once(overrides, config_of):
     network = build_network(config_of(*overrides))
-    assert sum(step.parameters for step in network.trace.steps) == network.model.count_params()
+    assert sum(step.parameters for step in network.layers) == network.model.count_params()
 
 
-def test_the_seed_has_exactly_the_shapes_of_its_table(config_of):
-    trace = build_network(config_of("experiment=question", "data.height=32", "data.width=32")).trace
+def test_the_questions_network_has_exactly_the_shapes_of_its_table(config_of):
+    network = build_network(config_of("experiment=question", "data.height=32", "data.width=32"))
     table = {
         "encoder_conv": (32, 32, 16),
         "to_sequence": (32, 512),
@@ -76,14 +76,14 @@ def test_the_seed_has_exactly_the_shapes_of_its_table(config_of):
         "to_map": (32, 32, 1),
         "fuse": (32, 32, 17),
     }
-    assert {name: trace.step(name).output.shape[1:] for name in table} == table
-    assert [step.name for step in trace.steps if step.stage in ("encoder", "fusion")] == list(table)
+    assert {name: network.layer(name).output.shape[1:] for name in table} == table
+    assert [step.name for step in network.layers if step.stage in ("encoder", "fusion")] == list(table)
 
 
 def test_deep_koalarization_has_the_shapes_of_its_table_1(config_of):
     size = ["data.height=24", "data.width=16", "fusion=none"]
-    trace = build_network(config_of("encoder=koalarization", "decoder=koalarization", *size)).trace
-    outputs = {step.name: step.output.shape[1:] for step in trace.steps}
+    network = build_network(config_of("encoder=koalarization", "decoder=koalarization", *size))
+    outputs = {step.name: step.output.shape[1:] for step in network.layers}
     channels = [64, 128, 128, 256, 256, 512, 512, 256]
     strides = [2, 2, 4, 4, 8, 8, 8, 8]
     for number, (filters, stride) in enumerate(zip(channels, strides), start=1):
@@ -95,9 +95,8 @@ def test_deep_koalarization_has_the_shapes_of_its_table_1(config_of):
 
 def test_a_residual_block_adds_to_what_it_is_given(config_of):
     network = build_network(config_of("encoder=residual", "encoder.width=4", "encoder.levels=1", "fusion=none"))
-    trace = network.trace
     names = ("encoder_down1", "encoder_level1_block1_conv2", "encoder_level1_block1_add")
-    given, change, sum_ = keras.Model(network.model.input, [trace.step(name).output for name in names])(
+    given, change, sum_ = keras.Model(network.model.input, [network.layer(name).output for name in names])(
         lightness(config_of())
     )
     np.testing.assert_allclose(sum_, ops.convert_to_numpy(given) + ops.convert_to_numpy(change), atol=1e-6)
@@ -123,7 +122,7 @@ def test_layer_norm_keeps_rows_apart_and_group_norm_does_not(normalization, apar
 def test_without_fusion_the_rest_of_the_network_is_the_same(config_of):
     names = {}
     for fusion in ("row_gru", "none"):
-        steps = build_network(config_of(f"fusion={fusion}")).trace.steps
+        steps = build_network(config_of(f"fusion={fusion}")).layers
         names[fusion] = [step.name for step in steps if step.stage != "fusion"]
     assert names["row_gru"] == names["none"]
 
@@ -131,18 +130,18 @@ def test_without_fusion_the_rest_of_the_network_is_the_same(config_of):
 def test_the_fusion_equals_its_hand_computation(config_of):
     config = config_of("encoder.filters=[4, 5]", "fusion.units=6", "fusion.channels=3")  # 4 x 8 cells: a projection
     network = build_network(config)
-    trace, picture = network.trace, lightness(config, batch=1)
-    outputs = [trace.step("to_sequence").layer.input, *[trace.step(name).output for name in ("project_units", "fuse")]]
-    model = keras.Model(network.model.input, outputs)
+    picture = lightness(config, batch=1)
+    outputs = [network.layer(name).output for name in ("project_units", "fuse")]
+    model = keras.Model(network.model.input, [network.layer("to_sequence").layer.input, *outputs])
     features, projected, fused = [ops.convert_to_numpy(x)[0].astype("float64") for x in model(picture)]
     rows, columns, channels = features.shape
 
     sequence = np.array([[features[r, c, k] for c in range(columns) for k in range(channels)] for r in range(rows)])
     for number, merge in ((1, np.add), (2, lambda a, b: np.hstack([a, b]))):
-        forward = gru_by_hand(trace.step(f"gru{number}_forward").layer, sequence)
-        backward = gru_by_hand(trace.step(f"gru{number}_backward").layer, sequence[::-1])[::-1]
+        forward = gru_by_hand(network.layer(f"gru{number}_forward").layer, sequence)
+        backward = gru_by_hand(network.layer(f"gru{number}_backward").layer, sequence[::-1])[::-1]
         sequence = merge(forward, backward)
-    weights, bias = [weight.numpy() for weight in trace.step("project_units").layer.weights]
+    weights, bias = [weight.numpy() for weight in network.layer("project_units").layer.weights]
     expected = sequence @ weights + bias
 
     np.testing.assert_allclose(projected, expected, atol=1e-4)
@@ -153,12 +152,11 @@ def test_the_fusion_equals_its_hand_computation(config_of):
 @pytest.mark.parametrize("fusion", ["row_gru", "none"])
 def test_the_global_context_equals_its_hand_computation(fusion, config_of):
     network = build_network(config_of(f"fusion={fusion}"))
-    trace = network.trace
-    before, after = trace.step("decoder_mean").layer.input, trace.step("decoder_add_context").output
-    assert trace.step("decoder_add_context").layer in network.model.layers, "the decoder must go on from it"
+    before, after = network.layer("decoder_mean").layer.input, network.layer("decoder_add_context").output
+    assert network.layer("decoder_add_context").layer in network.model.layers, "the decoder must go on from it"
     outputs = keras.Model(network.model.input, [before, after])(lightness(config_of(), batch=3))
     fused, told = [ops.convert_to_numpy(x).astype("float64") for x in outputs]
-    kernel, bias = [weight.numpy() for weight in trace.step("decoder_context").layer.weights]
+    kernel, bias = [weight.numpy() for weight in network.layer("decoder_context").layer.weights]
     for own, picture in zip(told, fused):
         mean = sum(cell for row in picture for cell in row) / (picture.shape[0] * picture.shape[1])
         np.testing.assert_allclose(own, picture + np.maximum(mean @ kernel + bias, 0.0), atol=1e-4)
@@ -195,7 +193,7 @@ def test_mixed_precision_keeps_head_and_loss_in_float32(config_of, noise):
     config = config_of("trainer.precision=mixed_bfloat16")
     network = build_network(config)
     assert keras.config.dtype_policy().name == "float32", "the policy must not leak out"
-    dtypes = {step.name: keras.backend.standardize_dtype(step.output.dtype) for step in network.trace.steps}
+    dtypes = {step.name: keras.backend.standardize_dtype(step.output.dtype) for step in network.layers}
     assert dtypes["encoder_down1"] == dtypes["gru1_forward"] == dtypes["fuse"] == "bfloat16"
     assert dtypes["head_ab_scaled"] == dtypes["head_ab"] == "float32"
     assert {keras.backend.standardize_dtype(v.dtype) for v in network.model.trainable_variables} == {"float32"}

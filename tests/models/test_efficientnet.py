@@ -23,7 +23,7 @@ from colorize.export.graph import painting_graph
 from colorize.inspection.dependency_map import check_wiring, dependency_maps
 from colorize.inspection.shape_report import write_shapes
 from colorize.models.colorizer import Colorizer, build_network
-from colorize.models.trace import Trace
+from colorize.models.graph import layers_between
 from colorize.runs.layout import CHECKPOINTS, save_config
 from colorize.runs.model_file import BOX, KEY, read_about, shared
 from colorize.runs.weights import load_colorizer
@@ -51,10 +51,10 @@ LITE += ["data.augmentation.mixup_probability=0.0", "decoder.dropout=0"]
 
 def encoder_alone(config, rows, columns):
     """The encoder from its grey picture on: so that it can be shown photos in colour."""
-    trace = Trace()
-    build(config.encoder, keras.Input((rows, columns, 1)), trace)
-    grey, *steps = trace.steps
-    return keras.Model(grey.output, [step.output for step in steps])
+    picture = keras.Input((rows, columns, 1))
+    last, skips = build(config.encoder, picture)
+    grey, *layers = layers_between([picture], [*skips, last])
+    return keras.Model(grey.output, [layer.output for layer in layers])
 
 
 @pytest.mark.parametrize("name", [NAMES[0], *(pytest.param(name, marks=pytest.mark.once) for name in NAMES[1:])])
@@ -74,7 +74,7 @@ def test_every_block_answers_as_pytorchs_does(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_configuration_knows_the_maps_before_keras_does(name):
     config = composed([f"encoder={name}", "encoder.weights=none"])
-    last, skips = build(config.encoder, keras.Input((64, 96, 1)), Trace())
+    last, skips = build(config.encoder, keras.Input((64, 96, 1)))
     built = {64 // tensor.shape[1]: tensor.shape[-1] for tensor in [*skips, last]}
     assert built == config.encoder.maps and list(built) == [2, 4, 8, 16, 32]
     assert last.shape[1:3] == (2, 3)
@@ -89,7 +89,7 @@ def test_an_enlarged_picture_is_read_as_one_of_that_size(noise):
     for scale, picture in ((2, lightness), (1, larger)):
         config = composed(["encoder=efficientnet_lite0", f"encoder.input_scale={scale}"])
         inputs = keras.Input(picture.shape)
-        last, skips = build(config.encoder, inputs, Trace())
+        last, skips = build(config.encoder, inputs)
         assert [len(picture) // tensor.shape[1] for tensor in [*skips, last]] == list(config.encoder.maps)
         networks.append(keras.Model(inputs, [*skips, last]))
     assert composed(["encoder=efficientnet_lite0", "encoder.input_scale=2"]).encoder.maps.keys() == {1, 2, 4, 8, 16}
@@ -105,7 +105,7 @@ def test_an_enlarged_picture_is_read_as_one_of_that_size(noise):
 def test_the_grey_picture_is_that_of_the_lightness(config_of):
     network = build_network(config_of(*LITE))
     lightness = np.linspace(0, 100, 64 * 96, dtype="float32").reshape(1, 64, 96, 1)
-    model = keras.Model(network.model.inputs[0], network.trace.step("encoder_grey").output)
+    model = keras.Model(network.model.inputs[0], network.layer("encoder_grey").output)
     seen = ops.convert_to_numpy(model(lightness / 50 - 1))
     lab = np.concatenate([lightness[0], np.zeros((64, 96, 2))], axis=-1)
     expected = (reference.lab2rgb(lab) * 255 - 127) / 128
@@ -137,7 +137,7 @@ def test_what_is_frozen_stays_and_what_is_trained_moves(trainable, first, statis
     if first is None:
         assert not of_encoder
     else:
-        names = [step.name for step in network.trace.steps if step.stage == "encoder"]
+        names = [step.name for step in network.layers if step.stage == "encoder"]
         assert blocks == set(names[names.index(first) :]) == trained_of(network)
     assert any("moving_mean" in path for path in of_encoder) is statistics_move
     assert any(path.startswith("decoder_") for path in moved)
@@ -246,8 +246,8 @@ def test_the_dependency_map_shows_that_every_row_sees_all_and_the_report_says_so
 @pytest.mark.once
 def test_it_computes_in_mixed_precision(config_of, noise):
     network = build_network(config_of(*LITE, "trainer.precision=mixed_bfloat16"))
-    assert network.trace.step("encoder_block5").output.dtype == "bfloat16"
-    assert network.trace.step("encoder_grey").output.dtype == "float32"
+    assert network.layer("encoder_block5").output.dtype == "bfloat16"
+    assert network.layer("encoder_grey").output.dtype == "float32"
     learner = Learner(network)
     learner.compile("sgd")
     assert np.isfinite(learner.train_on_batch(noise(2, 64, 96), return_dict=True)["loss"])
@@ -320,7 +320,7 @@ def test_weights_of_another_network_are_told():
     other = composed(["encoder=efficientnet_lite2"]).encoder.weights_file
     config = composed(["encoder=efficientnet_lite0", f"encoder.weights={other}"])
     with pytest.raises(UserError, match="is not of efficientnet_lite0: "):
-        build(config.encoder, keras.Input((64, 96, 1)), Trace())
+        build(config.encoder, keras.Input((64, 96, 1)))
 
 
 @pytest.mark.once

@@ -1,7 +1,7 @@
 """Fusions: feature map (B, h, w, C) -> fused map (B, h, w, C + S), a builder per class of `colorize.config.fusion`.
 
-A builder takes the configuration, the map and the trace, and applies every layer by way of the trace. Builders may live
-anywhere that is imported; those of this project are one file each.
+A builder takes the configuration and the map, and applies plain Keras layers. Builders may live anywhere that is
+imported; those of this project are one file each.
 """
 
 from importlib import import_module

@@ -10,37 +10,36 @@ from keras import layers, ops
 from colorize.config.fusion import Attention
 from colorize.config.registry import builds
 from colorize.models.fusion.controls import beside
-from colorize.models.trace import Trace
+from colorize.models.graph import with_axes
 
 LONGEST_PERIOD = 10_000.0
 """Of the sines of positions, in cells (Vaswani et al. 2017, section 3.5)."""
-CELLS_IN_A_ROW = ("batch", "cell = row x column", "channel")
 
 
 @builds(Attention)
-def attention(config: Attention, features, trace: Trace):
+def attention(config: Attention, features):
     """Transformer blocks, norm first (Dosovitskiy et al. 2021, eq. 2 and 3), over the cells as tokens."""
     _, rows, columns, _ = features.shape
-    stream = trace(layers.Dense(config.width, name="attention_in"), features)
-    stream = trace(AddPositions(name="positions"), stream)
+    stream = layers.Dense(config.width, name="attention_in")(features)
+    stream = AddPositions(name="positions")(stream)
     flat = layers.Reshape((rows * columns, config.width), name="to_cells")
-    stream = trace(flat, stream, CELLS_IN_A_ROW)  # (B, N, D)
+    stream = with_axes(flat, "batch", "position = row x column", "channel")(stream)  # (B, N, D)
     for number in range(1, config.blocks + 1):
-        stream = _block(config, stream, f"attention{number}", trace)
-    stream = trace(layers.LayerNormalization(name="attention_norm"), stream, CELLS_IN_A_ROW)
-    stream = trace(layers.Dense(config.channels, name="attention_out"), stream, CELLS_IN_A_ROW)
-    return beside(features, trace(layers.Reshape((rows, columns, config.channels), name="to_map"), stream), trace)
+        stream = _block(config, stream, f"attention{number}")
+    stream = layers.LayerNormalization(name="attention_norm")(stream)
+    stream = layers.Dense(config.channels, name="attention_out")(stream)
+    return beside(features, layers.Reshape((rows, columns, config.channels), name="to_map")(stream))
 
 
-def _block(config: Attention, stream, name: str, trace: Trace):
-    inner = trace(layers.LayerNormalization(name=f"{name}_norm"), stream, CELLS_IN_A_ROW)
+def _block(config: Attention, stream, name: str):
+    inner = layers.LayerNormalization(name=f"{name}_norm")(stream)
     heads = layers.MultiHeadAttention(config.heads, config.width // config.heads, name=f"{name}_heads")
-    inner = trace(heads, inner, CELLS_IN_A_ROW, inner)  # queries, values
-    stream = trace(layers.Add(name=f"{name}_add"), [stream, inner], CELLS_IN_A_ROW)
-    inner = trace(layers.LayerNormalization(name=f"{name}_mlp_norm"), stream, CELLS_IN_A_ROW)
-    inner = trace(layers.Dense(config.hidden, activation="gelu", name=f"{name}_mlp"), inner, CELLS_IN_A_ROW)
-    inner = trace(layers.Dense(config.width, name=f"{name}_mlp_out"), inner, CELLS_IN_A_ROW)
-    return trace(layers.Add(name=f"{name}_mlp_add"), [stream, inner], CELLS_IN_A_ROW)
+    inner = heads(inner, inner)  # queries, values
+    stream = layers.Add(name=f"{name}_add")([stream, inner])
+    inner = layers.LayerNormalization(name=f"{name}_mlp_norm")(stream)
+    inner = layers.Dense(config.hidden, activation="gelu", name=f"{name}_mlp")(inner)
+    inner = layers.Dense(config.width, name=f"{name}_mlp_out")(inner)
+    return layers.Add(name=f"{name}_mlp_add")([stream, inner])
 
 
 @keras.saving.register_keras_serializable("colorize")

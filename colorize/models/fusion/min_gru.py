@@ -9,40 +9,61 @@ from keras import layers, ops
 from colorize.config.fusion import MinGru
 from colorize.config.registry import builds
 from colorize.models.fusion.controls import beside
-from colorize.models.fusion.pixel_gru import AXES, AXIS
-from colorize.models.trace import Reading, Trace
+from colorize.models.fusion.pixel_gru import AXES
+from colorize.models.graph import with_axes
 
 
 @builds(MinGru)
-def min_gru(config: MinGru, features, trace: Trace):
+def min_gru(config: MinGru, features):
     """Residual blocks: norm, depthwise convolution, four minGRUs, projection; then channels beside the map.
 
     The form is that of the vision versions (VMamba, Liu et al. 2024; Vision-LSTM, Alkin et al. 2024): scans win there
     together with a convolution before them, several directions, a norm and a residual, not alone.
     """
-    stream = trace(layers.Dense(config.width, name="min_gru_in"), features)
+    stream = layers.Dense(config.width, name="min_gru_in")(features)
     for number in range(1, config.blocks + 1):
         name = f"min_gru{number}"
-        inner = trace(layers.LayerNormalization(name=f"{name}_norm"), stream)
+        inner = layers.LayerNormalization(name=f"{name}_norm")(stream)
         local = layers.DepthwiseConv2D(3, padding="same", activation="silu", name=f"{name}_local")
-        inner = trace(local, inner)
+        inner = local(inner)
         read = []
         for along in ("rows", "columns"):
-            halves = [_scan(config, inner, name, along, backward, trace) for backward in (False, True)]
-            if number == 1:
-                trace.readings.append(Reading("first block", along, AXIS[along], inner, *halves))
-            read += halves
-        joined = trace(layers.Concatenate(name=f"{name}_concatenate"), read)  # (B, h, w, 4 U)
-        projected = trace(layers.Dense(config.width, name=f"{name}_project"), joined)
-        stream = trace(layers.Add(name=f"{name}_add"), [stream, projected])
-    stream = trace(layers.LayerNormalization(name="min_gru_norm"), stream)
-    return beside(features, trace(layers.Dense(config.channels, name="min_gru_out"), stream), trace)
+            both = BidirectionalMinGru(config.units, along, name=f"{name}_{along}")
+            read += with_axes(both, *AXES[along])(inner)
+        joined = layers.Concatenate(name=f"{name}_concatenate")(read)  # (B, h, w, 4 U)
+        projected = layers.Dense(config.width, name=f"{name}_project")(joined)
+        stream = layers.Add(name=f"{name}_add")([stream, projected])
+    stream = layers.LayerNormalization(name="min_gru_norm")(stream)
+    return beside(features, layers.Dense(config.channels, name="min_gru_out")(stream))
 
 
-def _scan(config: MinGru, features, name: str, along: str, backward: bool, trace: Trace):
-    direction = "backward" if backward else "forward"
-    layer = DirectedMinGru(config.units, along, backward, name=f"{name}_{along}_{direction}")
-    return trace(layer, features, AXES[along])
+@keras.saving.register_keras_serializable("colorize")
+class BidirectionalMinGru(keras.Layer):
+    """Two minGRUs along one axis of a map, one in each direction; arguments and shapes as of `DirectedMinGru`.
+
+    Returns:
+        the forward and the backward half, (B, h, w, U) each, in the order of the map.
+    """
+
+    def __init__(self, units: int, along: str, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.along = units, along
+        policy = self.dtype_policy
+        self.forward_layer = DirectedMinGru(units, along, backward=False, dtype=policy, name="forward")
+        self.backward_layer = DirectedMinGru(units, along, backward=True, dtype=policy, name="backward")
+
+    def build(self, shape):
+        """Builds both for C features."""
+        self.forward_layer.build(shape)
+        self.backward_layer.build(shape)
+
+    def call(self, features):
+        """Each reads the whole map."""
+        return [self.forward_layer(features), self.backward_layer(features)]
+
+    def get_config(self):
+        """The arguments."""
+        return {**super().get_config(), "units": self.units, "along": self.along}
 
 
 @keras.saving.register_keras_serializable("colorize")

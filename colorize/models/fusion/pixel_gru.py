@@ -9,18 +9,17 @@ from keras import layers, ops
 from colorize.config.fusion import PixelGru
 from colorize.config.registry import builds
 from colorize.models.fusion.controls import beside
-from colorize.models.trace import Reading, Trace
+from colorize.models.graph import TIMESTEP, with_axes
 
 AXES = {
-    "columns": ("batch", "row", "timestep = column", "feature = unit"),
-    "rows": ("batch", "timestep = row", "column", "feature = unit"),
+    "columns": ("batch", "row", f"{TIMESTEP}column", "feature = unit"),
+    "rows": ("batch", f"{TIMESTEP}row", "column", "feature = unit"),
 }
-AXIS = {"rows": 1, "columns": 2}
-"""On which axis of a map lies what time runs along."""
+"""What is a timestep -> the axes of a map whose cells were read along it."""
 
 
 @builds(PixelGru)
-def pixel_gru(config: PixelGru, features, trace: Trace):
+def pixel_gru(config: PixelGru, features):
     """Along each row, left to right and back; then along each column of that, down and up (Visin et al. 2015, sec. 2).
 
     After both, every cell has heard of every other one. The weights fit a map of any size.
@@ -28,11 +27,9 @@ def pixel_gru(config: PixelGru, features, trace: Trace):
     stream = features
     layers_in_order = (("columns", config.units), ("rows", config.column_units))
     for number, (along, units) in enumerate(layers_in_order, start=1):
-        reader = LineGru(units, along, name=f"gru{number}")
-        halves = trace.halves(reader, stream, AXES[along])
-        trace.readings.append(Reading(f"layer {number}", along, AXIS[along], stream, *halves))
-        stream = trace(layers.Concatenate(name=f"gru{number}_concatenate"), halves, AXES[along])  # (B, h, w, 2 U)
-    return beside(features, trace(layers.Dense(config.channels, name="project_units"), stream), trace)
+        halves = with_axes(LineGru(units, along, name=f"gru{number}"), *AXES[along])(stream)
+        stream = layers.Concatenate(name=f"gru{number}_concatenate")(halves)  # (B, h, w, 2 U)
+    return beside(features, layers.Dense(config.channels, name="project_units")(stream))
 
 
 @keras.saving.register_keras_serializable("colorize")

@@ -16,8 +16,8 @@ from colorize.models.fusion.min_gru import DirectedMinGru, linear_scan
 
 def features_and(network, *names):
     """A model from the picture to what the fusion is given and to some steps."""
-    before = [step.output for step in network.trace.steps if step.stage == "encoder"][-1]
-    return keras.Model(network.model.input, [before, *[network.trace.step(name).output for name in names]])
+    before = [step.output for step in network.layers if step.stage == "encoder"][-1]
+    return keras.Model(network.model.input, [before, *[network.layer(name).output for name in names]])
 
 
 def arrays(model, config, batch=2):
@@ -29,10 +29,10 @@ def test_the_column_gru_is_the_row_gru_of_the_picture_on_its_side(config_of):
     encoder = "encoder.filters=[3,4]"
     lying = config_of("fusion=column_gru", "fusion.units=3", "data.height=24", "data.width=16", encoder)
     standing = config_of("fusion=row_gru", "fusion.units=3", "data.height=16", "data.width=24", encoder)
-    columns, rows = build_network(lying).trace, build_network(standing).trace
+    columns, rows = build_network(lying), build_network(standing)
     own = np.random.default_rng(0).normal(size=(2, 6, 4, 4)).astype("float32")
-    first = columns.step("columns_first").layer.input, rows.step("to_sequence").layer.input
-    models = [keras.Model(at, trace.step("fuse").output) for at, trace in zip(first, (columns, rows))]
+    first = columns.layer("columns_first").layer.input, rows.layer("to_sequence").layer.input
+    models = [keras.Model(at, network.layer("fuse").output) for at, network in zip(first, (columns, rows))]
     models[1].set_weights(models[0].get_weights())
     turned = ops.convert_to_numpy(models[1](own.transpose(0, 2, 1, 3))).transpose(0, 2, 1, 3)
     np.testing.assert_allclose(ops.convert_to_numpy(models[0](own)), turned, atol=1e-6)
@@ -42,7 +42,7 @@ def test_the_pixel_gru_equals_its_hand_computation(config_of):
     config = small(config_of, "pixel_gru")
     network = build_network(config)
     features, fused = arrays(features_and(network, "fuse"), config)
-    step = network.trace.step
+    step = network.layer
 
     def both(number, line):
         forward = gru_by_hand(step(f"gru{number}_forward").layer, line)
@@ -94,8 +94,8 @@ def test_attention_equals_its_hand_computation(config_of):
     network = build_network(config)
     features, fused = arrays(features_and(network, "fuse"), config, batch=1)
     rows, columns, _ = features[0].shape
-    steps = {step.name: [w.numpy().astype("float64") for w in step.layer.weights] for step in network.trace.steps}
-    layer = {step.name: step.layer for step in network.trace.steps}
+    steps = {step.name: [w.numpy().astype("float64") for w in step.layer.weights] for step in network.layers}
+    layer = {step.name: step.layer for step in network.layers}
 
     x = features[0] @ steps["attention_in"][0] + steps["attention_in"][1]
     for row in range(rows):
@@ -131,7 +131,7 @@ def test_global_pool_tells_every_cell_the_same(config_of):
     network = build_network(config)
     features, fused = arrays(features_and(network, "fuse"), config)
     (w1, b1), (w2, b2) = [
-        [w.numpy() for w in network.trace.step(name).layer.weights] for name in ("pool_hidden", "pool_project")
+        [w.numpy() for w in network.layer(name).layer.weights] for name in ("pool_hidden", "pool_project")
     ]
     for picture, own in zip(features, fused):
         mean = np.mean([cell for row in picture for cell in row], axis=0)
@@ -148,7 +148,7 @@ def test_the_conv_control_sees_no_further_than_its_convolutions(config_of):
 
 def test_in_mixed_precision_the_states_are_summed_in_float32(config_of):
     network = build_network(small(config_of, "min_gru", "pyramid", "trainer.precision=mixed_bfloat16"))
-    step = network.trace.step("min_gru1_rows_forward")
+    step = network.layer("min_gru1_rows_forward")
     assert keras.backend.standardize_dtype(step.output.dtype) == "bfloat16"
     layer = step.layer
     features = np.random.default_rng(0).normal(size=(1, 40, 4, 5)).astype("float32")

@@ -6,12 +6,12 @@ import pytest
 from keras import ops
 from small import ENCODERS, FUSIONS, about, small
 
-from colorize.config.match_parameters import match_of
 from colorize.errors import UserError
 from colorize.inspection.dependency_map import check_wiring
 from colorize.models.colorizer import Colorizer, build_network
-from colorize.models.fusion.min_gru import DirectedMinGru, linear_scan
+from colorize.models.fusion.min_gru import BidirectionalMinGru, DirectedMinGru, linear_scan
 from colorize.models.fusion.pixel_gru import LineGru
+from colorize.models.match_parameters import count_parameters, matched_fusion, with_matched_fusion
 from colorize.runs.weights import load_weights, save_model
 from colorize.training.learner import Learner
 
@@ -31,10 +31,8 @@ def test_every_fusion_with_every_encoder_trains_saves_and_loads(fusion, encoder,
     rgb = noise(2, config.data.height, config.data.width)
     network, learner = started(config, eagerly=True)
     feature_map = config.feature_map
-    fused = [step.output for step in network.trace.steps if step.stage in ("encoder", "fusion")][-1]
     added = config.fusion.added(feature_map.channels)
-    assert fused.shape[1:] == (feature_map.rows, feature_map.columns, feature_map.channels + added)
-    assert network.trace.parameters("fusion") == config.fusion.parameters(feature_map)
+    assert network.fused.shape[1:] == (feature_map.rows, feature_map.columns, feature_map.channels + added)
 
     before = weights_of(network)
     learner.train_on_batch(rgb)
@@ -84,13 +82,13 @@ def weights_of(network):
 def test_a_fusion_at_the_finest_map_changes_nothing_else(fusion, config_of):
     config = small(config_of, fusion, "pyramid", "fusion.stride=2", "decoder.global_context=false")
     assert config.feature_map == (2, 12, 8, 3)
-    trace = build_network(config).trace
-    assert trace.parameters("fusion") == config.fusion.parameters(config.feature_map)
-    plain = build_network(small(config_of, "none", "pyramid", "decoder.global_context=false")).trace
-    skip = trace.step("decoder_skip2").output.shape[-1]
-    assert skip == plain.step("decoder_skip2").output.shape[-1] + config.fusion.added(3)
+    network = build_network(config)
+    assert network.parameters("fusion") == count_parameters(config.fusion, config.feature_map)
+    plain = build_network(small(config_of, "none", "pyramid", "decoder.global_context=false"))
+    skip = network.layer("decoder_skip2").output.shape[-1]
+    assert skip == plain.layer("decoder_skip2").output.shape[-1] + config.fusion.added(3)
     for name in ("decoder_stride4", "decoder_up2"):  # up to the skip, widths are the encoder's
-        assert trace.step(name).parameters == plain.step(name).parameters
+        assert network.layer(name).parameters == plain.layer(name).parameters
 
 
 @pytest.mark.once
@@ -100,10 +98,9 @@ def test_a_fusion_at_the_finest_map_changes_nothing_else(fusion, config_of):
 def test_a_fusion_is_sized_to_the_parameters_of_another(fusion, stride, of, config_of):
     here = [*of, f"fusion.stride={stride}"]
     config = config_of(*here, f"fusion={fusion}", "fusion.match_parameters_of=row_gru")
-    match = match_of(config)
-    own = build_network(config).trace.parameters("fusion")
-    like = build_network(config_of(*here))
-    wanted = like.trace.parameters("fusion")
+    match = matched_fusion(config)
+    own = build_network(with_matched_fusion(config)).parameters("fusion")
+    wanted = build_network(config_of(*here)).parameters("fusion")
     assert abs(own / wanted - 1) <= 0.02
     assert f"{own:,}" in str(match) and f"{wanted:,}" in str(match)
 
@@ -113,13 +110,13 @@ def test_a_fusion_is_sized_to_the_parameters_of_another(fusion, stride, of, conf
 def test_an_option_is_sized_to_another_of_the_same_kind(own, config_of):
     """64 units of a row reshape into its columns; of the neighbouring sizes a projection makes more parameters."""
     size = ["data.height=64", "data.width=128"]
-    config, like = config_of(*size, *own, "fusion.match_parameters_of=row_gru"), config_of(*size)
+    config, like = with_matched_fusion(config_of(*size, *own, "fusion.match_parameters_of=row_gru")), config_of(*size)
     assert config.fusion.units == like.fusion.units == 64
 
 
 def test_none_has_nothing_to_size_and_takes_the_keys_of_a_sweep(config_of):
     config = config_of("fusion=none", "fusion.match_parameters_of=row_gru", "fusion.stride=2")
-    assert match_of(config) is None
+    assert matched_fusion(config) is None
 
 
 @pytest.mark.once
@@ -143,7 +140,7 @@ def test_none_has_nothing_to_size_and_takes_the_keys_of_a_sweep(config_of):
 )
 def test_what_cannot_be_is_refused_in_words(overrides, told, config_of):
     with pytest.raises(UserError, match=told):
-        config_of(*overrides)
+        with_matched_fusion(config_of(*overrides))
 
 
 @pytest.mark.parametrize("fusion", ["pixel_gru", "min_gru", "attention", "global_pool", "conv"])
@@ -159,7 +156,7 @@ def test_the_same_weights_fit_another_size(fusion, config_of, tmp_path):
 @pytest.mark.parametrize("fusion", RECURRENT)
 def test_recurrent_fusions_are_wired_right(fusion, stride, config_of):
     network = build_network(small(config_of, fusion, "pyramid", f"fusion.stride={stride}", "data.height=40"))
-    assert network.trace.readings and check_wiring(network) == []
+    assert network.recurrent_passes and check_wiring(network) == []
 
 
 def test_a_min_gru_that_forgets_to_turn_round_is_found(config_of, monkeypatch):
@@ -182,6 +179,10 @@ def test_a_pixel_gru_whose_backward_half_stays_turned_is_found(config_of, monkey
 
 
 def test_layers_of_our_own_come_back_from_their_configuration():
-    for layer in (LineGru(3, "rows", name="a"), DirectedMinGru(3, "columns", True, name="b")):
+    for layer in (
+        LineGru(3, "rows", name="a"),
+        BidirectionalMinGru(3, "columns", name="b"),
+        DirectedMinGru(3, "columns", True, name="c"),
+    ):
         again = type(layer).from_config(layer.get_config())
         assert again.get_config() == layer.get_config()

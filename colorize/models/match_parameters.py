@@ -1,18 +1,18 @@
-"""Sizing one fusion to the number of parameters of another, before Keras starts."""
+"""Sizing one fusion to the number of parameters of another; both are built to be counted, so Keras has started."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
-import yaml
+import keras
 
-from colorize.config.base import CONFIGS, options
-from colorize.config.fusion import FeatureMap, Fusion
-from colorize.config.messages import Problem, Refusal, nearest
+from colorize.config.fusion import FeatureMap, Fusion, fusion_named
+from colorize.config.messages import Problem, Refusal
+from colorize.config.registry import build
 from colorize.config.schema import Config
 
-OPTIONS = CONFIGS / "fusion"
 TOLERANCE = 0.02
 """Share by which two numbers of parameters may differ and still count as matched."""
 LARGEST = 2**20
@@ -40,40 +40,36 @@ class Match:
         )
 
 
-def with_matched_fusion(config: Config, locate: Callable[[str], str | None] | None = None) -> Config:
-    """The configuration with its fusion sized as `fusion.match_parameters_of` asks, if it does.
+def matched_fusion(config: Config) -> Match | None:
+    """The fusion of a configuration, sized as `fusion.match_parameters_of` asks; None where nothing is asked.
 
     Raises:
-        Refusal: there is no such option, it does not say its parameters, or no size comes within 2 %.
+        Refusal: no size comes within 2 %.
     """
     fusion, name = config.fusion, config.fusion.match_parameters_of
     if name is None or not fusion.SIZES:
-        return config
-    try:
-        match = matched(fusion, _option(name), config.feature_map)
-    except NotImplementedError as error:
-        raise Refusal([Problem("fusion.match_parameters_of", "two fusions that say it", str(error))], locate) from None
+        return None
+    match = matched(fusion, fusion_named(name), config.feature_map)
     if abs(match.deviation) > TOLERANCE:
         expected = f"within {TOLERANCE:.0%} of the {match.wanted:,} parameters of fusion={name}"
-        raise Refusal([Problem("fusion.match_parameters_of", expected, f"at best: {match}")], locate)
-    return config.model_copy(update={"fusion": match.fusion})
+        raise Refusal([Problem("fusion.match_parameters_of", expected, f"at best: {match}")])
+    return match
 
 
-def match_of(config: Config) -> Match | None:
-    """Both numbers of a configuration whose fusion was sized to another; None where it was not."""
-    fusion, name = config.fusion, config.fusion.match_parameters_of
-    if name is None or not fusion.SIZES:
-        return None
-    return Match(fusion, fusion.parameters(config.feature_map), _option(name).parameters(config.feature_map))
+def with_matched_fusion(config: Config) -> Config:
+    """The configuration with its fusion sized as it asks; the same where it asks nothing.
+
+    Raises:
+        Refusal: no size comes within 2 %.
+    """
+    match = matched_fusion(config)
+    return config.model_copy(update={"fusion": match.fusion}) if match else config
 
 
-def _option(name: str) -> Fusion:
-    known = sorted(path.stem for path in OPTIONS.glob("*.yaml") if path.stem != "none")
-    if name not in known:
-        expected = f"an option of fusion that has parameters: {', '.join(known)}"
-        raise Refusal([Problem("fusion.match_parameters_of", expected, name, nearest(name, known))])
-    values = yaml.safe_load((OPTIONS / f"{name}.yaml").read_text())
-    return options(Fusion)[values["name"]].model_validate(values)
+def count_parameters(fusion: Fusion, feature_map: FeatureMap) -> int:
+    """Weights of a fusion at a feature map, as Keras counts them."""
+    features = keras.Input((feature_map.rows, feature_map.columns, feature_map.channels))
+    return keras.Model(features, build(fusion, features)).count_params()
 
 
 def matched(fusion: Fusion, like: Fusion, feature_map: FeatureMap) -> Match:
@@ -86,12 +82,16 @@ def matched(fusion: Fusion, like: Fusion, feature_map: FeatureMap) -> Match:
         like: the other, at its own sizes.
         feature_map: that both are given.
     """
-    wanted = like.parameters(feature_map)
+    wanted = count_parameters(like, feature_map)
     coarse, fine, step = fusion.SIZES[0], fusion.SIZES[-1], fusion.size_step()
     ratio = getattr(fusion, fine) / getattr(fusion, coarse)
 
+    @cache
+    def counted(sizes: tuple[tuple[str, int], ...]) -> int:
+        return count_parameters(fusion.model_copy(update=dict(sizes)), feature_map)
+
     def parameters(sizes: dict[str, int]) -> int:
-        return fusion.model_copy(update=sizes).parameters(feature_map)
+        return counted(tuple(sizes.items()))
 
     def proportional(n: int) -> dict[str, int]:
         return {fine: max(1, round(n * step * ratio)), coarse: n * step}
@@ -109,7 +109,10 @@ def matched(fusion: Fusion, like: Fusion, feature_map: FeatureMap) -> Match:
 
 def _largest(fits: Callable[[int], bool]) -> int:
     """The largest n from 1 to `LARGEST` that fits; 1 where none does. What fits must fit at every smaller n."""
-    low, high = 1, LARGEST
+    high = 2
+    while high < LARGEST and fits(high):  # from below: each is built to be counted
+        high *= 2
+    low = high // 2
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
