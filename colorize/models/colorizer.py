@@ -52,12 +52,26 @@ class Network:
     frozen: Frozen | None = None
     known: tuple[keras.KerasTensor, ...] = ()
 
+    @cached_property
     def tail(self) -> keras.Model | None:
         """From scaled lightness and the known answers to the same output as `model`, with the same layers."""
         if not self.known:
             return None
         inputs = [self.model.inputs[0], *self.known]
         return self.model if self.backbone else keras.Model(inputs, self.model.output, name="colorizer_tail")
+
+    def output(self, lightness, known=(), training: bool = False):
+        """What the head learns.
+
+        Args:
+            lightness: L in 0..100, (B, H, W, 1).
+            known: the answers of the frozen part to it, where they are known already.
+        """
+        if self.backbone and not known:
+            known = [self.backbone(lightness)]
+        if not known:
+            return self.model(scale_lightness(lightness), training=training)
+        return self.tail([scale_lightness(lightness), *known], training=training)
 
     @property
     def frozen_parameters(self) -> int:
@@ -144,43 +158,23 @@ def scale_lightness(lightness):
     return lightness / 50.0 - 1.0
 
 
-def rgb_of(photos):
-    """The pixels, where answers of the frozen part come with them."""
-    return photos[0] if isinstance(photos, (list, tuple)) else photos
-
-
-def known_of(photos) -> list:
-    """The answers of the frozen part, where they come with the pixels."""
-    return list(photos[1:]) if isinstance(photos, (list, tuple)) else []
-
-
 class Colorizer(keras.Model):
     """Colours photos; `predict_on_batch` runs it compiled.
 
     Args:
         network: what `build_network` returned.
     Call arguments:
-        photos: uint8 RGB (B, H, W, 3); or, while it learns, that and the answers of the frozen part, where they are
-            known already.
+        rgb: photos, uint8 (B, H, W, 3).
     Returns:
         ab, float32 (B, H, W, 2) in Lab units.
     """
 
     def __init__(self, network: Network):
         super().__init__(name="trained_colorizer", dtype="float32")
-        self.network, self.head, self.backbone = network.model, network.head, network.backbone
-        self.tail = network.model if network.backbone else None
+        self.parts, self.head = network, network.head
+        self.network, self.backbone = network.model, network.backbone  # so that Keras knows their weights
         self.built = True  # as its parts are; Keras would guess their inputs from the shapes of a first batch
 
-    def call(self, photos, training=False):
+    def call(self, rgb, training=False):
         """Predicts ab from nothing but the lightness of the photos."""
-        return self.head.ab(self.output_of(photos, rgb_to_lightness(rgb_of(photos)), training))
-
-    def output_of(self, photos, lightness, training: bool):
-        """What the head learns, for nothing but the lightness of the photos, (B, H, W, 1)."""
-        known = known_of(photos)
-        if self.backbone is not None and not known:
-            known = [self.backbone(lightness)]
-        if not known:
-            return self.network(scale_lightness(lightness), training=training)
-        return self.tail([scale_lightness(lightness), *known], training=training)
+        return self.head.ab(self.parts.output(rgb_to_lightness(rgb), training=training))

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from colorize.color import rgb_to_lab
-from colorize.models.colorizer import Colorizer, Network, rgb_of
+from colorize.models.colorizer import Network
 from colorize.training.optimizer import Guard, kept_if_halted
 
 
@@ -21,29 +21,37 @@ class AbRootMeanSquare(keras.metrics.Mean):
         return ops.sqrt(super().result())
 
 
-class Learner(Colorizer):
-    """Trains the network of a colorizer: `fit` and `evaluate` take uint8 RGB (B, H, W, 3) and no target.
+class Learner(keras.Model):
+    """Trains a network: `fit` and `evaluate` take uint8 RGB (B, H, W, 3) and no target.
 
-    What it returns is what the head learns; it has the weights of the colorizer of the same network, which are changed.
+    A batch is turned into Lab once, at the beginning of a step. Its weights are those of the network.
+
+    Args:
+        network: what `build_network` returned.
+    Call arguments:
+        inputs: lightness, L in 0..100 (B, H, W, 1), and the answers of the frozen part, where they are known already.
+    Returns:
+        what the head learns.
     """
 
     def __init__(self, network: Network):
-        super().__init__(network)
-        self.tail = network.tail()
-        self.losses_by_label = network.losses
+        super().__init__(name="learner", dtype="float32")
+        self.parts, self.head, self.losses_by_label = network, network.head, network.losses
+        self.network, self.backbone = network.model, network.backbone  # so that Keras knows their weights
         self.ab_rmse = AbRootMeanSquare(name="ab_rmse")
         several = network.losses if len(network.losses) > 1 else ()  # else it is the loss
         self.terms = {label: keras.metrics.Mean(name=f"loss_{label}") for label in several}
+        self.built = True  # as its parts are
 
     def compile(self, *args, **kwargs):
         """As in Keras, and builds the optimizer: built within the first step, TensorFlow would trace the step twice."""
         super().compile(*args, **kwargs)
         self.optimizer.build(self.trainable_variables)
 
-    def call(self, photos, training=False):
+    def call(self, inputs, training=False):
         """The output of the network."""
-        # Lab as a whole, though L is enough: loss and metrics need it too, and the graph computes it once.
-        return self.output_of(photos, rgb_to_lab(rgb_of(photos))[..., :1], training)
+        lightness, *known = inputs
+        return self.parts.output(lightness, known, training)
 
     def train_step(self, *given):
         """As in Keras; a step at which the optimizer halts changes no weight, statistic, metric or seed.
@@ -51,9 +59,16 @@ class Learner(Colorizer):
         Returns:
             what Keras expects, with `halted` among the logs: 1 from the step on whose gradient was not finite.
         """
+        *state, batch = given
+        given = (*state, lab_of(batch))
         if not isinstance(self.optimizer, Guard):
             return super().train_step(*given)
-        return self._step_in_place(*given) if len(given) == 1 else self._step_of_state(*given)
+        return self._step_of_state(*given) if state else self._step_in_place(*given)
+
+    def test_step(self, *given):
+        """As in Keras."""
+        *state, batch = given
+        return super().test_step(*state, lab_of(batch))
 
     def _step_in_place(self, data):
         """On TensorFlow the variables themselves are changed."""
@@ -85,8 +100,7 @@ class Learner(Colorizer):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The sum of the terms against the photo's own ab; if it is not finite, no gradient is."""
-        ab_true = rgb_to_lab(rgb_of(x))[..., 1:]
-        values = {label: weight * term(ab_true, y_pred) for label, (weight, term) in self.losses_by_label.items()}
+        values = {label: weight * term(y, y_pred) for label, (weight, term) in self.losses_by_label.items()}
         for label, mean in self.terms.items():
             mean.update_state(values[label])
         first, *others = values.values()
@@ -95,5 +109,17 @@ class Learner(Colorizer):
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Loss and ab RMSE, in Lab units."""
-        self.ab_rmse.update_state(rgb_to_lab(rgb_of(x))[..., 1:], self.head.ab(y_pred))
+        self.ab_rmse.update_state(y, self.head.ab(y_pred))
         return self.get_metrics_result()
+
+
+def lab_of(batch):
+    """A batch as Keras hands it to a step -> lightness and the answers of the frozen part, and the photos' own ab.
+
+    Args:
+        batch: (photos,); photos are uint8 RGB (B, H, W, 3), or a tuple of that and the answers.
+    """
+    photos, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+    rgb, *known = photos if isinstance(photos, (list, tuple)) else [photos]
+    lab = rgb_to_lab(rgb)
+    return (lab[..., :1], *known), lab[..., 1:]

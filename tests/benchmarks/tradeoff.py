@@ -99,7 +99,7 @@ def _outputs(colorizer, rgb: np.ndarray) -> np.ndarray:
 
     from colorize.color import rgb_to_lightness
 
-    return ops.convert_to_numpy(colorizer.output_of(rgb, rgb_to_lightness(np.ascontiguousarray(rgb)), False))
+    return ops.convert_to_numpy(colorizer.parts.output(rgb_to_lightness(np.ascontiguousarray(rgb))))
 
 
 def measured(rgb: np.ndarray, ab: np.ndarray) -> tuple[float, float, float]:

@@ -21,10 +21,9 @@ from colorize.evaluation.evaluate import batch_size_for, extremes_of
 from colorize.evaluation.predictors import measure
 from colorize.inference.pipeline import Painter
 from colorize.inference.predict import predict_ab
-from colorize.models.colorizer import build_network
+from colorize.models.colorizer import Colorizer, build_network
 from colorize.runs.model_file import MODEL, read_about
 from colorize.runs.weights import load_colorizer, save_model
-from colorize.training.learner import Learner
 
 MLFLOW_WARNS = pytest.mark.filterwarnings("ignore")  # of what it imports
 
@@ -215,7 +214,7 @@ def test_another_size_is_resized_as_painting_does_and_says_so(model, capsys):
 @pytest.mark.parametrize("resize_mode", ["reflect_pad", "stretch"])
 def test_predicting_at_another_size_is_what_painting_shows(resize_mode, config_of, noise):
     config = config_of("data.height=16", "data.width=32")
-    colorizer = Learner(build_network(config))
+    colorizer = Colorizer(build_network(config))
     rng = np.random.default_rng(0)
     colorizer.network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in colorizer.network.get_weights()])
     rgb = noise(3, 24, 40)

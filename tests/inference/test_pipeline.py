@@ -22,7 +22,6 @@ from colorize.inference.upsampling import Bilinear, Guided
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.runs.model_file import MODEL, read_about
 from colorize.runs.weights import load_colorizer, save_model
-from colorize.training.learner import Learner
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def shaken(config_of):
 
     def make(*overrides):
         config = config_of("fusion.units=4", "fusion.channels=2", *overrides)
-        colorizer = Learner(build_network(config))
+        colorizer = Colorizer(build_network(config))
         rng = np.random.default_rng(0)
         weights = colorizer.network.get_weights()
         colorizer.network.set_weights([w + rng.normal(0, 0.05, w.shape) for w in weights])

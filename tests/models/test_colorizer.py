@@ -9,9 +9,9 @@ from keras import ops
 from colorize.color import AB_SCALE, rgb_to_lab
 from colorize.config.registry import build
 from colorize.inspection.dependency_map import dependency_maps
-from colorize.models.colorizer import build_network, scale_lightness
+from colorize.models.colorizer import Colorizer, build_network, scale_lightness
 from colorize.models.heads import Regression
-from colorize.training.learner import Learner
+from colorize.training.learner import Learner, lab_of
 from colorize.training.optimizer import build_optimizer
 
 NETWORKS = [
@@ -172,15 +172,13 @@ def test_the_same_seed_gives_the_same_weights(config_of):
 
 
 def test_the_first_guess_is_grey(config_of, noise):
-    config = config_of()
-    colorizer = Learner(build_network(config))
+    colorizer = Colorizer(build_network(config_of()))
     assert not ops.convert_to_numpy(colorizer(noise(2, 16, 32))).any()
 
 
 def test_colour_never_reaches_the_network(config_of, noise):
     """Two photos of the same lightness and other colours get the same answer: nothing leaks from the target."""
-    config = config_of()
-    colorizer = Learner(build_network(config))
+    colorizer = Colorizer(build_network(config_of()))
     colorizer.network.set_weights([w + 0.01 for w in colorizer.network.get_weights()])  # the head starts at 0
     rgb = noise(1, 16, 32)
     grey = ops.convert_to_numpy(rgb_to_lab(rgb))[..., :1]
@@ -197,9 +195,9 @@ def test_mixed_precision_keeps_head_and_loss_in_float32(config_of, noise):
     assert dtypes["encoder_down1"] == dtypes["gru1_forward"] == dtypes["fuse"] == "bfloat16"
     assert dtypes["head_ab_scaled"] == dtypes["head_ab"] == "float32"
     assert {keras.backend.standardize_dtype(v.dtype) for v in network.model.trainable_variables} == {"float32"}
-    colorizer = Learner(network)
-    rgb = noise(2, 16, 32)
-    loss = colorizer.compute_loss(rgb, None, colorizer(rgb))
+    learner = Learner(network)
+    inputs, ab = lab_of((noise(2, 16, 32),))
+    loss = learner.compute_loss(inputs, ab, learner(inputs))
     assert keras.backend.standardize_dtype(loss.dtype) == "float32"
 
 
@@ -255,6 +253,16 @@ def test_l1_and_l2_are_the_absolute_and_the_scaled_squared_error(config_of):
     assert loss(config_of, [[0, 0]], [[2, -6]], "l2", chroma_weight=0.0) == pytest.approx(20 / 220)
     like = loss(config_of, [[0, 0]], [[2, -6]], "smooth_l1", delta=110.0, chroma_weight=0.0)
     assert like == pytest.approx(20 / 220), "l2 is smooth L1 that never leaves its quadratic part"
+
+
+@pytest.mark.parametrize("step", ["train_on_batch", "test_on_batch"])
+def test_a_step_converts_its_photos_to_lab_once(step, config_of, noise, monkeypatch):
+    converted = []
+    monkeypatch.setattr("colorize.training.learner.rgb_to_lab", lambda rgb: converted.append(rgb) or rgb_to_lab(rgb))
+    learner = Learner(build_network(config_of()))
+    learner.compile(optimizer="sgd")
+    getattr(learner, step)(noise(2, 16, 32))
+    assert len(converted) == 1
 
 
 def test_terms_are_summed_by_their_weights_and_told_by_their_labels(config_of, noise):

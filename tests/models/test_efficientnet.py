@@ -13,6 +13,7 @@ from skimage import color as reference
 from skimage import transform
 from small import keep
 
+from colorize.color import rgb_to_lightness
 from colorize.config.base import flat
 from colorize.config.compose import composed
 from colorize.config.registry import build
@@ -171,7 +172,7 @@ def test_a_step_on_kept_maps_is_the_step_without(trainable, config_of, noise, ph
     rgb[mirrored] = rgb[mirrored][:, :, ::-1]
 
     def answered(*known):
-        return ops.convert_to_numpy(learner.predict_on_batch((rgb, *known) if known else rgb))
+        return ops.convert_to_numpy(learner((rgb_to_lightness(rgb), *known)))
 
     plain, with_kept = answered(), answered(*kept.of(slice(None), mirrored))
     with_others = answered(*kept.of(slice(None), ~mirrored))

@@ -28,6 +28,7 @@ from colorize.tracking.tracker import Tracker
 from colorize.training.callbacks import Validation
 from colorize.training.learner import Learner
 from colorize.training.signals import StopSignals
+from colorize.training.state import TrainState
 
 SMALL = ["debug=smoke", f"backend={BACKEND}", "encoder.filters=[4]", "fusion.units=4", "fusion.channels=1"]
 
@@ -241,7 +242,8 @@ def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tm
     monkeypatch.setattr("colorize.data.dataset.PIXELS_AT_ONCE", 3 * 16 * 32)
     trainer = config_of("trainer.num_visualized_photos=0").trainer
     photos = photos_of(rgb)
-    validation = Validation(Colorizer(network), photos, tmp_path, Tracker(), trainer, Attempts(), lambda path: None)
+    parts = TrainState(), Colorizer(network), photos, tmp_path, Tracker(), trainer, Attempts()
+    validation = Validation(*parts, lambda path: None)
     validation.set_model(colorizer)
     assert validation._evaluate() == pytest.approx(expected, rel=1e-5)
 
@@ -249,12 +251,13 @@ def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tm
 def test_validation_that_is_not_finite_is_no_best_and_stops_training(config_of, tmp_path, noise, photos_of):
     network, photos = build_network(config_of()), photos_of(noise(2, 16, 32))
     trainer = config_of("trainer.num_visualized_photos=0").trainer
-    validation = Validation(Colorizer(network), photos, tmp_path, Tracker(), trainer, Attempts(), lambda path: None)
+    parts = TrainState(), Colorizer(network), photos, tmp_path, Tracker(), trainer, Attempts()
+    validation = Validation(*parts, lambda path: None)
     colorizer = Learner(network)
     colorizer.compile(optimizer="sgd")
     colorizer.network.set_weights([np.full_like(w, np.nan) for w in colorizer.network.get_weights()])
     history = colorizer.fit(noise(2, 16, 32), batch_size=2, epochs=3, verbose=0, callbacks=[validation])
-    assert history.epoch == [0] and validation.diverged and validation.best_epoch == 0
+    assert history.epoch == [0] and validation.diverged and validation.state.best_epoch == 0
     assert not (tmp_path / MODEL).exists()
 
 
