@@ -56,11 +56,12 @@ def _add_shapes(commands) -> None:
 def _add_paint(commands) -> None:
     text = "paint photos of any size with a trained model, into files of the same names and sizes"
     parser = commands.add_parser("paint", help=text, description=text)
-    parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO_OR_FOLDER")
+    photos = "without any: four that come with scikit-image"
+    parser.add_argument("photos", nargs="*", type=Path, metavar="PHOTO_OR_FOLDER", help=photos)
     parser.add_argument("--model", help=f"{MODELS} (pretrained: it comes with colorize)")
     parser.add_argument("--out", type=Path, default=Path("painted"), help="folder for the painted photos (painted)")
     parser.add_argument(
-        "--compare", action="store_true", help="write a strip beside each: grey, painted, and the truth"
+        "--compare", action="store_true", help="write a comparison grid beside each: grey, painted, and the truth"
     )
     parser.add_argument("--overwrite", action="store_true", help="replace painted photos that are there already")
     text = "colours between cells: bilinear, or guided by the edges of the lightness (bilinear)"
@@ -107,7 +108,7 @@ def _add_demo(commands) -> None:
 
 
 def _add_evaluate(commands) -> None:
-    text = "judge a trained model on photos, the trivial baselines beside it"
+    text = "evaluate a trained model on photos, the trivial baselines beside it"
     parser = commands.add_parser("evaluate", help=text, description=text)
     parser.add_argument(
         "models",
@@ -176,7 +177,7 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    """Judges models: table, files, MLflow."""
+    """Evaluates models: table, files, MLflow."""
     from colorize.cli.evaluate import evaluate
 
     overrides = [text for text in options.models if OVERRIDE.match(text) and not Path(text).exists()]

@@ -75,7 +75,7 @@ def to_uint8(rgb_float):
     return ops.cast(ops.round(rgb_float * 255.0), "uint8")
 
 
-def paint(lightness, ab):
+def compose(lightness, ab):
     """Lightness (..., 1) and ab (..., 2) in Lab units -> uint8 RGB (..., 3), clipped to the gamut.
 
     It is what the field's metrics are defined on; where a colour is clipped, its lightness changes.
@@ -83,8 +83,8 @@ def paint(lightness, ab):
     return to_uint8(lab_to_rgb(_lab_of(lightness, ab)))
 
 
-def paint_in_gamut(lightness, ab):
-    """As `paint`, but a colour that sRGB does not have keeps its lightness and gives up as much colour as it must.
+def compose_in_gamut(lightness, ab):
+    """As `compose`, but a colour that sRGB does not have keeps its lightness and gives up as much colour as it must.
 
     It moves towards the grey of its own luminance, straight in linear light, until no channel is out of 0..1. Luminance
     is linear there, so that L stays as it is but for the rounding: white paper stays white.
@@ -95,16 +95,6 @@ def paint_in_gamut(lightness, ab):
     room = ops.where(away > 0.0, 1.0 - luminance, luminance)
     share = ops.min(room / ops.maximum(ops.maximum(ops.abs(away), room), TINY), axis=-1, keepdims=True)
     return to_uint8(_encode(luminance + share * away))
-
-
-def colorize_lightness(rgb: np.ndarray, ab) -> np.ndarray:
-    """The lightness of a photo, uint8 (..., 3), under other colours, (..., 2) in Lab units; uint8 (..., 3)."""
-    return ops.convert_to_numpy(paint(rgb_to_lab(rgb)[..., :1], ab))
-
-
-def in_grey(rgb: np.ndarray) -> np.ndarray:
-    """The lightness of a photo alone; uint8 (..., 3), both."""
-    return colorize_lightness(rgb, np.zeros((*rgb.shape[:-1], 2)))
 
 
 def _lab_of(lightness, ab):

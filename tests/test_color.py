@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from skimage import color as reference
 
-from colorize.color import lab_to_rgb, paint, paint_in_gamut, rgb_to_lab, to_uint8
+from colorize.color import compose, compose_in_gamut, lab_to_rgb, rgb_to_lab, to_uint8
 
 GREYS = np.repeat(np.arange(256, dtype="uint8")[:, None], 3, axis=1)
 CORNERS = np.array([[r, g, b] for r in (0, 255) for g in (0, 255) for b in (0, 255)], "uint8")
@@ -58,25 +58,27 @@ def any_lab(number: int) -> np.ndarray:
 
 def test_painting_keeps_lightness_where_srgb_has_no_such_colour():
     lab = any_lab(10_000)
-    painted = as_numpy(paint_in_gamut(lab[:, :1], lab[:, 1:]))
+    painted = as_numpy(compose_in_gamut(lab[:, :1], lab[:, 1:]))
     assert np.abs(reference.rgb2lab(painted)[:, 0] - lab[:, 0]).max() < 0.3, "as far as 8 bits go"
-    clipped = as_numpy(paint(lab[:, :1], lab[:, 1:]))
+    clipped = as_numpy(compose(lab[:, :1], lab[:, 1:]))
     assert np.abs(reference.rgb2lab(clipped)[:, 0] - lab[:, 0]).max() > 20, "the test must hold colours out of gamut"
 
 
 def test_a_colour_that_srgb_does_not_have_gives_up_no_more_than_it_must():
     lab = any_lab(10_000)
-    painted = as_numpy(paint_in_gamut(lab[:, :1], lab[:, 1:]))
+    painted = as_numpy(compose_in_gamut(lab[:, :1], lab[:, 1:]))
     with pytest.warns(UserWarning, match="negative Z"):
         linear = reference.lab2xyz(lab, illuminant="D65") @ np.linalg.inv(reference.colorconv.xyz_from_rgb).T
     inside = ((linear > 0) & (linear < 1)).all(axis=-1)
     assert 100 < inside.sum() < 9_000
-    np.testing.assert_array_equal(painted[inside], as_numpy(paint(lab[inside, :1], lab[inside, 1:])))
+    np.testing.assert_array_equal(painted[inside], as_numpy(compose(lab[inside, :1], lab[inside, 1:])))
     assert ((painted[~inside] == 0) | (painted[~inside] == 255)).any(axis=-1).all()
 
 
 def test_black_and_white_take_no_colour():
-    painted = as_numpy(paint_in_gamut(np.array([[0.0], [100.0], [50.0]]), np.array([[60.0, -80.0]] * 2 + [[0.0, 0.0]])))
+    painted = as_numpy(
+        compose_in_gamut(np.array([[0.0], [100.0], [50.0]]), np.array([[60.0, -80.0]] * 2 + [[0.0, 0.0]]))
+    )
     np.testing.assert_array_equal(painted, [[0] * 3, [255] * 3, [119] * 3])
 
 

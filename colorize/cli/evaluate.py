@@ -31,10 +31,10 @@ def evaluate(
     names: list[str | None], overrides: list[str], split: str | None, out: Path | None, tracking: str | None,
     device: str, temperature: float | None = None,
 ):  # fmt: skip
-    """Judges models and prints of each the table, the protocol and where everything is.
+    """Evaluates models and prints of each the table, the protocol and where everything is.
 
     Args:
-        names: of the models, see `find_model`; None: the one in the box; all are looked for before the first is judged.
+        names: of the models, see `find_model`; None: the one in the box; all are found before the first is evaluated.
         overrides: of `data` and `evaluation`; without any, the model's own data.
         split: train, val or test; all: the photos of all parts, beside the baselines that the model was trained
             beside; None: test where there is one, else val.
@@ -58,7 +58,7 @@ def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str |
     for line in dataset.summary():
         print(line)
     backend.start(os.environ.get("KERAS_BACKEND", own.backend), device)
-    from colorize.evaluation.evaluate import Subject, judge, learned_baselines, own_baselines
+    from colorize.evaluation.evaluate import EvaluatedModel, evaluate, learned_baselines, own_baselines
     from colorize.inference.predict import predict_ab, predictor, resize_mode_of
     from colorize.runs.weights import load_colorizer
 
@@ -67,9 +67,9 @@ def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str |
     seen = chosen_by(model, dataset, part)
     resize_mode = resize_mode_of(own.data)
     predict = predictor(lambda rgb: predict_ab(colorizer, rgb, resize_mode), config.evaluation.flip_tta)
-    subject = Subject(predict, model.name, colorizer.network, seen, temperature, resize_mode)
+    evaluated = EvaluatedModel(predict, model.name, colorizer.network, seen, temperature, resize_mode)
     baselines = own_baselines(model.about) if part == ALL else learned_baselines(dataset, part)
-    evaluation, folder = judge(subject, config, dataset, part, model.out, baselines)
+    evaluation, folder = evaluate(evaluated, config, dataset, part, model.out, baselines)
     console = Console()
     console.print(evaluation.table())
     for sentence in evaluation.protocol:
@@ -90,7 +90,7 @@ def _part(dataset: Dataset, split: str | None) -> str:
 
 
 def chosen_by(model: FoundModel, dataset: Dataset, part: str) -> str:
-    """What the training has seen of the photos that the model is judged on, as a sentence for the protocol."""
+    """What the training has seen of the photos that the model is evaluated on, as a sentence for the protocol."""
     if model.about.data_digest == dataset.digest:
         return OF_OWN_DATA[part]
     other = "Other photos, another size or another split than the model was trained with"

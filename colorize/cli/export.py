@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
 from colorize import backend
-from colorize.config.base import SAMPLE
 from colorize.config.schema import Config, with_temperature
 from colorize.console import say
-from colorize.data.decode import decode, resize
+from colorize.data.decode import resize
+from colorize.data.examples import example_photos
 from colorize.errors import UserError, first_line
 from colorize.hub import find_model
 from colorize.inference.load import painter_of
@@ -28,9 +29,6 @@ NAME = "colorizer"
 
 LARGEST_DIFFERENCE, MEAN_DIFFERENCE = 2, 0.05
 """Levels of 0..255 by which an exported model may differ from the original, in any value and in the mean."""
-
-PHOTOS = 8
-"""Real ones that each is checked on."""
 
 TIMES = 30
 """A photo is painted, for the median time."""
@@ -109,11 +107,10 @@ def painting_graph_of(place: Path, config: Config, temperature: float | None, ph
 
 
 def _photos(config: Config) -> list[np.ndarray]:
-    """Some of the photos that come with the project, squeezed to the model's size: uint8 (h, w, 3)."""
-    files = sorted(SAMPLE.rglob("*.jpg"))
-    chosen = files[:: max(1, len(files) // PHOTOS)][:PHOTOS]
-    height, width = config.data.height, config.data.width
-    return [np.asarray(resize(decode(path.read_bytes()).image, height, width)) for path in chosen]
+    """scikit-image's photos and their mirror images, squeezed to the model's size: uint8 (h, w, 3)."""
+    size = config.data.height, config.data.width
+    photos = [np.asarray(resize(Image.fromarray(photo), *size)) for photo in example_photos()]
+    return [*photos, *(photo[:, ::-1] for photo in photos)]
 
 
 def _written(kind, graph, path: Path, photos: list[np.ndarray], expected: list[np.ndarray]) -> Exported:

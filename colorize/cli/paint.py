@@ -1,5 +1,6 @@
 """`python -m colorize paint`: photos and folders, many at a time; one that fails does not stop the others."""
 
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +13,13 @@ from rich.console import Console
 
 from colorize.console import progress, say
 from colorize.data.decode import NotUsable, without_warnings
+from colorize.data.examples import write_examples
 from colorize.errors import LISTED, UserError, first_line, listed
 from colorize.hub import load_painter
-from colorize.inference.jobs import Job, jobs_for, strip_of
+from colorize.inference.jobs import Job, grid_of, jobs_for
 from colorize.inference.photo_files import read, write
 
-PHOTOS_AT_ONCE, PIXELS_AT_ONCE = 32, 16_000_000
+PHOTOS_AT_ONCE, PIXELS_PER_GROUP = 32, 16_000_000
 """Photos that are in memory together, where they are small; and pixels, where they are large."""
 
 HARDLY_A_COLOUR = 2.0
@@ -31,7 +33,7 @@ LOST = {
 """What is said of photos that lose something: words of `Photo.converted` -> what they had."""
 
 AT_WORK = 4
-"""Threads, each with such a portion."""
+"""Threads, each with such a chunk."""
 
 T = TypeVar("T")
 
@@ -42,7 +44,7 @@ class Options:
 
     Attributes:
         out: folder for them.
-        compare: whether a strip lies beside each: grey, painted, and the photo itself where it has colours.
+        compare: whether a comparison grid lies beside each: grey, painted, and the photo itself where it has colours.
         overwrite: whether files that are there already are replaced.
     """
 
@@ -61,12 +63,20 @@ def paint(given: list[Path], options: Options, model: str | None, **how) -> None
     """Paints photos into files of their own names and says where they are.
 
     Args:
-        given: files and folders.
+        given: files and folders; none: the photos of scikit-image.
         model, how: as `load_painter`.
     Raises:
         UserError: nothing was painted, and why.
         SomeFailed: of some photos that could not be painted, after all others were.
     """
+    if given:
+        return _paint(given, options, model, **how)
+    with tempfile.TemporaryDirectory(prefix="colorize-examples-") as place:
+        print("no photo was given: these are four of scikit-image", flush=True)
+        return _paint(write_examples(Path(place)), options, model, **how)
+
+
+def _paint(given: list[Path], options: Options, model: str | None, **how) -> None:
     console, failures = Console(), {}
     with without_warnings():
         jobs = jobs_for(given, options.out)
@@ -85,12 +95,12 @@ def paint(given: list[Path], options: Options, model: str | None, **how) -> None
 
 def _taken(job: Job, options: Options) -> list[Path]:
     """Files that painting it would replace."""
-    targets = [job.target, *([strip_of(job.target)] if options.compare else [])]
+    targets = [job.target, *([grid_of(job.target)] if options.compare else [])]
     return [target for target in targets if target.exists()]
 
 
 @dataclass(frozen=True)
-class Painted:
+class Outcome:
     """What became of a photo.
 
     Attributes:
@@ -102,7 +112,7 @@ class Painted:
     converted: tuple[str, ...]
 
 
-def paint_jobs(painter, jobs: list[Job], options: Options, failures: dict[Path, str]) -> dict[Job, Painted]:
+def paint_jobs(painter, jobs: list[Job], options: Options, failures: dict[Path, str]) -> dict[Job, Outcome]:
     """Paints photos into their files.
 
     Args:
@@ -113,25 +123,25 @@ def paint_jobs(painter, jobs: list[Job], options: Options, failures: dict[Path, 
     """
     one_large = threading.Lock()  # of photos that take much memory, one is painted at a time
 
-    def paint_group(group: list[Job]) -> dict[Job, Painted]:
-        with one_large if sum(job.pixels for job in group) > PIXELS_AT_ONCE else nullcontext():
+    def paint_group(group: list[Job]) -> dict[Job, Outcome]:
+        with one_large if sum(job.pixels for job in group) > PIXELS_PER_GROUP else nullcontext():
             return _paint_group(painter, group, options, failures)
 
-    done: dict[Job, Painted] = {}
+    done: dict[Job, Outcome] = {}
     # While the network has one group, files of another are read and written.
     with without_warnings(), ThreadPoolExecutor(AT_WORK) as pool, progress("painting", len(jobs)) as advance:
-        portions = list(groups(jobs))
-        for group, painted in zip(portions, pool.map(paint_group, portions)):
+        chunks = list(groups(jobs))
+        for group, painted in zip(chunks, pool.map(paint_group, chunks)):
             done |= painted
             advance(len(group))
     return done
 
 
 def groups(jobs: list[Job]) -> Iterator[list[Job]]:
-    """Photos in portions that fit into memory together; a large one alone."""
+    """Photos in chunks that fit into memory together; a large one alone."""
     group, pixels = [], 0
     for job in jobs:
-        if group and (len(group) == PHOTOS_AT_ONCE or pixels + job.pixels > PIXELS_AT_ONCE):
+        if group and (len(group) == PHOTOS_AT_ONCE or pixels + job.pixels > PIXELS_PER_GROUP):
             yield group
             group, pixels = [], 0
         group.append(job)
@@ -139,9 +149,9 @@ def groups(jobs: list[Job]) -> Iterator[list[Job]]:
     yield group
 
 
-def _paint_group(painter, group: list[Job], options: Options, failures: dict[Path, str]) -> dict[Job, Painted]:
+def _paint_group(painter, group: list[Job], options: Options, failures: dict[Path, str]) -> dict[Job, Outcome]:
     """As `paint_jobs`, for photos that are in memory together."""
-    from colorize.inference.compare_grid import save_strip, small  # Keras
+    from colorize.inference.compare_grid import save_comparison_grid, small  # Keras
 
     photos = _each(lambda job: read(job.source), group, failures)
     before = _each(lambda job: small(photos[job].image), list(photos), failures) if options.compare else photos
@@ -153,10 +163,10 @@ def _paint_group(painter, group: list[Job], options: Options, failures: dict[Pat
     def finish(job: Job) -> None:
         write(photos[job], job.target)
         if options.compare:
-            save_strip(before[job], photos[job].image, strip_of(job.target))
+            save_comparison_grid(before[job], photos[job].image, grid_of(job.target))
 
     done = _each(finish, list(chroma), failures)
-    return {job: Painted(chroma[job], photos[job].converted) for job in done}
+    return {job: Outcome(chroma[job], photos[job].converted) for job in done}
 
 
 def _each(do: Callable[[Job], T], jobs: list[Job], failures: dict[Path, str]) -> dict[Job, T]:
@@ -179,7 +189,7 @@ def _each(do: Callable[[Job], T], jobs: list[Job], failures: dict[Path, str]) ->
     return {job: result for job, (result, reason) in results.items() if not reason}
 
 
-def _tell(console: Console, painted: dict[Job, Painted], options: Options) -> None:
+def _tell(console: Console, painted: dict[Job, Outcome], options: Options) -> None:
     done = list(painted)
     grey = [job.source.name for job in done if painted[job].chroma < HARDLY_A_COLOUR]
     for job in done[:LISTED]:

@@ -18,7 +18,7 @@ from colorize.config.schema import Config
 from colorize.config.training import NoTracking
 from colorize.console import fail, say
 from colorize.errors import UserError
-from colorize.runs.layout import DEPENDENCY_MAP, RESULT, SHAPES, STRIPS
+from colorize.runs.layout import DEPENDENCY_MAP, GRIDS, RESULT, SHAPES
 from colorize.runs.model_file import MODEL
 from colorize.tracking.uri import ui_command
 from colorize.training.result import Result
@@ -99,7 +99,7 @@ def print_result(result: Result, config: Config, folder: Path) -> None:
     lines = [
         f"ab RMSE is {result.gain_in_words()}; {result.seconds:.0f} s, {result.images_per_second:.0f} images/s,"
         f" input wait {result.input_wait_share:.1%}",
-        f"results   {shown}: {RESULT}, {STRIPS}/, {SHAPES}, {DEPENDENCY_MAP}, {MODEL}",
+        f"results   {shown}: {RESULT}, {GRIDS}/, {SHAPES}, {DEPENDENCY_MAP}, {MODEL}",
         f"paint     python -m colorize paint PHOTO_OR_FOLDER... --model {quote(str(shown))} --out painted",
     ]
     if not isinstance(config.tracking, NoTracking):

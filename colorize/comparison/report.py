@@ -59,7 +59,7 @@ class Comparison:
 
     @property
     def title(self) -> str:
-        """What was judged."""
+        """What was evaluated."""
         return self.evaluation.title
 
     @property

@@ -84,11 +84,11 @@ def load_runs(
 
     Args:
         wanted: its name or the beginning of it.
-        all_of_them: whether every run must have it and be judged on the same photos; else the others are left out.
+        all_of_them: whether every run must have it and be evaluated on the same photos; else the others are left out.
     Returns:
         the runs, and sentences about those that were left out.
     Raises:
-        UserError: they have none in common, or were judged on different photos.
+        UserError: they have none in common, or were evaluated on different photos.
     """
     has = {name: [place.name for place in evaluations_in(folder)] for name, folder in found}
     counts = Counter(place for places in has.values() for place in places if place.startswith(wanted or ""))
@@ -97,7 +97,7 @@ def load_runs(
     if not common:
         listed = "\n".join(f"  {name}: {', '.join(places) or 'none'}" for name, places in has.items())
         raise UserError(
-            f"these runs have no evaluation{f' {wanted}' if wanted else ''} in common; judge each on the same photos"
+            f"these runs have no evaluation{f' {wanted}' if wanted else ''} in common; evaluate each on the same photos"
             f" with `python -m colorize evaluate RUN data=... data.root=...`. They have:\n{listed}"
         )
     chosen = min(common, key=lambda place: (-counts[place], "-test-" not in place, place))
@@ -109,16 +109,16 @@ def _load(name: str, folder: Path, evaluation: str) -> Run:
     place = folder / EVALUATION / evaluation
     try:
         keys, values = read_photos(place)
-        judged = read_evaluation(place)
+        evaluated = read_evaluation(place)
         curve = _curve(folder / HISTORY)
-        if len(keys) != judged.photos:
-            raise ValueError(f"it has {len(keys)} photos, and should have {judged.photos}")
+        if len(keys) != evaluated.photos:
+            raise ValueError(f"it has {len(keys)} photos, and should have {evaluated.photos}")
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         reason = str(error) or type(error).__name__
-        raise UserError(f"{place} or {folder / HISTORY} is damaged ({reason}); judge that run again") from None
+        raise UserError(f"{place} or {folder / HISTORY} is damaged ({reason}); evaluate that run again") from None
     result = read_result(folder / RESULT)
     config = load(folder / CONFIG)
-    return Run(name, folder, config, judged, keys, values, curve, result.get("data_digest"), result)
+    return Run(name, folder, config, evaluated, keys, values, curve, result.get("data_digest"), result)
 
 
 def _curve(path: Path) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Composing a configuration from `configs/` and overrides, and saying where a wrong value was written.
 
 Hydra lets unknown keys through behind `+` and `++`, and tells other mistakes in its own words. So everything is
-composed here first, with every override forced (`++`), and judged by the schema alone; what passes goes to Hydra.
+composed here first, with every override forced (`++`), and evaluated by the schema alone; what passes goes to Hydra.
 """
 
 from __future__ import annotations

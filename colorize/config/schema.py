@@ -30,7 +30,7 @@ from colorize.config.model import (
     PretrainedBackbone,
 )
 from colorize.config.registry import load_extensions
-from colorize.config.training import Evaluation, Optimizer, Tracking, Trainer
+from colorize.config.training import EvaluationConfig, Optimizer, Tracking, Trainer
 from colorize.errors import UserError
 
 
@@ -46,7 +46,7 @@ class Config(Section):
     loss: Losses
     optimizer: Optimizer
     trainer: Trainer
-    evaluation: Evaluation
+    evaluation: EvaluationConfig
     tracking: Tracking
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     backend: Literal["tensorflow", "jax"]

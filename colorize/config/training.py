@@ -1,4 +1,4 @@
-"""How a network is trained, judged and tracked."""
+"""How a network is trained, evaluated and tracked."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Trainer(Section):
     """Epochs between two paintings of them."""
 
 
-class Evaluation(Section):
+class EvaluationConfig(Section):
     """What is measured beside the metrics that need no network, and what is painted."""
 
     flip_tta: bool
@@ -106,6 +106,8 @@ class Evaluation(Section):
     """File of AlexNet's weights for LPIPS."""
     inception_weights: str | None
     """File of Inception-v3's weights for FID."""
+    reference: bool
+    """Whether metrics that scikit-image has are computed again by it, on some of the photos."""
     num_visualized_photos: Count
     """How many of the best, of the median and of the worst photos are painted."""
     num_compared_photos: Count

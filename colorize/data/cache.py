@@ -20,7 +20,7 @@ from typing import TypeVar
 import numpy as np
 from filelock import FileLock, Timeout
 
-from colorize.data.decode_pool import Decoded, Job, Rows, Settings, decode_all
+from colorize.data.decode_pool import Decoded, DecodeJob, Rows, Settings, decode_all
 from colorize.errors import UserError
 
 T = TypeVar("T")
@@ -111,7 +111,7 @@ def prepare(
 
 
 def _prepare_in(cache: Path, files: list[tuple[str, str]], settings: Settings, total_bytes: int, advance) -> Prepared:
-    jobs = [Job(path, sha256, row) for row, (path, sha256) in enumerate(sorted(files, key=lambda file: file[1]))]
+    jobs = [DecodeJob(path, sha256, row) for row, (path, sha256) in enumerate(sorted(files, key=lambda file: file[1]))]
     entry = cache / "photos" / key_of([job.sha256 for job in jobs], settings)
     found = _open(entry, len(jobs), settings)
     if found:
@@ -136,7 +136,7 @@ def _locked(entry: Path) -> Iterator[None]:
         lock.release()
 
 
-def _make(entry: Path, jobs: list[Job], settings: Settings, total_bytes: int, advance) -> Prepared:
+def _make(entry: Path, jobs: list[DecodeJob], settings: Settings, total_bytes: int, advance) -> Prepared:
     for left_over in entry.parent.glob(f"{entry.name}.partial*"):  # of a run that was killed: we hold the lock
         shutil.rmtree(left_over)
     partial = entry.with_name(f"{entry.name}.partial{os.getpid()}")
@@ -154,8 +154,8 @@ def _make(entry: Path, jobs: list[Job], settings: Settings, total_bytes: int, ad
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _fill(folder: Path, jobs: list[Job], settings: Settings, total_bytes: int, advance) -> bool:
-    """Writes an entry; returns whether it may be kept, as every file would be judged the same next time."""
+def _fill(folder: Path, jobs: list[DecodeJob], settings: Settings, total_bytes: int, advance) -> bool:
+    """Writes an entry; returns whether it may be kept, as every file would be evaluated the same next time."""
     row_of = {job.sha256: job.row for job in jobs}
     shape = len(jobs), settings.height, settings.width, 3
     rows = Rows(str(folder / PIXELS), np.lib.format.open_memmap(folder / PIXELS, "w+", "uint8", shape).offset)

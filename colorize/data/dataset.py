@@ -13,7 +13,7 @@ from PIL import Image
 from colorize.data.decode import centred_box, resize
 from colorize.data.manifest import Manifest
 
-PIXELS_AT_ONCE = 2**19
+PIXELS_PER_BATCH = 2**19
 """Of a batch in evaluation: a network needs some hundred bytes for each."""
 
 
@@ -69,7 +69,7 @@ class Photos:
 
     def batches(self, batch_size: int | None = None) -> Iterator[tuple[slice, np.ndarray]]:
         """All photos in order, a batch at a time: which they are, and uint8 (B, H, W, 3)."""
-        step = batch_size or max(1, PIXELS_AT_ONCE // (self.size[0] * self.size[1]))
+        step = batch_size or max(1, PIXELS_PER_BATCH // (self.size[0] * self.size[1]))
         for start in range(0, len(self), step):
             part = slice(start, min(start + step, len(self)))
             yield part, self.fitted(part)
@@ -122,7 +122,7 @@ class Dataset:
         return reduce(Photos.together_with, parts, self.train)
 
     def known_before(self, part: str) -> Photos:
-        """What the trivial baselines learn from when they are judged on a part: all photos of the parts before it.
+        """What the trivial baselines learn from when they are evaluated on a part: all photos of the parts before it.
 
         Exactly grey ones included: they teach a network nothing, and belong to what colours photos have.
         """

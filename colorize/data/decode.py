@@ -30,7 +30,7 @@ TURNS = {
 LARGE_PIXELS = 16_000_000
 """Of such photos one is decoded at a time, so that all processes together stay below 1 GiB."""
 
-LARGEST_PIXELS = 40_000_000
+MAX_PIXELS = 40_000_000
 """Where memory is to be bounded: of what cannot be decoded at a smaller size, a WebP needs 22 bytes a pixel."""
 
 OVERSAMPLED = 2
@@ -142,8 +142,8 @@ def decode_in_thread(
                 raise Image.DecompressionBombError
             if wanted:
                 image.draft(None, _draft_size(size, wanted))
-                if image.size == size and pixels > LARGEST_PIXELS:
-                    limit = f"{LARGEST_PIXELS / 1e6:.0f} megapixels"
+                if image.size == size and pixels > MAX_PIXELS:
+                    limit = f"{MAX_PIXELS / 1e6:.0f} megapixels"
                     raise NotUsable(f"too large to decode in bounded memory: more than {limit}, and no JPEG")
             with lock if lock and pixels > LARGE_PIXELS else nullcontext():
                 return _to_srgb(image, size, keeps_alpha)

@@ -39,7 +39,7 @@ MOST_HUNG = 3
 """After so many such photos, none but them, preparing ends: each costs that time."""
 
 
-class Job(NamedTuple):
+class DecodeJob(NamedTuple):
     """A file to decode: its path, the SHA-256 that it had when it was looked at, and the row that it is kept in."""
 
     path: str
@@ -91,7 +91,7 @@ class Decoded:
     pixels_sha256: str = ""
 
 
-def decode_file(job: Job, settings: Settings, lock=None) -> tuple[Decoded, np.ndarray | None]:
+def decode_file(job: DecodeJob, settings: Settings, lock=None) -> tuple[Decoded, np.ndarray | None]:
     """Reads, checks, converts and resizes one file: what became of it, and uint8 (H, W, 3) where it is used.
 
     `lock` is for `decode.decode`.
@@ -116,7 +116,7 @@ def decode_file(job: Job, settings: Settings, lock=None) -> tuple[Decoded, np.nd
     return result, pixels
 
 
-def _read(job: Job) -> bytes:
+def _read(job: DecodeJob) -> bytes:
     with open(job.path, "rb") as file:
         if os.fstat(file.fileno()).st_size > LARGEST_FILE:
             raise NotUsable(f"larger than {LARGEST_FILE / 1e6:.0f} MB")
@@ -135,7 +135,7 @@ def _fitted(picture: Picture, settings: Settings) -> np.ndarray:
     return np.asarray(resize(image, height, width, box))
 
 
-def decode_all(jobs: list[Job], settings: Settings, rows: Rows, total_bytes: int) -> Iterator[Decoded]:
+def decode_all(jobs: list[DecodeJob], settings: Settings, rows: Rows, total_bytes: int) -> Iterator[Decoded]:
     """Decodes files on all cores into their rows; yields what became of each, in no particular order.
 
     `jobs` are in the order of their rows, and none is left out. One that hangs or kills its process is, where there
@@ -153,7 +153,7 @@ def decode_all(jobs: list[Job], settings: Settings, rows: Rows, total_bytes: int
     yield from _one_by_one([job for chunk in unfinished for job in chunk], settings, rows)
 
 
-def _one_by_one(jobs: list[Job], settings: Settings, rows: Rows) -> Iterator[Decoded]:
+def _one_by_one(jobs: list[DecodeJob], settings: Settings, rows: Rows) -> Iterator[Decoded]:
     """Decodes files of which some kill or hang their process: one at a time, so that it is known which."""
     hung = 0
     while jobs:
@@ -178,7 +178,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _in_pool(chunks: list[list[Job]], settings: Settings, rows: Rows, processes: int):
+def _in_pool(chunks: list[list[DecodeJob]], settings: Settings, rows: Rows, processes: int):
     """Yields what became of the files; returns the chunks that were not finished because a process died."""
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of whatever runs here
     pool = ProcessPoolExecutor(processes, context, _start_process, (context.Lock(), PHOTO_SECONDS))
@@ -250,7 +250,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _decode_chunk(jobs: list[Job], settings: Settings, rows: Rows) -> list[Decoded]:
+def _decode_chunk(jobs: list[DecodeJob], settings: Settings, rows: Rows) -> list[Decoded]:
     """Decodes files whose rows follow each other; the row of one that is rejected stays black."""
     pixels = np.zeros((len(jobs), settings.height, settings.width, 3), "uint8")
     results = []

@@ -96,7 +96,7 @@ class _Folder:
         self.part.pop(file.name, None)
 
     def keep_one_of_each(self, kind: str) -> None:
-        """Of files with the same content, or with the same pixels, keeps one: that of the part judged last."""
+        """Of files with the same content, or with the same pixels, keeps one: that of the part evaluated last."""
         kept: dict[str, str] = {}
         for name in sorted(self.part, key=lambda name: (PRIORITY[self.part[name]], self.files[name].sha256, name)):
             file = self.files[name]

@@ -3,7 +3,7 @@
 PARTS = ("train", "val", "test")
 
 PRIORITY = {"test": 0, "val": 1, "train": 2}
-"""Of a photo found in several parts: it stays in the one judged last, so that none is judged by what it knew."""
+"""Of a photo found in several parts: it stays in the one evaluated last, so that none is evaluated by what it knew."""
 
 
 def by_content(sha256: str, shares: dict[str, float]) -> str:

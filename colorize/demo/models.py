@@ -7,8 +7,8 @@ from colorize.hub import load_painter
 from colorize.runs.model_file import BOX, PRETRAINED, read_about
 
 
-class Models:
-    """Models that can be chosen, each loaded when it is first asked for.
+class ModelChoices:
+    """ModelChoices that can be chosen, each loaded when it is first asked for.
 
     Args:
         choices: name, as `find_model` takes it -> what the page calls it; not empty.
@@ -31,7 +31,7 @@ class Models:
             return self._loaded[name]
 
 
-def models_for(names: list[str], tracking: str | None) -> tuple[Models, list[str]]:
+def models_for(names: list[str], tracking: str | None) -> tuple[ModelChoices, list[str]]:
     """The models that were named; else all registered ones, the champions first, and the one in the box.
 
     Returns:
@@ -40,13 +40,13 @@ def models_for(names: list[str], tracking: str | None) -> tuple[Models, list[str
         UserError: the first of those that were named cannot be loaded.
     """
     if names:
-        models = Models({name: name for name in names}, tracking)
+        models = ModelChoices({name: name for name in names}, tracking)
         models.painter(names[0])  # what is wrong is told here, and not on the page
         return models, []
     from colorize.tracking.client import StoredRuns
 
     box = {PRETRAINED: read_about(BOX).told}
-    models, refused = Models(StoredRuns(tracking).registered() | box, tracking), []
+    models, refused = ModelChoices(StoredRuns(tracking).registered() | box, tracking), []
     for name, called in list(models.choices.items()):
         try:
             models.painter(name)

@@ -17,10 +17,11 @@ from starlette.formparsers import MultiPartParser
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
 
-from colorize.color import in_grey
 from colorize.data.decode import NotUsable
-from colorize.demo.models import Models
+from colorize.data.examples import EXAMPLES
+from colorize.demo.models import ModelChoices
 from colorize.errors import UserError
+from colorize.image_grid import in_grey
 from colorize.inference.jobs import painted_name
 from colorize.inference.load import MOST_SATURATION
 from colorize.inference.photo_files import encode, photo_of
@@ -29,7 +30,7 @@ from colorize.inference.pipeline import Colours, Painter
 LARGEST_BYTES = 32_000_000
 """Of a file that is dropped."""
 
-LARGEST_PIXELS = 40_000_000
+MAX_PIXELS = 40_000_000
 
 SHOWN = 1200
 """Pixels of the longer side of what the page shows; what is downloaded has its full size."""
@@ -38,7 +39,7 @@ HOST = "127.0.0.1"
 
 
 @dataclass
-class Painted:
+class ColorizedPhoto:
     """What a page holds of a photo, so that its colours can be made stronger without asking the model again.
 
     Attributes:
@@ -65,13 +66,13 @@ class Painted:
 
     def full_size(self, saturation: float) -> bytes:
         """What is downloaded."""
-        photo, content = photo_of(self.file, LARGEST_PIXELS), io.BytesIO()
+        photo, content = photo_of(self.file, MAX_PIXELS), io.BytesIO()
         self.painter.lay_on([photo.image], [self.colours], saturation)
         encode(photo, content)
         return content.getvalue()
 
 
-def paint(painter: Painter, data: bytes, name: str) -> Painted:
+def colorize_file(painter: Painter, data: bytes, name: str) -> ColorizedPhoto:
     """Paints the bytes of a file.
 
     Raises:
@@ -79,11 +80,11 @@ def paint(painter: Painter, data: bytes, name: str) -> Painted:
     """
     if len(data) > LARGEST_BYTES:
         raise NotUsable(f"{len(data) / 1e6:.0f} MB; at most {LARGEST_BYTES / 1e6:.0f}")
-    photo = photo_of(data, LARGEST_PIXELS)
+    photo = photo_of(data, MAX_PIXELS)
     small = _small(photo.image)
     (colours,) = painter.colours_of([photo.image])
     grey = Image.fromarray(in_grey(np.asarray(small)))
-    return Painted(painted_name(name, photo.format), data, small, grey, colours, painter)
+    return ColorizedPhoto(painted_name(name, photo.format), data, small, grey, colours, painter)
 
 
 def _small(image: Image.Image) -> Image.Image:
@@ -92,9 +93,9 @@ def _small(image: Image.Image) -> Image.Image:
     return small
 
 
-def build_page(models: Models) -> None:
+def build_page(models: ModelChoices) -> None:
     """One page of a browser: what is dropped on it belongs to it alone."""
-    held: dict[str, bytes | str | Painted] = {}
+    held: dict[str, bytes | str | ColorizedPhoto] = {}
     laying = asyncio.Lock()
     ui.page_title("colorize")
     with ui.column().classes("mx-auto w-full max-w-4xl"):
@@ -103,6 +104,8 @@ def build_page(models: Models) -> None:
         upload = ui.upload(
             label="Drop a photo, grey or in colour", auto_upload=True, max_files=1, max_file_size=LARGEST_BYTES
         ).classes("w-full")
+        with ui.row().classes("w-full items-center") as examples:
+            ui.label("or one of scikit-image's:")
         state = ui.label("Nothing is stored: a photo is forgotten with this page.")
         with ui.element("div").classes("relative w-full") as pair:
             painted = ui.image().classes("w-full").mark("painted")
@@ -146,7 +149,7 @@ def build_page(models: Models) -> None:
         state.text, result = "Painting...", None
         try:
             painter = await run.io_bound(models.painter, choice.value)
-            result = await run.io_bound(paint, painter, *asked[:2])
+            result = await run.io_bound(colorize_file, painter, *asked[:2])
         except (NotUsable, UserError) as error:
             told = str(error)
         except Exception as error:  # of Pillow, where a file lies
@@ -172,6 +175,16 @@ def build_page(models: Models) -> None:
         upload.reset()
         await show()
 
+    async def take_example(name: str) -> None:
+        content = io.BytesIO()
+        Image.fromarray(EXAMPLES[name]()).save(content, "PNG")
+        held.clear()
+        held["data"], held["name"] = content.getvalue(), f"{name}.png"
+        await show()
+
+    with examples:
+        for name in EXAMPLES:
+            ui.button(name, on_click=lambda name=name: take_example(name)).props("flat dense").mark(f"example-{name}")
     upload.on_upload(take)
     upload.on_rejected(lambda: state.set_text(f"Refused: one photo of at most {LARGEST_BYTES / 1e6:.0f} MB"))
     choice.on_value_change(show)
@@ -180,7 +193,7 @@ def build_page(models: Models) -> None:
     button.on_click(download)
 
 
-def serve(models: Models, port: int, opens_browser: bool) -> None:
+def serve(models: ModelChoices, port: int, opens_browser: bool) -> None:
     """Serves the page until it is interrupted; to this machine alone."""
     # Starlette would put what is larger into a file.
     MultiPartParser.spool_max_size = 2 * LARGEST_BYTES

@@ -1,13 +1,13 @@
-"""Judging a model: `measure` runs predictors over photos, `judge` does all that belongs to one model and keeps it.
+"""Evaluating a model: `run_predictors` runs predictors over photos, `evaluate` does all that belongs to one model.
 
 Keras is not imported here, so that what is missing is told before it starts.
 """
 
-from colorize.config.training import Evaluation
+from colorize.config.training import EvaluationConfig
 from colorize.metrics.perceptual.weight_files import check_weights
 
 
-def check_perceptual(evaluation: Evaluation) -> None:
+def check_perceptual(evaluation: EvaluationConfig) -> None:
     """Refuses early where LPIPS and FID are asked for and their weights are not there.
 
     Raises:

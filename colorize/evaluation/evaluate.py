@@ -1,26 +1,26 @@
-"""All that belongs to judging one model: baselines, numbers, pictures, files."""
+"""All that belongs to evaluating one model: baselines, numbers, pictures, files."""
 
 import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import psutil
 from keras import ops
 
-from colorize.color import colorize_lightness, in_grey
 from colorize.config.data import FolderData
 from colorize.config.model import BinsHead
 from colorize.config.schema import Config
-from colorize.config.training import Evaluation as EvaluationConfig
+from colorize.config.training import EvaluationConfig
 from colorize.console import progress
 from colorize.data.dataset import ALL, Dataset, Photos
 from colorize.errors import UserError
-from colorize.evaluation.predictors import Predictor, measure, told
-from colorize.evaluation.report import GREY, OURS, PAINTED, STRIPS, TRUTH, Evaluation, save_photos
-from colorize.image_grid import save, strip
+from colorize.evaluation.predictors import Predictor, run_predictors, with_progress
+from colorize.evaluation.report import GREY, GRIDS, OURS, PAINTED, TRUTH, Evaluation, save_photos
+from colorize.image_grid import colorize_lightness, comparison_grid, in_grey, save
 from colorize.inference.predict import ResizeMode
 from colorize.metrics.baselines import Baselines
 from colorize.metrics.summary import Values
@@ -31,8 +31,8 @@ MEMORY_SHARE, MEMORY_AT_MOST = 0.25, 2**29
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A model to be judged.
+class EvaluatedModel:
+    """A model to be evaluated.
 
     Attributes:
         predict: what it does, at the size of the photos.
@@ -52,10 +52,10 @@ class Subject:
 
 
 def learned_baselines(dataset: Dataset, part: str) -> Baselines:
-    """The trivial predictors, learned from all photos that are known before a part is judged."""
+    """The trivial predictors, learned from all photos that are known before a part is evaluated."""
     known = dataset.known_before(part)
     with progress("learning the baselines", len(known)) as advance:
-        return Baselines.learned(told(known, None, advance))
+        return Baselines.learned(with_progress(known, None, advance))
 
 
 def own_baselines(about: About) -> Baselines:
@@ -69,36 +69,55 @@ def own_baselines(about: About) -> Baselines:
     return Baselines(np.array(about.mean_ab), np.array(about.ab_given_lightness))
 
 
-def judge(
-    subject: Subject, config: Config, dataset: Dataset, part: str, out: Path, baselines: Baselines
+def evaluate(
+    model: EvaluatedModel, config: Config, dataset: Dataset, part: str, out: Path, baselines: Baselines
 ) -> tuple[Evaluation, Path]:
-    """Judges a model on one part of a data set and leaves the evaluation in a folder of its own below `out`.
+    """Evaluates a model on one part of a data set and leaves the evaluation in a folder of its own below `out`.
 
     Args:
         config: its `data` is that of `dataset`; its `evaluation` says what is measured and painted.
     Returns:
-        the evaluation, and its folder, with `evaluation.json`, `photos.csv`, `strips/`, `grey/`, `painted/`, `truth/`.
+        the evaluation, and its folder, with `evaluation.json`, `photos.csv` and the pictures.
     """
     started = time.perf_counter()
     photos = dataset.part(part)
-    predictors = {**baselines.predictors, OURS: subject.predict}
-    with progress(f"judging on {part}", 2 * len(photos)) as advance:
-        batch_size = batch_size_for(subject.network, photos.size)
-        measured = measure(predictors, photos, config.evaluation, batch_size, advance)
+    predictors = {**baselines.predictors, OURS: model.predict}
+    with progress(f"evaluating on {part}", 2 * len(photos)) as advance:
+        batch_size = batch_size_for(model.network, photos.size)
+        measured = run_predictors(predictors, photos, config.evaluation, batch_size, advance)
+    ours = measured.values[OURS]
+    audit = audited(model.predict, photos, ours, batch_size) if config.evaluation.reference else None
     evaluation = Evaluation(
         data=config.data.name, part=part, photos=len(photos), digest=photos.digest, size=photos.size,
-        protocol=protocol(subject, config, dataset, part, photos), metrics=measured.metrics, truth=measured.truth,
-        model=subject.name, seconds=time.perf_counter() - started, temperature=subject.temperature,
-        mirror=config.evaluation.flip_tta,
+        protocol=[*protocol(model, config, dataset, part, photos), *([audit.sentence] if audit else [])],
+        metrics=measured.metrics, truth=measured.truth,
+        model=model.name, seconds=time.perf_counter() - started, temperature=model.temperature,
+        mirror=config.evaluation.flip_tta, reference=audit.differences if audit else None,
     )  # fmt: skip
     folder = out / evaluation.name
-    for pictures in (STRIPS, GREY, PAINTED, TRUTH):  # of an earlier evaluation of the same photos
+    for pictures in (GRIDS, GREY, PAINTED, TRUTH):  # of an earlier evaluation of the same photos
         shutil.rmtree(folder / pictures, ignore_errors=True)
     evaluation.save(folder)
-    ours = measured.values[OURS]
     save_photos(folder, list(photos.names), [photos.key(i) for i in range(len(photos))], list(photos.hashes), ours)
-    paint(subject.predict, photos, ours, config, folder, batch_size)
+    save_pictures(model.predict, photos, ours, config, folder, batch_size)
     return evaluation, folder
+
+
+class Audit(NamedTuple):
+    """The largest differences from scikit-image's numbers, and a sentence about them."""
+
+    differences: dict[str, float]
+    sentence: str
+
+
+def audited(predict: Predictor, photos: Photos, values: Values, batch_size: int) -> Audit:
+    """Our numbers of some photos, spread over all, held against scikit-image's."""
+    from colorize.evaluation.reference import MOST_PHOTOS, differences, in_words
+
+    chosen = np.unique(np.linspace(0, len(photos) - 1, min(MOST_PHOTOS, len(photos)), dtype=int))
+    predicted = _predicted(predict, photos, chosen, batch_size)
+    found = differences(((index, photos.fitted([index])[0], ab) for index, ab in predicted), values)
+    return Audit(found, in_words(found, len(chosen)))
 
 
 def batch_size_for(network: keras.Model, size: tuple[int, int]) -> int:
@@ -110,10 +129,10 @@ def batch_size_for(network: keras.Model, size: tuple[int, int]) -> int:
     return max(1, int(allowed // max(maps, colours)))
 
 
-def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, photos: Photos) -> list[str]:
+def protocol(model: EvaluatedModel, config: Config, dataset: Dataset, part: str, photos: Photos) -> list[str]:
     """How the evaluation was done, for whoever reads its numbers, a sentence each."""
     rows, columns = photos.size
-    _, own_rows, own_columns, _ = subject.network.inputs[0].shape
+    _, own_rows, own_columns, _ = model.network.inputs[0].shape
     data = config.data
     if isinstance(data, FolderData):
         fit = "the largest centred crop" if data.resize_mode == "center_crop" else "stretched, whatever the shape"
@@ -122,7 +141,7 @@ def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, phot
     else:
         stored = " x ".join(map(str, photos.stored.shape[1:3]))
         size = f"Size {rows} x {columns}; the data set has {stored}, resized bilinearly where that differs."
-    how = "stretched to that" if subject.resize_mode == "stretch" else "set into that whole, padded by reflection"
+    how = "stretched to that" if model.resize_mode == "stretch" else "set into that whole, padded by reflection"
     brought = (
         f"The model was made for {own_rows} x {own_columns}: each photo was {how} (antialiased bilinear), its ab"
         " brought back bilinearly; painting may also look closer."
@@ -132,8 +151,8 @@ def protocol(subject: Subject, config: Config, dataset: Dataset, part: str, phot
     grey = left_out if part == "train" else "Exactly grey photos are part of it."
     lines = [
         f"Photos: {len(photos)} of {config.data.name} ({dataset.source}), part {part}, digest {photos.digest}.",
-        subject.chosen_by,
-        _head_protocol(config, subject.temperature),
+        model.chosen_by,
+        _head_protocol(config, model.temperature),
         "Colours are the mean of the photo's own and of its mirror image's." if config.evaluation.flip_tta else "",
         grey,
         size,
@@ -168,8 +187,10 @@ def _perceptual_protocol(evaluation: EvaluationConfig) -> str:
     )
 
 
-def paint(predict: Predictor, photos: Photos, values: Values, config: Config, folder: Path, batch_size: int) -> None:
-    """Writes strips of the best, the median and the worst photos, and some that are the same of every model."""
+def save_pictures(
+    predict: Predictor, photos: Photos, values: Values, config: Config, folder: Path, batch_size: int
+) -> None:
+    """Writes grids of the best, the median and the worst photos, and pictures that are the same of every model."""
     extremes = extremes_of(values["ab_rmse"], config.evaluation.num_visualized_photos)
     common = np.unique(
         np.linspace(0, len(photos) - 1, min(config.evaluation.num_compared_photos, len(photos)), dtype=int)
@@ -178,8 +199,8 @@ def paint(predict: Predictor, photos: Photos, values: Values, config: Config, fo
     ab_of = dict(_predicted(predict, photos, wanted, batch_size))
     for name, indices in extremes.items():
         for place, index in enumerate(indices, start=1):
-            picture = strip(photos.fitted([index])[0], ab_of[index])
-            save(picture, folder / STRIPS / f"{name}_{place}_{photos.key(index)}.png")
+            picture = comparison_grid(photos.fitted([index])[0], ab_of[index])
+            save(picture, folder / GRIDS / f"{name}_{place}_{photos.key(index)}.png")
     for index in common:
         rgb, key = photos.fitted([index])[0], photos.key(index)
         save(rgb, folder / TRUTH / f"{key}.png")

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
-from colorize.color import colorize_lightness
-from colorize.config.training import Evaluation
+from colorize.config.training import EvaluationConfig
 from colorize.data.dataset import Photos
+from colorize.image_grid import colorize_lightness
 from colorize.metrics.per_photo import PhotoMetrics, count_colours
 from colorize.metrics.summary import Values, pooled
 
@@ -34,8 +34,8 @@ class Measured:
     truth: dict[str, float]
 
 
-def measure(
-    predictors: dict[str, Predictor], photos: Photos, evaluation: Evaluation, batch_size: int, advance: Callable
+def run_predictors(
+    predictors: dict[str, Predictor], photos: Photos, evaluation: EvaluationConfig, batch_size: int, advance: Callable
 ) -> Measured:
     """Runs all predictors over all photos, twice: the balance of colours must be known before it can weigh them.
 
@@ -45,7 +45,7 @@ def measure(
         advance: called with a number of photos, in all twice that of `photos`.
     """
     xla = len(photos) * photos.size[0] * photos.size[1] >= XLA_FROM_PIXELS
-    metrics = PhotoMetrics(count_colours(told(photos, batch_size, advance), xla))
+    metrics = PhotoMetrics(count_colours(with_progress(photos, batch_size, advance), xla))
     metrics.jit_compile = xla
     perceptual = _perceptual(evaluation, predictors)
     numbers: dict[str, list[Values]] = {name: [] for name in predictors}
@@ -62,7 +62,7 @@ def measure(
     return Measured(values, summed, truth)
 
 
-def told(photos: Photos, batch_size: int | None, advance: Callable) -> Iterator[np.ndarray]:
+def with_progress(photos: Photos, batch_size: int | None, advance: Callable) -> Iterator[np.ndarray]:
     """The photos in batches; tells of each when it is done with."""
     for part, rgb in photos.batches(batch_size):
         yield rgb
@@ -84,7 +84,7 @@ def _plain(metrics: dict) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.items()}
 
 
-def _perceptual(evaluation: Evaluation, predictors: dict):
+def _perceptual(evaluation: EvaluationConfig, predictors: dict):
     return _Perceptual(evaluation, predictors) if evaluation.perceptual else _Nothing()
 
 
@@ -101,7 +101,7 @@ class _Nothing:
 class _Perceptual:
     """LPIPS of each photo, FID of the set."""
 
-    def __init__(self, evaluation: Evaluation, predictors: dict):
+    def __init__(self, evaluation: EvaluationConfig, predictors: dict):
         from colorize.metrics.perceptual.fid import InceptionFeatures, Moments
         from colorize.metrics.perceptual.lpips import Lpips
 

@@ -15,19 +15,19 @@ from colorize.metrics.summary import BASELINES, METRICS, Values, decibels, shown
 
 OURS = "ours"
 JSON, CSV = "evaluation.json", "photos.csv"
-GREY, PAINTED, TRUTH, STRIPS = "grey", "painted", "truth", "strips"
+GREY, PAINTED, TRUTH, GRIDS = "grey", "painted", "truth", "comparison_grids"
 ARROWS = {"low": " ↓", "high": " ↑", "": ""}
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model judged on one part of a data set, the trivial baselines beside it.
+    """A model evaluated on one part of a data set, the trivial baselines beside it.
 
     Attributes:
         data, part: which photos: name of the data set; train, val or test.
         photos: how many.
         digest: of these photos.
-        size: (rows, columns) at which they were judged.
+        size: (rows, columns) at which they were evaluated.
         protocol: how it was done, a sentence each.
         metrics: predictor -> metric -> value; the model is `ours`.
         truth: colorfulness of the photos themselves.
@@ -35,6 +35,7 @@ class Evaluation:
         seconds: that it took.
         temperature: of the model's annealed mean, where it is another one than in training.
         mirror: whether colours are the mean of the photo's own and of its mirror image's.
+        reference: metric -> largest difference from scikit-image's, where that was asked for.
     """
 
     data: str
@@ -49,6 +50,7 @@ class Evaluation:
     seconds: float
     temperature: float | None = None
     mirror: bool = False
+    reference: dict[str, float] | None = None
 
     @property
     def name(self) -> str:
@@ -59,7 +61,7 @@ class Evaluation:
 
     @property
     def title(self) -> str:
-        """What was judged, and how colours were got where that is not as in training."""
+        """What was evaluated, and how colours were got where that is not as in training."""
         rows, columns = self.size
         changed = "" if self.temperature is None else f", temperature {self.temperature:g}"
         changed += ", with mirror images" if self.mirror else ""

@@ -5,17 +5,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorize.color import in_grey
 from colorize.data.decode import is_grey
-from colorize.image_grid import save, side_by_side
+from colorize.image_grid import in_grey, save, side_by_side
 from colorize.runs.atomic import replacing
 
 LONGER_SIDE = 640
-"""Pixels of each picture of a strip, at most."""
+"""Pixels of each picture of a comparison grid, at most."""
 
 
 def small(image: Image.Image) -> np.ndarray:
-    """A copy of a picture, no larger than it is shown in a strip; uint8 (H, W, 3)."""
+    """A copy of a picture, no larger than it is shown in a comparison grid; uint8 (H, W, 3)."""
     scale = LONGER_SIDE / max(image.size)
     if scale >= 1:
         return np.array(image)
@@ -23,8 +22,8 @@ def small(image: Image.Image) -> np.ndarray:
     return np.asarray(image.resize(size, Image.Resampling.BILINEAR, reducing_gap=3))
 
 
-def save_strip(before: np.ndarray, painted: Image.Image, target: Path) -> None:
-    """Writes the strip of a photo: grey, painted, and the photo as it was where that has colours.
+def save_comparison_grid(before: np.ndarray, painted: Image.Image, target: Path) -> None:
+    """Writes the comparison grid of a photo: grey, painted, and the photo as it was where that has colours.
 
     Args:
         before: what `small` made of it.

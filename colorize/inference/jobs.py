@@ -15,7 +15,7 @@ ENDINGS += (".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".avif", ".ico", ".pcx", ".s
 """Of files that are looked for in folders."""
 
 
-STRIP = ".compare.png"
+GRID_ENDING = ".compare.png"
 """Behind the name of a photo, its comparison; in folders these are passed over."""
 
 
@@ -84,10 +84,10 @@ def _photos_below(folder: Path) -> list[Path]:
         Path(place) / name
         for place, _, names in os.walk(folder)
         for name in names
-        if Path(name).suffix.lower() in ENDINGS and not name.startswith(".") and not name.endswith(STRIP)
+        if Path(name).suffix.lower() in ENDINGS and not name.startswith(".") and not name.endswith(GRID_ENDING)
     )
 
 
-def strip_of(target: Path) -> Path:
+def grid_of(target: Path) -> Path:
     """The comparison that lies beside a painted photo."""
-    return target.with_name(f"{target.name}{STRIP}")
+    return target.with_name(f"{target.name}{GRID_ENDING}")

@@ -15,7 +15,7 @@ from colorize.runs.atomic import replacing
 READ = (*FORMATS, "GIF", "JPEG2000", "PPM", "TGA", "AVIF", "ICO", "PCX", "SGI", "QOI")
 """What Pillow decodes by itself; of its other formats some start programs, some are no photos."""
 
-LARGEST_PIXELS = 178_000_000
+MAX_PAINTED_PIXELS = 178_000_000
 """Above this Pillow opens nothing; below it a photo takes four bytes a pixel, twice where it is turned."""
 
 WRITTEN = {
@@ -87,7 +87,7 @@ def read(path: Path) -> Photo:
         raise NotUsable("there is not enough memory for it") from None
 
 
-def photo_of(data: bytes, largest: int = LARGEST_PIXELS) -> Photo:
+def photo_of(data: bytes, largest: int = MAX_PAINTED_PIXELS) -> Photo:
     """`read` for the bytes of a file, of at most so many pixels."""
     picture = decode_in_thread(data, READ, largest, keeps_alpha=True)
     about = picture.about

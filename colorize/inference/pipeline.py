@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
-from colorize.color import paint_in_gamut, rgb_to_lightness
+from colorize.color import compose_in_gamut, rgb_to_lightness
 from colorize.config.schema import Config
 from colorize.data.decode import SIXTEEN_BIT, NotUsable, eight_bits, resize, without_warnings
 from colorize.errors import UserError
@@ -24,13 +24,13 @@ from colorize.inference.predict import Box, ResizeMode, framed, looks, predictor
 from colorize.inference.upsampling import Bilinear, Guided, Upsampling
 from colorize.models.colorizer import Colorizer
 
-PIXELS_AT_ONCE = 2**18
-"""Colours are laid on in portions of so many pixels, whatever the photos, to bound the memory."""
+PIXELS_PER_CHUNK = 2**18
+"""Colours are laid on in chunks of so many pixels, whatever the photos, to bound the memory."""
 
 PHOTOS_AT_ONCE = 32
 """Photos that the network sees together."""
 
-PIXELS, PHOTOS = (2**12, 2**15, 2**17, PIXELS_AT_ONCE), (1, 5, PHOTOS_AT_ONCE)
+PIXELS, PHOTOS = (2**12, 2**15, 2**17, PIXELS_PER_CHUNK), (1, 5, PHOTOS_AT_ONCE)
 """What is computed together is filled up to one of these sizes: each new one would be compiled anew."""
 
 
@@ -41,12 +41,12 @@ class Lightness(keras.Model):
         return rgb_to_lightness(rgb)
 
 
-class Brush(keras.Model):
+class Compose(keras.Model):
     """uint8 RGB (N, 3) with the lightness of another (N, 3) and ab (N, 2), compiled."""
 
     def call(self, given):
         rgb, ab = given
-        return paint_in_gamut(rgb_to_lightness(rgb), ab)
+        return compose_in_gamut(rgb_to_lightness(rgb), ab)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Painter:
         self.resize_mode = resize_mode or resize_mode_of(config.data)
         self.upsampling, self.closely = upsampling, config.evaluation.flip_tta
         self._predict = predictor(colorizer.predict_on_batch, config.evaluation.flip_tta)
-        self._lightness, self._brush = Lightness(dtype="float32"), Brush(dtype="float32")
+        self._lightness, self._brush = Lightness(dtype="float32"), Compose(dtype="float32")
         for model in (self._lightness, self._brush):
             model.compile(jit_compile=True)  # five times as fast as TensorFlow's graph, which keeps what is in between
         # Keras prepares a model's functions when it is first called; two photos may be at the two stages.
@@ -188,8 +188,8 @@ class Painter:
         strength = self.saturation if saturation is None else saturation
         each = [own.of_size(image.size, strength) for image, own in zip(images, colours)]
         bands = (band for image, own in zip(images, each) for band in _bands(image, own))
-        for portion in _portions(bands):
-            self._paint_bands(portion)
+        for chunk in _portions(bands):
+            self._paint_bands(chunk)
 
     def _paint_bands(self, bands: list[_Band]) -> None:
         pixels = [band.pixels() for band in bands]
@@ -204,10 +204,10 @@ class Painter:
             band.put(part)
 
     def _lightness_of(self, rgb: np.ndarray) -> np.ndarray:
-        """(N, 1) of (N, 3), a portion at a time."""
-        portions = [rgb[start : start + PIXELS_AT_ONCE] for start in range(0, len(rgb), PIXELS_AT_ONCE)]
+        """(N, 1) of (N, 3), a chunk at a time."""
+        chunks = [rgb[start : start + PIXELS_PER_CHUNK] for start in range(0, len(rgb), PIXELS_PER_CHUNK)]
         with self._brush_lock:
-            return np.concatenate([_filled_up(self._lightness.predict_on_batch, PIXELS, part) for part in portions])
+            return np.concatenate([_filled_up(self._lightness.predict_on_batch, PIXELS, part) for part in chunks])
 
 
 def _own_image(photo) -> Image.Image:
@@ -228,23 +228,23 @@ def _own_image(photo) -> Image.Image:
 
 
 def _bands(image: Image.Image, colours: Bilinear) -> Iterator[_Band]:
-    rows = max(1, PIXELS_AT_ONCE // image.width)
+    rows = max(1, PIXELS_PER_CHUNK // image.width)
     for top in range(0, image.height, rows):
         yield _Band(image, colours, top, min(rows, image.height - top))
 
 
 def _portions(bands: Iterator[_Band]) -> Iterator[list[_Band]]:
-    """Bands, of several photos where these are small, that make `PIXELS_AT_ONCE` together."""
-    portion, pixels = [], 0
+    """Bands, of several photos where these are small, that make `PIXELS_PER_CHUNK` together."""
+    chunk, pixels = [], 0
     for band in bands:
         size = band.rows * band.image.width
-        if portion and pixels + size > PIXELS_AT_ONCE:
-            yield portion
-            portion, pixels = [], 0
-        portion.append(band)
+        if chunk and pixels + size > PIXELS_PER_CHUNK:
+            yield chunk
+            chunk, pixels = [], 0
+        chunk.append(band)
         pixels += size
-    if portion:
-        yield portion
+    if chunk:
+        yield chunk
 
 
 def _filled_up(compute, sizes: Sequence[int], *arrays: np.ndarray) -> np.ndarray:

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from keras import ops
 from rich.console import Console
 from rich.table import Table
+from skimage.color import rgb2lab
 
-from colorize.color import rgb_to_lab
 from colorize.inspection.dependency_map import DependencyMap, computed, dependency_figure, dependency_maps
 from colorize.models.colorizer import Network, scale_lightness
 from colorize.runs.layout import DEPENDENCY_MAP, SHAPES
@@ -72,7 +71,7 @@ def write_shapes(network: Network, rgb: np.ndarray, folder: Path) -> Report:
     Args:
         rgb: a real batch, uint8 (B, H, W, 3).
     """
-    rows = shape_report(network, ops.convert_to_numpy(scale_lightness(rgb_to_lab(rgb)[..., :1])))
+    rows = shape_report(network, scale_lightness(rgb2lab(rgb)[..., :1]).astype("float32"))
     maps = dependency_maps(network)
     report = Report(rows, explanation(network, maps))
     console = Console(record=True, width=WIDTH, file=io.StringIO())

@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 
 import numpy as np
-from keras import ops
-
-from colorize.color import rgb_to_lab
+from skimage.color import rgb2lab
 
 LIGHTNESS_BINS = 101  # one per integer L in 0..100
 
@@ -58,7 +56,7 @@ class Baselines:
 
 
 def _lightness_and_ab(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    lab = ops.convert_to_numpy(rgb_to_lab(rgb))
+    lab = rgb2lab(rgb)
     return lab[..., 0], lab[..., 1:]
 
 

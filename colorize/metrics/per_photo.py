@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from colorize.color import paint, rgb_to_lab
+from colorize.color import compose, rgb_to_lab
 from colorize.metrics.auc import BINS, balancing_weights, colour_bin, pixel_auc
 from colorize.metrics.ciede2000 import ciede2000
 from colorize.metrics.colorfulness import colorfulness
@@ -39,7 +39,7 @@ class PhotoMetrics(keras.Model):
         """See the class."""
         rgb, ab = inputs
         lab = rgb_to_lab(rgb)
-        painted = paint(lab[..., :1], ab)
+        painted = compose(lab[..., :1], ab)
         return {
             **self._errors(rgb, painted, lab[..., 1:], ab),
             "ssim": ssim(rgb, painted),

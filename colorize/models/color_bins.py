@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from keras import ops
+from skimage.color import rgb2lab
 
-from colorize.color import rgb_to_lab
 from colorize.config.model import BinsHead, RegressionHead
 from colorize.data.dataset import Photos
 
@@ -66,7 +66,7 @@ def bins_of(photos: Photos, config: BinsHead) -> Bins:
 
 
 def _counted(rgb: np.ndarray, grid: int, reach: int) -> np.ndarray:
-    ab = ops.convert_to_numpy(rgb_to_lab(rgb))[..., 1:].reshape(-1, 2)
+    ab = rgb2lab(rgb)[..., 1:].reshape(-1, 2)
     a, b = np.round(ab / grid).astype(int).T + reach
     side = 2 * reach + 1
     return np.bincount(a * side + b, minlength=side * side).reshape(side, side)

@@ -3,7 +3,7 @@
 from keras import layers
 
 MOMENTUM = 0.95
-"""Of the running statistics, over some 20 steps: Keras's .99 would judge a run of a few epochs by stale ones."""
+"""Of the running statistics, over some 20 steps: Keras's .99 would evaluate a run of a few epochs by stale ones."""
 
 
 def convolve(features, filters: int, name: str, normalization: str, strides: int = 1):

@@ -20,7 +20,7 @@ from colorize.runs.model_file import MODEL, init_path, read_config
 CONFIG = "config.yaml"
 LAST = "last.safetensors"
 RESULT = "result.json"
-STRIPS = "strips"
+GRIDS = "comparison_grids"
 SHAPES = "shapes.txt"
 DEPENDENCY_MAP = "dependency_map.png"
 PHOTOS = "photos.csv"

@@ -22,11 +22,11 @@ class PaintingModel(mlflow.pyfunc.PythonModel):
     def predict(self, context, model_input: pd.DataFrame, params: dict | None = None) -> pd.DataFrame:
         """Paints the photos in the column `image`; a column `png` comes back. The parameter `saturation`: 0 to 2."""
         from colorize.data.decode import NotUsable
-        from colorize.serving.requests import COLUMN, SATURATION, painted
+        from colorize.serving.requests import COLUMN, SATURATION, colorized
 
         saturation = (params or {}).get(SATURATION, 1.0)
         try:
-            return pd.DataFrame({"png": painted(self.painter, list(model_input[COLUMN]), saturation)})
+            return pd.DataFrame({"png": colorized(self.painter, list(model_input[COLUMN]), saturation)})
         except NotUsable as error:
             raise MlflowException(str(error), error_code=BAD_REQUEST) from None
         except Exception as error:  # MLflow would answer with a trace, and with this machine's paths in it

@@ -23,14 +23,14 @@ SATURATION = "saturation"
 
 MOST_PHOTOS = 64
 LARGEST_BYTES = 16_000_000
-LARGEST_PIXELS = 40_000_000
+MAX_PIXELS = 40_000_000
 """Of all photos of a request together."""
 
 _one_request = threading.Lock()
 """MLflow has a thread for each request; painted one after the other, their photos are not in memory together."""
 
 
-def painted(painter, photos: Sequence, saturation: float = 1.0) -> list[bytes]:
+def colorized(painter, photos: Sequence, saturation: float = 1.0) -> list[bytes]:
     """Paints the photos of a request.
 
     Args:
@@ -54,7 +54,7 @@ def painted(painter, photos: Sequence, saturation: float = 1.0) -> list[bytes]:
 
 
 def _painted(painter, photos: Sequence, saturation: float) -> list[bytes]:
-    images, left = [], LARGEST_PIXELS
+    images, left = [], MAX_PIXELS
     for number, photo in enumerate(photos, start=1):
         try:
             images.append(_image_of(photo, left))
@@ -77,7 +77,7 @@ def _image_of(photo, largest: int) -> Image.Image:
         if len(photo) > LARGEST_BYTES:
             raise NotUsable(f"{len(photo):,} bytes; expected at most {LARGEST_BYTES:,}")
         _check_pixels(_pixels_of(photo), largest)
-        return decode_in_thread(bytes(photo), READ, LARGEST_PIXELS).image.convert("RGB")
+        return decode_in_thread(bytes(photo), READ, MAX_PIXELS).image.convert("RGB")
     return _from_numbers(photo, largest)
 
 
@@ -93,7 +93,7 @@ def _pixels_of(file: bytes) -> int:
 def _check_pixels(pixels: int, left: int) -> None:
     if pixels > left:
         raise NotUsable(
-            f"{pixels / 1e6:.1f} megapixels; expected at most {LARGEST_PIXELS / 1e6:.0f} of all photos of a request"
+            f"{pixels / 1e6:.1f} megapixels; expected at most {MAX_PIXELS / 1e6:.0f} of all photos of a request"
             " together"
         )
 

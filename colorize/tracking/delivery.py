@@ -178,11 +178,11 @@ class Delivery:
         self.client.log_artifacts(self.run_id, str(folder), record["name"])
 
     def _model(self, record: dict) -> None:
-        from colorize.tracking.registry import Models  # which imports a good part of MLflow
+        from colorize.tracking.registry import ModelRegistry  # which imports a good part of MLflow
 
         self._file_in_output(MODEL)
         self.mlflow.set_tracking_uri(self.uri)  # the registry looks for the model there, whatever its client was told
-        models = Models(self.mlflow, self.client)
+        models = ModelRegistry(self.mlflow, self.client)
         model_id = models.log(self.run_id, self.output.resolve(), record)
         if record["register"]:
             score, digest = record["score"], record["dataset"]["digest"]

@@ -13,15 +13,15 @@ WEIGHTS = "colorize.weights"
 """Tag of a logged model: the hash of its weights, by which it is found again and not logged twice."""
 
 HELD_OUT, SCORE = "held_out.digest", "held_out.ab_rmse"
-"""Tags of a registered version: the photos that it was judged by, and how far its colours are from theirs."""
+"""Tags of a registered version: the photos that it was evaluated by, and how far its colours are from theirs."""
 
-JUDGED = "judged"
+EVALUATED = "evaluated"
 """Tag of a version: what it became when it was compared with the champion of that time."""
 
 NAME = "colorizer"
 
 
-class Models:
+class ModelRegistry:
     """Logs models into one MLflow.
 
     Args:
@@ -87,7 +87,7 @@ class Models:
 
         Args:
             score: ab RMSE on the held-out photos.
-            digest: of these photos. A champion that was judged by others is not compared with.
+            digest: of these photos. A champion that was evaluated by others is not compared with.
         Returns:
             what came of it, in a sentence.
         """
@@ -101,14 +101,14 @@ class Models:
         version = self._version(name, model_id) or self.client.create_model_version(
             name, f"models:/{model_id}", run_id, {HELD_OUT: digest, SCORE: repr(score)}, model_id=model_id
         )
-        if JUDGED in version.tags:  # a record that comes twice; others may have been judged since
+        if EVALUATED in version.tags:  # a record that comes twice; others may have been evaluated since
             return f"{name} version {version.version} is there already"
         # By this its own page knows it; the registry alone does not tell it (`mlflow.register_model` does the same).
         versions = json.dumps([{"name": name, "version": version.version}])
         self.client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: versions})
         alias, why = self._alias(name, version, score, digest)
         self.client.set_registered_model_alias(name, alias, version.version)
-        self.client.set_model_version_tag(name, version.version, JUDGED, alias)
+        self.client.set_model_version_tag(name, version.version, EVALUATED, alias)
         return f"{name} version {version.version} is its {alias}: {why}"
 
     def _version(self, name: str, model_id: str):
@@ -123,8 +123,8 @@ class Models:
             return "champion", f"ab RMSE {score:.3f}, there is no other"
         if champion.tags.get(HELD_OUT) != digest or SCORE not in champion.tags:
             return "challenger", (
-                f"version {champion.version}, the champion, was judged by other photos; compare the two with `python -m"
-                " colorize evaluate`, and give the alias by hand"
+                f"version {champion.version}, the champion, was evaluated by other photos; compare the two with"
+                " `python -m colorize evaluate`, and give the alias by hand"
             )
         best = float(champion.tags[SCORE])
         told = f"ab RMSE {score:.3f} against {best:.3f} of version {champion.version}, by the same held-out photos"

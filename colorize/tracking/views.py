@@ -21,7 +21,7 @@ _COLUMNS = [
     "params.`fusion.name`",
     "params.`seed`",
     "params.`model.parameters`",
-    "attributes.`Models`",
+    "attributes.`ModelRegistry`",
 ]
 """What tells runs apart, the results first."""
 

@@ -14,17 +14,17 @@ from rich.progress import TextColumn
 from colorize.config.training import Trainer
 from colorize.console import bar
 from colorize.data.dataset import Photos
-from colorize.image_grid import save, strip
+from colorize.image_grid import comparison_grid, save
 from colorize.models.colorizer import Colorizer
 from colorize.runs.atomic import Attempts
-from colorize.runs.layout import HISTORY, STRIPS
+from colorize.runs.layout import GRIDS, HISTORY
 from colorize.runs.model_file import MODEL
 from colorize.tracking.tracker import Tracker
 from colorize.training.state import TrainState
 from colorize.training.variables import averaged_weights, holding, values_of
 
 SECTION = "epoch"
-"""Of MLflow's UI, which sorts sections by name: curves and strips come before what is logged under final/."""
+"""Of MLflow's UI, which sorts sections by name: curves and grids come before what is logged under final/."""
 
 SHOWN_EVERY = 0.5
 """Seconds between two readings of the running metrics: each makes an accelerator wait."""
@@ -97,10 +97,10 @@ class Validation(keras.callbacks.Callback):
         self.painted = dict(zip([photos.key(i) for i in chosen], photos.fitted(chosen) if len(chosen) else []))
         self.diverged = self.is_written = False
 
-    def paint_start(self) -> None:
+    def visualize_start(self) -> None:
         """Paints once before training, as epoch 0: a slider in the UI starts there, and shows nothing otherwise."""
         if self.painted:
-            self._paint(0)
+            self._visualize(0)
 
     def on_epoch_end(self, epoch, logs):
         """Adds `val_loss` and `val_ab_rmse` (Lab units) to the logs."""
@@ -117,7 +117,7 @@ class Validation(keras.callbacks.Callback):
             if self.painted and (
                 (epoch + 1) % self.trainer.visualize_every_epochs == 0 or epoch + 1 == self.trainer.epochs
             ):
-                self._paint(epoch + 1)
+                self._visualize(epoch + 1)
         self.write_best()
 
     def write_best(self) -> None:
@@ -140,13 +140,13 @@ class Validation(keras.callbacks.Callback):
             squared += len(rgb) * float(values["ab_rmse"]) ** 2
         return {"ab_rmse": (squared / len(self.photos)) ** 0.5, "loss": loss / len(self.photos)}
 
-    def _paint(self, epoch: int) -> None:
+    def _visualize(self, epoch: int) -> None:
         rgb = np.stack(list(self.painted.values()))
         for key, truth, predicted in zip(self.painted, rgb, self.colorizer.predict_on_batch(rgb)):
-            picture = strip(truth, predicted)
-            with self.attempts.at("a strip"):
-                save(picture, self.folder / STRIPS / f"{key}.png")
-            self.tracker.picture(picture, f"{SECTION}/strip {key}", epoch)
+            picture = comparison_grid(truth, predicted)
+            with self.attempts.at("a comparison grid"):
+                save(picture, self.folder / GRIDS / f"{key}.png")
+            self.tracker.picture(picture, f"{SECTION}/grid {key}", epoch)
 
 
 class Curves(keras.callbacks.Callback):

@@ -66,7 +66,7 @@ class TrainingLoop:
         """
         self.signals.deferred = True
         if self.state.step == 0:
-            self.validation.paint_start()
+            self.validation.visualize_start()
             self.save()
             with self.attempts.at(LAST):  # what the run begins with, its bins among it
                 self.validation.save_model(self.folder / LAST)

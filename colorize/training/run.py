@@ -18,7 +18,7 @@ from colorize.console import say
 from colorize.data.batches import Batches
 from colorize.data.dataset import Dataset
 from colorize.errors import UserError
-from colorize.evaluation.evaluate import Subject, judge, learned_baselines
+from colorize.evaluation.evaluate import EvaluatedModel, evaluate, learned_baselines
 from colorize.evaluation.report import OURS, Evaluation
 from colorize.inference.predict import predictor
 from colorize.inspection.shape_report import write_shapes
@@ -59,7 +59,7 @@ def run(
     started: float,
     resume: bool = False,
 ) -> Result:
-    """Trains, evaluates and logs; leaves config, weights, strips and `result.json` in the output folder.
+    """Trains, evaluates and logs; leaves config, weights, comparison grids and `result.json` in the output folder.
 
     Args:
         config: the validated configuration.
@@ -255,10 +255,10 @@ class _Run:
             variable.assign(state.best_weights[variable.path])
         chosen_by = f"The checkpoint is the best of {self.config.trainer.epochs} epochs by these same photos."
         predict = predictor(self.colorizer.predict_on_batch, self.config.evaluation.flip_tta)
-        subject = Subject(predict, str(self.folder), network, chosen_by)
+        model = EvaluatedModel(predict, str(self.folder), network, chosen_by)
         baselines = learned_baselines(self.dataset, "val")
         out = self.folder / layout.EVALUATION
-        evaluation, place = judge(subject, self.config, self.dataset, "val", out, baselines)
+        evaluation, place = evaluate(model, self.config, self.dataset, "val", out, baselines)
         known = {"metrics": evaluation.metrics, "truth": evaluation.truth, **baselines.tables}
         self.about = self.about.model_copy(update=known)
         self.save_model(self.folder / MODEL)

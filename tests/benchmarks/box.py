@@ -20,7 +20,7 @@ def main(run: Path, uniform: float) -> None:
     about = read_about(run)
     backend.start("tensorflow", "cpu")
     from colorize.evaluation.evaluate import learned_baselines
-    from colorize.evaluation.predictors import measure
+    from colorize.evaluation.predictors import run_predictors
     from colorize.inference.predict import predictor
     from colorize.models.color_bins import rebalancing
     from colorize.runs.weights import load_colorizer, save_model
@@ -38,7 +38,7 @@ def main(run: Path, uniform: float) -> None:
     baselines = learned_baselines(dataset, "val")
     predict = predictor(colorizer.predict_on_batch, config.evaluation.flip_tta)
     plain = config.evaluation.model_copy(update={"perceptual": False})
-    measured = measure({**baselines.predictors, "ours": predict}, dataset.val, plain, 64, lambda done: None)
+    measured = run_predictors({**baselines.predictors, "ours": predict}, dataset.val, plain, 64, lambda done: None)
     stored = shared(config)
     stored["loss"]["cross_entropy"] |= {"uniform_fraction": uniform}
     about = about.model_copy(

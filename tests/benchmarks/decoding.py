@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from colorize.data import decode_pool
-from colorize.data.decode_pool import Job, Rows, Settings, decode_all
+from colorize.data.decode_pool import DecodeJob, Rows, Settings, decode_all
 from colorize.data.scan import hash_files, look_through
 
 SETTINGS = Settings(128, 128, "crop", 16)
@@ -26,7 +26,7 @@ def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as place:
         hash_files(tree, Path(place) / "hashes", lambda: None)
         files = [file for file in tree.files if file.sha256]
-        jobs = [Job(str(folder / file.name), file.sha256, row) for row, file in enumerate(files)]
+        jobs = [DecodeJob(str(folder / file.name), file.sha256, row) for row, file in enumerate(files)]
         shape = len(jobs), SETTINGS.height, SETTINGS.width, 3
         offset = np.lib.format.open_memmap(f"{place}/rows.npy", "w+", "uint8", shape).offset
         rows = Rows(f"{place}/rows.npy", offset)
@@ -45,7 +45,7 @@ def main(folder: Path) -> None:
         print(f"{name:<20} {turns} photos/s; all cores are {last / np.median(measured):.2f} x that")
 
 
-def pillow_seconds(jobs: list[Job]) -> float:
+def pillow_seconds(jobs: list[DecodeJob]) -> float:
     """What a loop over the files takes."""
     start = time.perf_counter()
     for job in jobs:
@@ -54,7 +54,7 @@ def pillow_seconds(jobs: list[Job]) -> float:
     return time.perf_counter() - start
 
 
-def seconds(jobs: list[Job], rows: Rows, total_bytes: int) -> float:
+def seconds(jobs: list[DecodeJob], rows: Rows, total_bytes: int) -> float:
     """Decodes everything, the start of the processes included; none is started for few bytes."""
     start = time.perf_counter()
     assert sum(1 for _ in decode_all(jobs, SETTINGS, rows, total_bytes)) == len(jobs)

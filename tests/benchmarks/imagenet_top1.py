@@ -25,7 +25,7 @@ def main(imagenette: Path) -> None:
     files = sorted(path for path in (imagenette / "val").rglob("*") if path.suffix.lower() in (".jpeg", ".jpg", ".png"))
     truth = np.array([CLASSES[path.parent.name] for path in files])
     backend.start("tensorflow", "cpu")
-    from colorize.color import in_grey
+    from colorize.image_grid import in_grey
 
     for side in (128, 224):
         classify = classifier(side)

@@ -34,7 +34,7 @@ def main(root: str) -> None:
 
 def compare(photos, predicted: dict[str, np.ndarray], evaluation) -> None:
     """Prints what some predictors take, with our code and with the loop."""
-    from colorize.evaluation.predictors import measure
+    from colorize.evaluation.predictors import run_predictors
 
     places = {name: iter(range(0, len(photos), BATCH)) for name in predicted}
     predictors = {
@@ -42,7 +42,7 @@ def compare(photos, predicted: dict[str, np.ndarray], evaluation) -> None:
         for name in predicted
     }
     start = time.perf_counter()
-    ours = measure(predictors, photos, evaluation, BATCH, lambda done: None)
+    ours = run_predictors(predictors, photos, evaluation, BATCH, lambda done: None)
     seconds = time.perf_counter() - start
     rgb = photos.fitted(slice(0, PICTURES_OF_LOOP))
     start = time.perf_counter()

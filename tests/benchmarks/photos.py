@@ -2,7 +2,7 @@
 
 Links, no copies: Imagenette's train/ and the sample's training photos to train on (of which experiment=photos takes a
 share to choose the checkpoint by), Imagenette's val/ as the test that only `evaluate` looks at. The sample's validation
-photos are left out, so that what starts from such a model can be judged by them.
+photos are left out, so that what starts from such a model can be evaluated by them.
 """
 
 import os

@@ -28,7 +28,7 @@ def main(photos: str, names: list[str], overrides: list[str]) -> None:
     backend.start(os.environ.get("KERAS_BACKEND", "tensorflow"), os.environ.get("DEVICE", "cpu"))
     from colorize.console import progress
     from colorize.evaluation.evaluate import learned_baselines
-    from colorize.evaluation.predictors import measure
+    from colorize.evaluation.predictors import run_predictors
     from colorize.inference.predict import predictor
     from colorize.runs.weights import load_colorizer
 
@@ -36,7 +36,7 @@ def main(photos: str, names: list[str], overrides: list[str]) -> None:
     for name, file in models.items():
         predictors[name] = predictor(load_colorizer(file).predict_on_batch, config.evaluation.flip_tta)
     with progress("measuring", 2 * len(dataset.test)) as advance:
-        measured = measure(predictors, dataset.test, config.evaluation, AT_ONCE, advance)
+        measured = run_predictors(predictors, dataset.test, config.evaluation, AT_ONCE, advance)
     columns = {name: digits for name, digits in COLUMNS.items() if name in measured.metrics["grey"]}
     print(f"{len(dataset.test)} photos; colorfulness of the truth {measured.truth['colorfulness']:.1f}")
     print("|".join(["", "", *columns, ""]))

@@ -106,7 +106,8 @@ def measured(rgb: np.ndarray, ab: np.ndarray) -> tuple[float, float, float]:
     """ab RMSE, the mean colorfulness of what is painted, and that of the photos."""
     from keras import ops
 
-    from colorize.color import colorize_lightness, rgb_to_lab
+    from colorize.color import rgb_to_lab
+    from colorize.image_grid import colorize_lightness
     from colorize.metrics.colorfulness import colorfulness
 
     squared, colours, truth = [], [], []

@@ -75,7 +75,7 @@ def test_nothing_is_overwritten_unless_asked_for(album, model_folder, tmp_path, 
     assert opened(out / "cat.png").size == (90, 60)
 
 
-def test_a_strip_lies_beside_each(album, model_folder, tmp_path):
+def test_a_grid_lies_beside_each(album, model_folder, tmp_path):
     out = tmp_path / "out"
     assert paint(album / "cat.png", album / "old", "--model", model_folder, "--out", out, "--compare") == 0
     cat, grey = [np.asarray(opened(out / f"{name}.png.compare.png")) for name in ("cat", "grey")]
@@ -86,7 +86,7 @@ def test_a_strip_lies_beside_each(album, model_folder, tmp_path):
     assert np.ptp(cat[:60].astype(int), axis=-1).max() <= 1
 
 
-def test_a_strip_that_is_there_is_not_replaced_either(album, model_folder, tmp_path, capsys):
+def test_a_grid_that_is_there_is_not_replaced_either(album, model_folder, tmp_path, capsys):
     out = tmp_path / "out"
     out.mkdir()
     (out / "cat.png.compare.png").write_text("mine")
@@ -124,7 +124,7 @@ def test_bits_that_are_lost_are_told(model_folder, tmp_path, capsys):
     assert "1 had 16 bits a channel, of which 8 are left: scan.png" in capsys.readouterr().out
 
 
-def test_what_was_painted_with_strips_can_be_painted_again(album, model_folder, tmp_path):
+def test_what_was_painted_with_grids_can_be_painted_again(album, model_folder, tmp_path):
     first, again = tmp_path / "first", tmp_path / "again"
     assert paint(album / "cat.png", "--model", model_folder, "--out", first, "--compare") == 0
     assert paint(first, "--model", model_folder, "--out", again, "--compare") == 0
@@ -165,6 +165,15 @@ def test_the_run_that_finished_last_is_taken(album, model_folder, tmp_path, monk
     assert paint(album / "cat.png", "--model", "latest") == 0
     assert "model     outputs/b: trained on 1 photos" in capsys.readouterr().out
     assert (tmp_path / "painted" / "cat.png").exists()
+
+
+def test_where_no_photo_is_named_those_of_scikit_image_are_painted(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert paint() == 0
+    assert "four of scikit-image" in capsys.readouterr().out
+    painted = {path.stem: Image.open(path) for path in (tmp_path / "painted").iterdir()}
+    assert painted.keys() == {"astronaut", "cat", "coffee", "rocket"}
+    assert painted["cat"].size == data.chelsea().shape[1::-1] and painted["rocket"].size == (640, 427)
 
 
 def test_where_no_model_is_named_the_one_in_the_box_paints(tmp_path, monkeypatch, capsys):

@@ -15,7 +15,7 @@ from PIL import Image
 from colorize.config.base import PROJECT
 from colorize.data.decode import NotUsable
 from colorize.demo.models import models_for
-from colorize.demo.page import paint
+from colorize.demo.page import colorize_file
 from colorize.inference.load import painter_of
 from colorize.inference.photo_files import encode, photo_of
 
@@ -103,6 +103,19 @@ def test_a_photo_is_dropped_seen_painted_and_downloaded(model_folder, photo, tmp
         until(lambda: "text.jpg: not a photo of a known format" in page.page_source, "the reason")
 
 
+@needs_browser
+def test_an_example_is_painted_at_a_click(model_folder):
+    def named_coffee():
+        return [b for b in page.find_elements("css selector", "button") if b.text.lower() == "coffee"]
+
+    with demo(model_folder) as port, browser() as page:
+        page.get(f"http://127.0.0.1:{port}/")
+        until(named_coffee, "the example")[0].click()
+        until(lambda: "coffee.png: left grey, right painted by" in page.page_source, "the painted photo")
+        pictures = until(lambda: two_pictures(page), "two pictures")
+        assert [picture.get_property("naturalWidth") for picture in pictures] == [600, 600]
+
+
 def two_pictures(page):
     found = page.find_elements("css selector", ".q-img__image")
     return found if len(found) == 2 and all(p.get_property("naturalWidth") for p in found) else None
@@ -127,17 +140,17 @@ def test_it_is_for_this_machine_alone_and_takes_no_more_than_it_says(model_folde
 def test_what_is_dropped_has_limits(model_folder, monkeypatch, photo):
     painter = painter_of(model_folder)
     with pytest.raises(NotUsable, match="33 MB; at most 32"):
-        paint(painter, bytes(33_000_000), "large.jpg")
-    monkeypatch.setattr("colorize.demo.page.LARGEST_PIXELS", 1_000_000)
+        colorize_file(painter, bytes(33_000_000), "large.jpg")
+    monkeypatch.setattr("colorize.demo.page.MAX_PIXELS", 1_000_000)
     with pytest.raises(NotUsable, match="more than 1 megapixels"):
-        paint(painter, photo.read_bytes().replace(b"JFIF", b"JFIX"), "many.jpg")
+        colorize_file(painter, photo.read_bytes().replace(b"JFIF", b"JFIX"), "many.jpg")
 
 
 def test_the_painted_file_is_what_the_command_would_write(model_folder, photo):
     import io
 
     painter = painter_of(model_folder)
-    painted = paint(painter, photo.read_bytes(), "grandma.jpg")
+    painted = colorize_file(painter, photo.read_bytes(), "grandma.jpg")
     expected, content = photo_of(photo.read_bytes()), io.BytesIO()
     painter.paint_over([expected.image])
     encode(expected, content)

@@ -16,7 +16,7 @@ from keras import ops
 from colorize.config import compose
 from colorize.config.base import PROJECT
 from colorize.config.compose import composed
-from colorize.evaluation.predictors import measure
+from colorize.evaluation.predictors import run_predictors
 from colorize.inspection.dependency_map import check_wiring
 from colorize.inspection.shape_report import write_shapes
 from colorize.metrics import summary
@@ -83,7 +83,7 @@ def test_a_new_metric_stands_among_the_others(outside, config_with, noise, photo
     config = config_with()
     predict = Colorizer(build_network(config)).predict_on_batch  # a new network says grey
     rgb = noise(3, 16, 32)
-    measured = measure({"ours": predict}, photos_of(rgb), config.evaluation, 2, lambda done: None)
+    measured = run_predictors({"ours": predict}, photos_of(rgb), config.evaluation, 2, lambda done: None)
     high, low = rgb.max(axis=-1).astype(float), rgb.min(axis=-1)
     expected = ((high - low) / np.maximum(high, 1)).mean()
     assert measured.metrics["ours"]["delta_saturation"] == pytest.approx(expected, abs=0.01)

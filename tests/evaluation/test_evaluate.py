@@ -12,13 +12,13 @@ from skimage import color as reference
 from small import keep
 
 from colorize.__main__ import main
-from colorize.color import paint_in_gamut, rgb_to_lightness
+from colorize.color import compose_in_gamut, rgb_to_lightness
 from colorize.config.compose import composed, data_and_evaluation
 from colorize.data.load import read_dataset
 from colorize.errors import UserError
 from colorize.evaluation import check_perceptual
-from colorize.evaluation.evaluate import batch_size_for, extremes_of
-from colorize.evaluation.predictors import measure
+from colorize.evaluation.evaluate import audited, batch_size_for, extremes_of
+from colorize.evaluation.predictors import run_predictors
 from colorize.inference.pipeline import Painter
 from colorize.inference.predict import predict_ab
 from colorize.models.colorizer import Colorizer, build_network
@@ -73,13 +73,13 @@ def test_the_table_the_files_and_the_words(model, capsys):
     squared = np.mean([float(row["ab_rmse"]) ** 2 for row in rows])
     assert np.sqrt(squared) == pytest.approx(evaluation["metrics"]["ours"]["ab_rmse"], rel=1e-6)
     assert float(rows[0]["psnr"]) == pytest.approx(20 * np.log10(255 / float(rows[0]["rgb_rmse"])), rel=1e-6)
-    strips = {path.name.split("_")[0] for path in (place / "strips").iterdir()}
-    assert strips == {"best", "median", "worst"}
+    kinds = {path.name.split("_")[0] for path in (place / "comparison_grids").iterdir()}
+    assert kinds == {"best", "median", "worst"}
     assert {path.name for path in (place / "painted").iterdir()} == {path.name for path in (place / "truth").iterdir()}
 
 
 def test_all_photos_are_judged_beside_the_baselines_in_the_model_file(model, photo_folder, tmp_path):
-    """So that a folder that is too small to be split can be judged."""
+    """So that a folder that is too small to be split can be evaluated."""
     few = tmp_path / "few"
     few.mkdir()
     for path in sorted(photo_folder.iterdir())[:2]:
@@ -105,7 +105,7 @@ def test_with_mirror_images_it_is_another_evaluation(model):
     rng, network = np.random.default_rng(0), colorizer.network
     network.set_weights([weight + rng.normal(0, 0.1, weight.shape) for weight in network.get_weights()])
     save_model(colorizer, model / MODEL, read_about(model))
-    evaluated(model)
+    evaluated(model, "evaluation.reference=true")
     evaluated(model, "evaluation.flip_tta=true")
     plain, mirrored = sorted((model / "evaluation").iterdir())
     assert mirrored.name == f"{plain.name}-mirror"
@@ -187,7 +187,7 @@ def test_other_photos_or_sizes_leave_the_first_evaluation_alone(model):
 def test_a_second_time_leaves_no_pictures_of_the_first(model):
     evaluated(model, "evaluation.num_visualized_photos=2")
     evaluated(model, "evaluation.num_visualized_photos=1")
-    assert len(list((place_of(model, "test") / "strips").iterdir())) == 3
+    assert len(list((place_of(model, "test") / "comparison_grids").iterdir())) == 3
 
 
 def test_a_damaged_result_and_an_older_configuration_are_said(model, capsys):
@@ -208,7 +208,23 @@ def test_another_size_is_resized_as_painting_does_and_says_so(model, capsys):
     evaluated(model, "data.height=24", "data.width=40", "--split", "val")
     evaluation = evaluation_of(model, "val")
     assert evaluation["size"] == [24, 40]
-    assert any("made for 16 x 32" in line and "its own mirror image" in line for line in evaluation["protocol"])
+    assert any("made for 16 x 32" in line and "padded by reflection" in line for line in evaluation["protocol"])
+
+
+def test_an_audit_holds_the_numbers_against_scikit_images(noise, photos_of, config_of):
+    photos, rng = photos_of(noise(6, 16, 24)), np.random.default_rng(0)
+    predicted = {rgb.tobytes(): rng.normal(0, 20, (16, 24, 2)).astype("float32") for rgb in photos.fitted()}
+
+    def known(rgb):
+        return np.stack([predicted[one.tobytes()] for one in rgb])
+
+    values = run_predictors({"ours": known}, photos, config_of().evaluation, 4, lambda done: None).values["ours"]
+    audit = audited(known, photos, values, 4)
+    assert audit.differences.keys() == {"ab_rmse", "psnr", "ssim", "ciede2000"}
+    assert max(audit.differences.values()) < 0.02 and audit.differences["ab_rmse"] < 1e-3
+    assert "scikit-image 0." in audit.sentence and "on 6 photos" in audit.sentence
+    wrong = audited(known, photos, {**values, "ciede2000": values["ciede2000"] + 3.0}, 4)
+    assert wrong.differences["ciede2000"] == pytest.approx(3.0, abs=0.05)
 
 
 @pytest.mark.parametrize("resize_mode", ["reflect_pad", "stretch"])
@@ -223,7 +239,7 @@ def test_predicting_at_another_size_is_what_painting_shows(resize_mode, config_o
     painter = Painter(colorizer, config, resize_mode)
     for photo, colours in zip(rgb, ab):
         painted = np.asarray(painter.paint(photo)).astype(int)
-        expected = ops.convert_to_numpy(paint_in_gamut(rgb_to_lightness(photo), colours))
+        expected = ops.convert_to_numpy(compose_in_gamut(rgb_to_lightness(photo), colours))
         assert np.abs(expected.astype(int) - painted).max() <= 1
     same = noise(2, 16, 32)
     np.testing.assert_allclose(
@@ -237,7 +253,7 @@ def test_numbers_do_not_depend_on_the_batches(config_of, photos_of, noise):
     colours = {photo.tobytes(): rng.normal(0, 20, (16, 32, 2)).astype("float32") for photo in photos.fitted()}
     predictors = {"ours": lambda rgb: np.stack([colours[photo.tobytes()] for photo in rgb])}
     steps = []
-    results = [measure(predictors, photos, config_of().evaluation, size, steps.append) for size in (3, 7, 100)]
+    results = [run_predictors(predictors, photos, config_of().evaluation, size, steps.append) for size in (3, 7, 100)]
     assert sum(steps) == 3 * 2 * 7
     for other in results[1:]:
         for name, values in results[0].values["ours"].items():
@@ -314,7 +330,7 @@ def test_perceptual_metrics_join_the_others(config_of, photos_of, noise, monkeyp
     photos = photos_of(noise(9, 16, 32))
     truth = lambda rgb: reference.rgb2lab(rgb)[..., 1:].astype("float32")  # noqa: E731
     grey = lambda rgb: np.zeros((*rgb.shape[:3], 2), "float32")  # noqa: E731
-    measured = measure({"grey": grey, "ours": truth}, photos, evaluation, 4, lambda done: None)
+    measured = run_predictors({"grey": grey, "ours": truth}, photos, evaluation, 4, lambda done: None)
     assert measured.metrics["ours"]["lpips"] < 0.1 < measured.metrics["grey"]["lpips"]
     assert abs(measured.metrics["ours"]["fid"]) < 1 < measured.metrics["grey"]["fid"]
     assert measured.values["grey"]["lpips"].shape == (9,)
@@ -348,7 +364,9 @@ def test_a_run_and_a_registered_model_are_found_and_get_the_evaluation(model, tm
     assert logged[f"evaluation {place.name}/ab_rmse"] == pytest.approx(evaluation["metrics"]["ours"]["ab_rmse"])
     assert f"evaluation {place.name}/baseline.grey.ab_rmse" in logged
     files = {file.path for file in client.list_artifacts(run.run_id, f"evaluation/{place.name}")}
-    assert {f"evaluation/{place.name}/{name}" for name in ("evaluation.json", "photos.csv", "strips")} <= files
+    assert {
+        f"evaluation/{place.name}/{name}" for name in ("evaluation.json", "photos.csv", "comparison_grids")
+    } <= files
 
     with pytest.raises(SystemExit):
         evaluated("0" * 32, "--tracking", uri)

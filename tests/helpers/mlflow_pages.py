@@ -72,18 +72,18 @@ class Pages:
         """The curves of the run."""
         self.open(f"{self.of_run}/model-metrics", *texts)
 
-    def strip(self):
-        """The first strip in the image grid, as an element; below the curves, and made only where one looks: the window
-        must be high."""
-        return until(self._find_strip, "a strip")
+    def grid(self):
+        """The first picture in the image grid, as an element; below the curves, and made only where one looks:
+        the window must be high."""
+        return until(self._find_grid, "a comparison grid")
 
-    def _find_strip(self):
-        shown = [picture for picture in self.driver.find_elements("tag name", "img") if "strip" in source(picture)]
+    def _find_grid(self):
+        shown = [picture for picture in self.driver.find_elements("tag name", "img") if "grid" in source(picture)]
         return shown[0] if shown and shown[0].get_property("naturalWidth") else None
 
     def shows(self, step: int) -> bool:
-        """Whether that strip is the one of a step."""
-        return f"%2Bstep%2B{step}%2B" in source(self.strip())
+        """Whether that picture is the one of a step."""
+        return f"%2Bstep%2B{step}%2B" in source(self.grid())
 
     def last_step(self) -> int:
         """The last one that its slider goes to."""
@@ -171,7 +171,7 @@ def main(database: str, folder: Path) -> None:
         pages.driver.set_window_size(WIDTH, HIGH)
         while not pages.shows(pages.last_step()):
             pages.slide()
-        pages.save(folder / "mlflow_strips.png", pages.strip())
+        pages.save(folder / "mlflow_grids.png", pages.grid())
 
 
 if __name__ == "__main__":

@@ -16,18 +16,18 @@ HEIGHT, COLUMNS, GAP = 190, 2, 6
 
 
 def painted(folder: Path) -> Image.Image:
-    """A strip of each photo, all of one height: grey, painted, and the photo where it has colours."""
-    from colorize.color import in_grey
+    """A comparison grid of each photo, all of one height: grey, painted, and the photo where it has colours."""
+    from colorize.image_grid import in_grey
 
     painter = load_painter(None, None, "guided", None, None)
     photos = [Image.fromarray(getattr(data, name)()) for name in ("astronaut", "chelsea", "coffee", "rocket")]
     photos += [Image.open(path).convert("RGB") for path in sorted(folder.iterdir()) if path.suffix == ".jpg"]
-    strips = []
+    grids = []
     for photo in photos:
         rgb = np.asarray(photo)
         grey = Image.fromarray(in_grey(rgb))
-        strips.append(row([grey, painter.paint(photo), *([] if is_grey(rgb) else [photo])]))
-    return grid(strips)
+        grids.append(row([grey, painter.paint(photo), *([] if is_grey(rgb) else [photo])]))
+    return grid(grids)
 
 
 def shapes() -> Image.Image:
@@ -48,9 +48,9 @@ def row(pictures: list[Image.Image]) -> Image.Image:
     return pasted(small, lambda place, picture: (place[0] + picture.width + GAP, 0))
 
 
-def grid(strips: list[Image.Image]) -> Image.Image:
+def grid(grids: list[Image.Image]) -> Image.Image:
     """Strips in lines, as wide as they come."""
-    lines = [strips[start : start + COLUMNS] for start in range(0, len(strips), COLUMNS)]
+    lines = [grids[start : start + COLUMNS] for start in range(0, len(grids), COLUMNS)]
     wide = [pasted(line, lambda place, picture: (place[0] + picture.width + 4 * GAP, 0)) for line in lines]
     return pasted(wide, lambda place, picture: (0, place[1] + picture.height + GAP))
 

@@ -85,7 +85,7 @@ def test_painting_in_bands_leaves_no_seam(upsampling, shaken, noise, monkeypatch
     painter = Painter(*shaken(), upsampling=upsampling)
     photo = noise(61, 90)
     whole = np.asarray(painter.paint(photo)).astype(int)
-    monkeypatch.setattr(painting, "PIXELS_AT_ONCE", 90 * 7)
+    monkeypatch.setattr(painting, "PIXELS_PER_CHUNK", 90 * 7)
     banded = np.asarray(painter.paint(photo)).astype(int)
     assert np.abs(whole - banded).max() <= 1
     assert np.abs(np.diff(banded[6:8], axis=0) - np.diff(whole[6:8], axis=0)).max() <= 1
@@ -93,7 +93,7 @@ def test_painting_in_bands_leaves_no_seam(upsampling, shaken, noise, monkeypatch
 
 def test_many_photos_at_once_are_painted_as_one_by_one(shaken, noise, monkeypatch):
     painter = Painter(*shaken())
-    monkeypatch.setattr(painting, "PIXELS_AT_ONCE", 900)  # several small ones, and a part of the large one
+    monkeypatch.setattr(painting, "PIXELS_PER_CHUNK", 900)  # several small ones, and a part of the large one
     photos = [Image.fromarray(noise(*size)) for size in ((20, 30), (11, 5), (64, 40), (3, 70), (8, 8))]
     alone = [painter.paint(photo) for photo in photos]
     chroma = painter.paint_over(photos)

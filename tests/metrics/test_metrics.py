@@ -5,7 +5,7 @@ import pytest
 from skimage import color as reference
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from colorize.color import paint
+from colorize.color import compose
 from colorize.metrics.auc import BINS, balancing_weights, colour_bin, pixel_auc
 from colorize.metrics.baselines import Baselines
 from colorize.metrics.ciede2000 import ciede2000
@@ -235,7 +235,7 @@ def test_grey_has_no_colorfulness_and_the_variant_is_never_larger(noise):
 
 def test_paint_keeps_the_lightness_inside_the_gamut(rgb):
     lab = reference.rgb2lab(rgb)
-    dull = np.asarray(paint(lab[..., :1], lab[..., 1:] * 0.2))
+    dull = np.asarray(compose(lab[..., :1], lab[..., 1:] * 0.2))
     np.testing.assert_allclose(reference.rgb2lab(dull)[..., 0], lab[..., 0], atol=0.6)  # of rounding to uint8
 
 
@@ -252,7 +252,7 @@ def test_ab_given_lightness_is_the_mean_of_its_bin_and_the_mean_ab_where_nothing
     baselines = Baselines.learned([np.array([[[dark, dark, light]]], "uint8")])
     lab = reference.rgb2lab(np.array([[dark, light]], "uint8"))[0]
     grey_of = lambda lightness: np.round(reference.lab2rgb([[[lightness, 0, 0]]])[0, 0] * 255).astype("uint8")  # noqa: E731
-    asked = np.array([[[grey_of(lab[0, 0]), grey_of(lab[1, 0]), [128, 128, 128]]]])
+    asked = np.array([[[grey_of(lab[0, 0]), grey_of(lab[1, 0]), [128, 128, 128]]]], "uint8")
     expected = [lab[0, 1:], lab[1, 1:], (2 * lab[0, 1:] + lab[1, 1:]) / 3]
     np.testing.assert_allclose(baselines.ab_given_lightness(asked)[0, 0], expected, atol=1e-3)
 

@@ -16,14 +16,14 @@ from colorize.data.batches import Batches
 from colorize.training.callbacks import Validation
 from colorize.training.checkpoint import Checkpoints
 from colorize.training.clock import Clock
-from colorize.training.loop import Fitting
+from colorize.training.loop import TrainingLoop
 
 pytestmark = pytest.mark.once
 
 
 MOMENTS = {
-    "before the first step": (Fitting, "run", 1),
-    "before the first checkpoint": (Validation, "paint_start", 1),
+    "before the first step": (TrainingLoop, "run", 1),
+    "before the first checkpoint": (Validation, "visualize_start", 1),
     "training": (Clock, "_advance", 11),
     "the last step of an epoch": (Clock, "_advance", 18),
     "validation": (Validation, "_evaluate", 1),

@@ -16,7 +16,7 @@ from processes import BACKEND, Training, launch
 
 from colorize.config.base import PROJECT
 from colorize.data.load import read_dataset
-from colorize.evaluation.predictors import measure
+from colorize.evaluation.predictors import run_predictors
 from colorize.metrics.baselines import Baselines
 from colorize.metrics.summary import METRICS
 from colorize.models.colorizer import Colorizer, build_network
@@ -66,9 +66,9 @@ def test_a_run_leaves_what_is_promised(tracked):
     assert result["parameters"] == build_network(read_config(folder)).model.count_params()
     assert 0 <= result["input_wait_share"] < 1 and result["images_per_second"] > 0 and result["seconds"] > 0
     assert result["versions"]["keras"] == keras.__version__ and result["truth"]["colorfulness"] > 1
-    assert len(list((folder / "strips").glob("*.png"))) == 2
-    with Image.open(next((folder / "strips").iterdir())) as strip:
-        assert strip.size == (32, 3 * 16 + 2 * 4)
+    assert len(list((folder / "comparison_grids").glob("*.png"))) == 2
+    with Image.open(next((folder / "comparison_grids").iterdir())) as grid:
+        assert grid.size == (32, 3 * 16 + 2 * 4)
     assert all((folder / name).stat().st_size for name in ("shapes.txt", "dependency_map.png", LAST))
 
 
@@ -92,7 +92,7 @@ def test_the_result_is_that_of_the_stored_weights(tracked):
     np.testing.assert_allclose(about.ab_given_lightness, baselines.by_lightness, atol=1e-4)
     assert about.metrics["ours"] == result["metrics"] and about.photos == {"train": 235, "val": 57}
     predictors = baselines.predictors | {"ours": lambda rgb: colorizer(rgb, training=False)}
-    measured = measure(predictors, dataset.val, config.evaluation, 10, lambda done: None)
+    measured = run_predictors(predictors, dataset.val, config.evaluation, 10, lambda done: None)
     assert measured.truth == pytest.approx(result["truth"])
     for name, metrics in {**result["baselines"], "ours": result["metrics"]}.items():
         assert measured.metrics[name] == pytest.approx(metrics, rel=1e-4), name
@@ -125,7 +125,7 @@ def test_mlflow_has_the_whole_run(tracked):
     (place,) = client.list_artifacts(run.info.run_id, "evaluation")
     assert place.path.startswith("evaluation/sample-val-16x32-")
     evaluation = {file.path for file in client.list_artifacts(run.info.run_id, place.path)}
-    assert {f"{place.path}/{name}" for name in ("evaluation.json", "photos.csv", "strips")} <= evaluation
+    assert {f"{place.path}/{name}" for name in ("evaluation.json", "photos.csv", "comparison_grids")} <= evaluation
     assert "shapes/dependency_map.png" in artifacts
     note = run.data.tags["mlflow.note.content"]
     assert f"**{result['metrics']['ab_rmse']:.3f}**" in note and f"{result['baselines']['grey']['ab_rmse']:.3f}" in note
@@ -186,7 +186,7 @@ def test_an_exception_marks_the_run_failed(tmp_path, config_of, monkeypatch):
     ended = []
     tracker = Tracker()
     tracker.finish = ended.append
-    monkeypatch.setattr(run.Fitting, "run", lambda self: 1 / 0)
+    monkeypatch.setattr(run.TrainingLoop, "run", lambda self: 1 / 0)
     config = config_of()
     with pytest.raises(ZeroDivisionError):
         run.run(
@@ -231,7 +231,7 @@ def test_any_file_name_has_a_strip_of_its_own(tmp_path):
     train(tmp_path / "run", *data, logged, "trainer.num_visualized_photos=99", "trainer.epochs=1")
     photos = json.loads((tmp_path / "run" / "result.json").read_text())["photos"]
     assert sum(photos.values()) == 12
-    assert len(list((tmp_path / "run" / "strips").iterdir())) == photos["val"]
+    assert len(list((tmp_path / "run" / "comparison_grids").iterdir())) == photos["val"]
 
 
 def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tmp_path, noise, photos_of, monkeypatch):
@@ -239,7 +239,7 @@ def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tm
     colorizer = Learner(network)
     colorizer.compile(optimizer="sgd")
     expected = colorizer.evaluate(rgb, batch_size=3, verbose=0, return_dict=True)
-    monkeypatch.setattr("colorize.data.dataset.PIXELS_AT_ONCE", 3 * 16 * 32)
+    monkeypatch.setattr("colorize.data.dataset.PIXELS_PER_BATCH", 3 * 16 * 32)
     trainer = config_of("trainer.num_visualized_photos=0").trainer
     photos = photos_of(rgb)
     parts = TrainState(), Colorizer(network), photos, tmp_path, Tracker(), trainer, Attempts()

@@ -61,12 +61,12 @@ def run(name: str, backend: str):
 def metrics_of(network, photos) -> dict[str, float]:
     """What `evaluate` says of a network on some photos; numbers that do not exist are left out."""
     from colorize.config.compose import composed
-    from colorize.evaluation.predictors import measure
+    from colorize.evaluation.predictors import run_predictors
     from colorize.inference.predict import predictor
     from colorize.models.colorizer import Colorizer
 
     predict = predictor(Colorizer(network).predict_on_batch, mirror=True)
-    measured = measure({"ours": predict}, photos, composed([]).evaluation, 16, lambda done: None)
+    measured = run_predictors({"ours": predict}, photos, composed([]).evaluation, 16, lambda done: None)
     return {name: value for name, value in measured.metrics["ours"].items() if np.isfinite(value)}
 
 

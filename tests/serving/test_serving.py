@@ -58,7 +58,7 @@ def test_bytes_base64_paths_and_arrays_are_painted_alike(model_folder, noise, tm
     text = base64.b64encode(data).decode()
     photos = [data, text, f"data:image/png;base64,{text}", tmp_path / "photo.png", rgb, rgb.tolist()]
     expected = np.asarray(painter.paint(rgb))
-    for png in requests.painted(painter, photos):
+    for png in requests.colorized(painter, photos):
         np.testing.assert_array_equal(opened(png), expected)
 
 
@@ -86,30 +86,30 @@ def test_bytes_base64_paths_and_arrays_are_painted_alike(model_folder, noise, tm
 )
 def test_what_is_no_photo_is_told_and_nothing_is_painted(photo, told, noise):
     with pytest.raises(NotUsable, match=told) as error:
-        requests.painted(None, [noise(4, 5), photo])
+        requests.colorized(None, [noise(4, 5), photo])
     assert str(error.value).startswith("photo 2 of 2: ") and len(str(error.value)) < 400
 
 
 def test_a_request_may_want_stronger_colours(model_folder, noise):
     painter, rgb = painter_of(model_folder), np.full((4, 5), 128, "uint8")
     chroma = [
-        np.hypot(*reference.rgb2lab(opened(requests.painted(painter, [rgb], strength)[0]))[0, 0, 1:])
+        np.hypot(*reference.rgb2lab(opened(requests.colorized(painter, [rgb], strength)[0]))[0, 0, 1:])
         for strength in (0.5, 1.0)
     ]
     assert chroma[0] == pytest.approx(chroma[1] / 2, rel=0.05) and chroma[1] > 30
     with pytest.raises(NotUsable, match="saturation: expected a number from 0"):
-        requests.painted(painter, [rgb], 3.0)
+        requests.colorized(painter, [rgb], 3.0)
 
 
 def test_many_photos_share_one_limit(noise, monkeypatch):
     with pytest.raises(NotUsable, match="expected 1 to 64 photos in a request, received 65"):
-        requests.painted(None, [b"x"] * 65)
+        requests.colorized(None, [b"x"] * 65)
     with pytest.raises(NotUsable, match="received 0"):
-        requests.painted(None, [])
-    monkeypatch.setattr(requests, "LARGEST_PIXELS", 1500)
+        requests.colorized(None, [])
+    monkeypatch.setattr(requests, "MAX_PIXELS", 1500)
     for third in (noise(20, 30), file_of(noise(20, 30)), file_of(noise(20, 30), "JPEG")):
         with pytest.raises(NotUsable, match="photo 3 of 3: 0.0 megapixels; expected at most 0 of all photos"):
-            requests.painted(None, [noise(20, 30), noise(20, 30), third])
+            requests.colorized(None, [noise(20, 30), noise(20, 30), third])
 
 
 def test_requests_are_painted_one_after_the_other(noise):
@@ -124,7 +124,7 @@ def test_requests_are_painted_one_after_the_other(noise):
 
     painter = Counting()
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: requests.painted(painter, [noise(4, 5)]), range(8)))
+        list(pool.map(lambda _: requests.colorized(painter, [noise(4, 5)]), range(8)))
     assert painter.most == 1, "their photos would be in memory together"
 
 

@@ -92,4 +92,4 @@ def test_the_champion_is_who_beats_it_by_the_same_photos(logged, capsys):
     aliases, told = registered("its twin", 11.5000006)
     assert aliases == {"champion": 4, "challenger": 5}, "equal, to the last digit"
     aliases, told = registered("elsewhere", 3.0, "other photos")
-    assert aliases == {"champion": 4, "challenger": 6} and "was judged by other photos" in told
+    assert aliases == {"champion": 4, "challenger": 6} and "was evaluated by other photos" in told

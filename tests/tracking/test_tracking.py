@@ -62,10 +62,10 @@ def test_what_was_logged_before_a_flush_is_stored_after_it(open_at, stored):
     tracker.start()
     for step in range(1, 31):
         tracker.metrics({"epoch/loss": 1 / step}, step)
-    tracker.picture(np.zeros((4, 6, 3), "uint8"), "epoch/strip", 0)
+    tracker.picture(np.zeros((4, 6, 3), "uint8"), "epoch/grid", 0)
     tracker.flush()
     pictures = [file.path for file in client().list_artifacts(tracker.run_id, "images")]
-    assert len(pictures) == 2 and all(path.startswith("images/epoch~strip+step+0+") for path in pictures), pictures
+    assert len(pictures) == 2 and all(path.startswith("images/epoch~grid+step+0+") for path in pictures), pictures
     assert steps_of(client(), tracker.run_id) == [(step, 1 / step) for step in range(1, 31)]
     tracker.finish("FINISHED")
     assert client().get_run(tracker.run_id).info.status == "FINISHED"

@@ -49,12 +49,12 @@ def test_the_page_of_a_run_says_what_it_is_what_came_of_it_and_what_to_do_next(p
     pages.overview(f"ab RMSE {figure(pages, 'ab_rmse'):.3f}", gain, "E[ab given L]", paint, "evaluate", "grandma")
 
 
-def test_the_curves_and_the_strips_of_several_steps_are_there(pages):
+def test_the_curves_and_the_grids_of_several_steps_are_there(pages):
     pages.curves("val_ab_rmse", "learning_rate")
     assert pages.shows(0), "before the first step"
     assert pages.last_step() == 2
     pages.slide()
-    until(lambda: pages.shows(1), "the strip after an epoch")
+    until(lambda: pages.shows(1), "the grid after an epoch")
 
 
 def test_the_shape_report_is_a_table_and_the_dependency_map_a_picture(pages):

@@ -1,4 +1,4 @@
-"""A convolution with given weights, of which the networks that judge photos are made."""
+"""A convolution with given weights, of which the networks that evaluate photos are made."""
 
 import numpy as np
 from keras import layers
