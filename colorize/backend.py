@@ -1,6 +1,6 @@
 """Everything that depends on which backend computes: choosing it, its devices, its memory, its noise.
 
-Imported before Keras. The only room of the package in which a backend is imported.
+Imported before Keras. The only module of the package, but for `export`, in which a backend is imported.
 """
 
 import ctypes

@@ -55,7 +55,7 @@ class About:
             exif = image.getexif()
             for part in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
                 exif.get_ifd(part)
-        except Exception:  # of whatever kind Pillow likes where EXIF lies
+        except Exception:  # any exception Pillow raises where EXIF is wrong
             exif = Image.Exif()
         return cls(exif, dict(image.info))
 

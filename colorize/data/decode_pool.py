@@ -1,30 +1,24 @@
 """From a file to the uint8 row of the cache, in processes of their own: Pillow holds Python's lock on small photos."""
 
-import faulthandler
 import hashlib
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from colorize.data.decode import NotUsable, Picture, centred_box, decode, is_grey, resize
 from colorize.errors import UserError
 
 CHUNK = 64
 """Photos handed to a process at a time."""
-
-AHEAD = 3
-"""Chunks under way for each process; more would only pile up pixels in memory."""
 
 LARGEST_FILE = 256_000_000
 """Bytes; a file is read whole before it is decoded."""
@@ -33,7 +27,8 @@ IN_PROCESS_BYTES = 16_000_000
 """Below so many bytes in all, starting processes would take longer than decoding."""
 
 PHOTO_SECONDS = 300.0
-"""A process that has one photo for so long ends: a network drive that no longer answers, a decoder that never ends."""
+"""A process that is not done in so long ends, and its photos are tried one by one: a network drive that no longer
+answers, a decoder that never ends."""
 
 MOST_HUNG = 3
 """After so many such photos, none but them, preparing ends: each costs that time."""
@@ -149,28 +144,33 @@ def decode_all(jobs: list[DecodeJob], settings: Settings, rows: Rows, total_byte
         for chunk in chunks:
             yield from _decode_chunk(chunk, settings, rows)
         return
-    unfinished = yield from _in_pool(chunks, settings, rows, cores())
-    yield from _one_by_one([job for chunk in unfinished for job in chunk], settings, rows)
+    with _processes() as pool:
+        started = [_schedule(pool, chunk, settings, rows) for chunk in chunks]
+        unfinished = []
+        for chunk, future in zip(chunks, started):
+            try:
+                yield from future.result()
+            except (ProcessExpired, TimeoutError):
+                unfinished += chunk
+        yield from _one_by_one(pool, unfinished, settings, rows)
 
 
-def _one_by_one(jobs: list[DecodeJob], settings: Settings, rows: Rows) -> Iterator[Decoded]:
+def _one_by_one(pool: ProcessPool, jobs: list[DecodeJob], settings: Settings, rows: Rows) -> Iterator[Decoded]:
     """Decodes files of which some kill or hang their process: one at a time, so that it is known which."""
     hung = 0
-    while jobs:
-        start = time.monotonic()
-        left = yield from _in_pool([[job] for job in jobs], settings, rows, 1)
-        if not left:
-            return
-        ((lost,), *_) = left
-        yield Decoded(lost.sha256, reason=f"its decoder crashed, or was not done in {PHOTO_SECONDS:g} s", passing=True)
-        is_hung = len(left) == len(jobs) and time.monotonic() - start > PHOTO_SECONDS
-        hung = hung + 1 if is_hung else 0
+    for job in jobs:
+        try:
+            yield from _schedule(pool, [job], settings, rows).result()
+            hung = 0
+        except (ProcessExpired, TimeoutError) as error:
+            reason = f"its decoder crashed, or was not done in {PHOTO_SECONDS:g} s"
+            yield Decoded(job.sha256, reason=reason, passing=True)
+            hung = hung + 1 if isinstance(error, TimeoutError) else 0
         if hung == MOST_HUNG:
             raise UserError(
                 f"{hung} photos, one after the other, could not be read or decoded in {PHOTO_SECONDS:g} s each,"
-                f" the last of them {lost.path}: does its drive still answer?"
+                f" the last of them {job.path}: does its drive still answer?"
             )
-        jobs = [job for (job,) in left[1:]]
 
 
 def cores() -> int:
@@ -178,27 +178,21 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _in_pool(chunks: list[list[DecodeJob]], settings: Settings, rows: Rows, processes: int):
-    """Yields what became of the files; returns the chunks that were not finished because a process died."""
+def _schedule(pool: ProcessPool, jobs: list[DecodeJob], settings: Settings, rows: Rows) -> ProcessFuture:
+    return pool.schedule(_decode_chunk, args=(jobs, settings, rows), timeout=PHOTO_SECONDS)
+
+
+@contextmanager
+def _processes() -> Iterator[ProcessPool]:
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of whatever runs here
-    pool = ProcessPoolExecutor(processes, context, _start_process, (context.Lock(), PHOTO_SECONDS))
-    pending: dict[Future, int] = {}
-    done: set[int] = set()
-    waiting = iter(range(len(chunks)))
+    pool = ProcessPool(cores(), initializer=_start_process, initargs=(context.Lock(),), context=context)
     try:
-        while len(done) < len(chunks):
-            for _, number in zip(range(processes * AHEAD - len(pending)), waiting):
-                with _interrupts_held_back():
-                    pending[pool.submit(_decode_chunk, chunks[number], settings, rows)] = number
-            finished = wait(pending, return_when=FIRST_COMPLETED).done
-            for future in sorted(finished, key=lambda future: future.exception() is not None):  # the good ones first
-                yield from future.result()
-                done.add(pending.pop(future))
-    except BrokenProcessPool:
-        pass
+        with _interrupts_held_back():
+            pool.schedule(os.getpid).result()  # the threads that start processes inherit what is held back
+        yield pool
     finally:
-        pool.shutdown(cancel_futures=True)
-    return [chunk for number, chunk in enumerate(chunks) if number not in done]
+        pool.stop()
+        pool.join()
 
 
 @contextmanager
@@ -215,31 +209,11 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 _lock_for_large = None
-_watch: "Watch | None" = None
 
 
-class Watch:
-    """Ends this process where it has one photo for too long. (By a thread in C: Python's may not get to run.)"""
-
-    def __init__(self, seconds: float):
-        self.seconds, self._begun = seconds, -1.0
-        self._nowhere = os.open(os.devnull, os.O_WRONLY)
-
-    def begin(self) -> None:
-        """A photo is begun. A second more or less does not matter, and it costs less not to count it."""
-        if time.monotonic() - self._begun > min(1.0, self.seconds / 2):
-            self._begun = time.monotonic()
-            faulthandler.dump_traceback_later(self.seconds, exit=True, file=self._nowhere)
-
-    def end(self) -> None:
-        """No photo is under way."""
-        self._begun = -1.0
-        faulthandler.cancel_dump_traceback_later()
-
-
-def _start_process(lock, photo_seconds: float) -> None:
-    global _lock_for_large, _watch
-    _lock_for_large, _watch = lock, Watch(photo_seconds)
+def _start_process(lock) -> None:
+    global _lock_for_large
+    _lock_for_large = lock
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -255,13 +229,9 @@ def _decode_chunk(jobs: list[DecodeJob], settings: Settings, rows: Rows) -> list
     pixels = np.zeros((len(jobs), settings.height, settings.width, 3), "uint8")
     results = []
     for place, job in enumerate(jobs):
-        if _watch:
-            _watch.begin()
         result, photo = decode_file(job, settings, _lock_for_large)
         results.append(result)
         if photo is not None:
             pixels[place] = photo
-    if _watch:
-        _watch.end()
     rows.write(jobs[0].row, pixels)
     return results

@@ -28,7 +28,7 @@ class Maps(NamedTuple):
 
 @builds(SkipDecoder)
 def skip_decoder(config: SkipDecoder, maps: Maps):
-    """From the coarsest size to the finest: convolve, double the size, lay the encoder's map of that size beside it.
+    """From the coarsest size to the finest: convolve, double the size, concatenate the encoder's map of that size.
 
     The size is doubled by a 2x2 convolution, transposed, of stride 2: its cells do not overlap, so it leaves no
     checkerboard by itself; or bilinearly, so that nothing of the coarse grid is left. A convolution at full size is as

@@ -65,8 +65,8 @@ def commit(partial: Path, path: Path) -> None:
             os.close(folder)
 
 
-class Attempts:
-    """Writes that may fail while a run goes on: a full disk, a folder that became read-only.
+class WriteErrors:
+    """Errors of writes that may fail while a run goes on: a full disk, a folder that became read-only.
 
     Attributes:
         in_a_row: failures since the last success, by what was written.
@@ -78,7 +78,7 @@ class Attempts:
         self.last: dict[str, OSError] = {}
 
     @contextmanager
-    def at(self, what: str) -> Iterator[None]:
+    def tolerate(self, what: str) -> Iterator[None]:
         """Within the context an `OSError` is told, where it is the first in a row, and counted."""
         try:
             yield

@@ -44,7 +44,7 @@ class InUse(UserError):
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Within the context no other process trains into the folder; a process that dies gives it free.
+    """Within the context no other process trains into the folder; a process that dies releases it.
 
     Raises:
         InUse: another one does.

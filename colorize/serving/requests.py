@@ -86,7 +86,7 @@ def _pixels_of(file: bytes) -> int:
     try:
         with Image.open(io.BytesIO(file), formats=READ) as image:
             return image.width * image.height
-    except Exception:  # of whatever kind Pillow likes where a header lies
+    except Exception:  # any exception Pillow raises where a header is wrong
         return 0
 
 

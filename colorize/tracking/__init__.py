@@ -1,1 +1,1 @@
-"""Everything MLflow: the only room that imports it, and not before it is asked to."""
+"""Everything MLflow: the only package that imports it, with `serving`, and not before it is asked to."""

@@ -12,7 +12,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from colorize.runs.atomic import Attempts, partial_of
+from colorize.runs.atomic import WriteErrors, partial_of
 
 JOURNAL = "journal.jsonl"
 
@@ -40,7 +40,7 @@ class Journal:
             if record["kind"] == "forget":
                 self._known.clear()
             self._known |= _points(record)
-        self._attempts, self._lock = Attempts(), threading.Lock()
+        self._write_errors, self._lock = WriteErrors(), threading.Lock()
         self._unwritten: list[bytes] = []
         self._end: int | None = None
 
@@ -71,7 +71,7 @@ class Journal:
             if kind == "metrics" and not points or kind == "picture" and points <= self._known:
                 return None
             self._unwritten = [*self._unwritten, json.dumps(record).encode() + b"\n"][-MOST_IN_MEMORY:]
-            with self._attempts.at("the journal of what is logged"):
+            with self._write_errors.tolerate("the journal of what is logged"):
                 self._write()
             self.count += 1
             return self.count, record
@@ -96,7 +96,7 @@ class Journal:
 
     def secure(self) -> None:
         """Syncs it to the disk: before a checkpoint, which must not know more than the journal."""
-        with self._lock, self._attempts.at("the journal of what is logged"):
+        with self._lock, self._write_errors.tolerate("the journal of what is logged"):
             if self._unwritten:
                 self._write()
             if self.path.exists():

@@ -18,7 +18,7 @@ from PIL import Image
 from colorize.config.schema import Config
 from colorize.config.training import MlflowTracking
 from colorize.errors import UserError
-from colorize.runs.atomic import Attempts
+from colorize.runs.atomic import WriteErrors
 from colorize.runs.layout import TRACKING
 from colorize.tracking.delivery import Delivery
 from colorize.tracking.journal import Journal
@@ -133,7 +133,7 @@ class MlflowTracker(Tracker):
     @_timed
     def __init__(self, config: Config, output: Path, parent: str | None):
         self.config, self.output, self.parent = config, output, parent
-        self.uri, self._attempts, self._is_finished = uri_of(config), Attempts(), False
+        self.uri, self._write_errors, self._is_finished = uri_of(config), WriteErrors(), False
         # MLflow is imported here and not in the thread: Keras is being imported beside it.
         self.journal = Journal(output / TRACKING)
         self.sender = Sender(self.journal, Delivery(self.uri, output, self.journal.run_key))
@@ -197,7 +197,7 @@ class MlflowTracker(Tracker):
     @_timed
     def picture(self, rgb: np.ndarray, key: str, step: int) -> None:
         path = Path(TRACKING) / "pictures" / f"{key.replace('/', '~')}+{step}.png"
-        with self._attempts.at("a picture that is to be logged"):
+        with self._write_errors.tolerate("a picture that is to be logged"):
             (self.output / path).parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(rgb).save(self.output / path)
             self._record("picture", path=str(path), key=key, step=step)

@@ -16,7 +16,7 @@ from colorize.console import bar
 from colorize.data.dataset import Photos
 from colorize.image_grid import comparison_grid, save
 from colorize.models.colorizer import Colorizer
-from colorize.runs.atomic import Attempts
+from colorize.runs.atomic import WriteErrors
 from colorize.runs.layout import GRIDS, HISTORY
 from colorize.runs.model_file import MODEL
 from colorize.tracking.tracker import Tracker
@@ -77,7 +77,7 @@ class Validation(keras.callbacks.Callback):
         photos: by which the best weights are chosen.
         folder: the output folder.
         trainer: how many of the photos are painted, and how often; the start and the last epoch always are.
-        attempts: at writing.
+        write_errors: at writing.
         save_model: writes the network as it is into a model file.
     Attributes:
         kept: the answers of a frozen part to the photos, where they are known.
@@ -87,11 +87,11 @@ class Validation(keras.callbacks.Callback):
 
     def __init__(
         self, state: TrainState, colorizer: Colorizer, photos: Photos, folder: Path, tracker: Tracker,
-        trainer: Trainer, attempts: Attempts, save_model: Callable[[Path], None],
+        trainer: Trainer, write_errors: WriteErrors, save_model: Callable[[Path], None],
     ):  # fmt: skip
         super().__init__()
         self.state, self.colorizer, self.photos, self.folder = state, colorizer, photos, folder
-        self.tracker, self.trainer, self.attempts = tracker, trainer, attempts
+        self.tracker, self.trainer, self.write_errors = tracker, trainer, write_errors
         self.save_model, self.kept = save_model, None
         chosen = np.linspace(0, len(photos) - 1, min(trainer.num_visualized_photos, len(photos)), dtype=int)
         self.painted = dict(zip([photos.key(i) for i in chosen], photos.fitted(chosen) if len(chosen) else []))
@@ -126,7 +126,7 @@ class Validation(keras.callbacks.Callback):
             return
         network = self.model.network
         values = [self.state.best_weights[variable.path] for variable in network.weights]
-        with self.attempts.at(MODEL), holding(network.weights, values):
+        with self.write_errors.tolerate(MODEL), holding(network.weights, values):
             self.save_model(self.folder / MODEL)
             self.is_written = True
 
@@ -144,7 +144,7 @@ class Validation(keras.callbacks.Callback):
         rgb = np.stack(list(self.painted.values()))
         for key, truth, predicted in zip(self.painted, rgb, self.colorizer.predict_on_batch(rgb)):
             picture = comparison_grid(truth, predicted)
-            with self.attempts.at("a comparison grid"):
+            with self.write_errors.tolerate("a comparison grid"):
                 save(picture, self.folder / GRIDS / f"{key}.png")
             self.tracker.picture(picture, f"{SECTION}/grid {key}", epoch)
 
@@ -155,9 +155,9 @@ class Curves(keras.callbacks.Callback):
     The file is written anew with each epoch, so that a failure loses none.
     """
 
-    def __init__(self, state: TrainState, tracker: Tracker, folder: Path, attempts: Attempts):
+    def __init__(self, state: TrainState, tracker: Tracker, folder: Path, write_errors: WriteErrors):
         super().__init__()
-        self.state, self.tracker, self.path, self.attempts = state, tracker, folder / HISTORY, attempts
+        self.state, self.tracker, self.path, self.write_errors = state, tracker, folder / HISTORY, write_errors
 
     def on_epoch_end(self, epoch, logs):
         """Logs at step = epochs done."""
@@ -165,7 +165,7 @@ class Curves(keras.callbacks.Callback):
         values = {name: float(value) for name, value in logs.items()} | {"learning_rate": rate}
         self.tracker.metrics({f"{SECTION}/{name}": value for name, value in values.items()}, step=epoch + 1)
         self.state.history.append({"epoch": epoch + 1, **values})
-        with self.attempts.at(HISTORY):
+        with self.write_errors.tolerate(HISTORY):
             self.path.write_text(self._table(), encoding="utf-8")
 
     def _table(self) -> str:

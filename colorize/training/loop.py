@@ -14,7 +14,7 @@ from colorize.console import say
 from colorize.data.batches import Batches
 from colorize.data.loader import Loader
 from colorize.errors import UserError, listed
-from colorize.runs.atomic import Attempts
+from colorize.runs.atomic import WriteErrors
 from colorize.runs.layout import CHECKPOINTS, LAST, resume_command
 from colorize.runs.model_file import MODEL
 from colorize.tracking.tracker import Tracker
@@ -43,17 +43,18 @@ class TrainingLoop:
 
     def __init__(
         self, config: Config, state: TrainState, learner: Learner, batches: Batches, validation: Validation,
-        folder: Path, tracker: Tracker, signals: StopSignals, attempts: Attempts, console: Console, started: float,
+        folder: Path, tracker: Tracker, signals: StopSignals, write_errors: WriteErrors, console: Console,
+        started: float,
     ):  # fmt: skip
         self.config, self.state, self.learner, self.batches = config, state, learner, batches
         self.folder, self.tracker, self.signals = folder, tracker, signals
-        self.attempts, self.console = attempts, console
+        self.write_errors, self.console = write_errors, console
         self._seconds_counted, self._tracking_counted = started, 0.0
         trainer = config.trainer
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, trainer.checkpoint.keep)
         self.speed, self.validation = Speed(state), validation
         self.screen = Screen(state, console, trainer.epochs, batches.steps_per_epoch)
-        callbacks = [self.speed, validation, Curves(state, tracker, folder, attempts), self.screen]
+        callbacks = [self.speed, validation, Curves(state, tracker, folder, write_errors), self.screen]
         self.clock = Clock(callbacks, state, learner, batches, trainer, signals, self.save)
         self._saved_step = -1
 
@@ -68,7 +69,7 @@ class TrainingLoop:
         if self.state.step == 0:
             self.validation.visualize_start()
             self.save()
-            with self.attempts.at(LAST):  # what the run begins with, its bins among it
+            with self.write_errors.tolerate(LAST):  # what the run begins with, its bins among it
                 self.validation.save_model(self.folder / LAST)
         try:
             while self.state.epoch < self.config.trainer.epochs and self.signals.received is None:
@@ -81,15 +82,15 @@ class TrainingLoop:
         self.validation.write_best()
         self._write_last()
         self.signals.raise_if_received()
-        unwritten = [what for what in (CHECKPOINT, MODEL) if self.attempts.in_a_row[what]]
+        unwritten = [what for what in (CHECKPOINT, MODEL) if self.write_errors.in_a_row[what]]
         if unwritten:
             raise UserError(
-                f"{' and '.join(unwritten)} could not be written at the end ({self.attempts.last[unwritten[0]]}); make"
-                f" space in {self.folder}, then: {resume_command(self.folder)}"
+                f"{' and '.join(unwritten)} could not be written at the end ({self.write_errors.last[unwritten[0]]});"
+                f" make space in {self.folder}, then: {resume_command(self.folder)}"
             )
 
     def _write_last(self) -> None:
-        with self.attempts.at(LAST), averaged_weights(self.learner):
+        with self.write_errors.tolerate(LAST), averaged_weights(self.learner):
             self.validation.save_model(self.folder / LAST)
 
     def _part(self) -> None:
@@ -124,16 +125,16 @@ class TrainingLoop:
         start = time.perf_counter()
         self.tracker.secure()  # a checkpoint must not know more than the journal
         self.count_seconds()
-        with self.attempts.at(CHECKPOINT):
+        with self.write_errors.tolerate(CHECKPOINT):
             self.checkpoints.save(self.state.state_dict())
             self._saved_step = self.state.step
         self.state.seconds_saving += time.perf_counter() - start
-        if self._misses >= self.config.trainer.checkpoint.max_consecutive_failures:
+        if self._failures >= self.config.trainer.checkpoint.max_consecutive_failures:
             self.learner.stop_training = True
 
     @property
-    def _misses(self) -> int:
-        return self.attempts.in_a_row[CHECKPOINT]
+    def _failures(self) -> int:
+        return self.write_errors.in_a_row[CHECKPOINT]
 
     def count_seconds(self) -> None:
         """Brings the seconds of the run up to this moment."""
@@ -184,11 +185,11 @@ class TrainingLoop:
         plan = self.config.trainer.checkpoint
         if self.clock.halted or self.validation.diverged:
             self._roll_back()
-        elif self._misses >= plan.max_consecutive_failures:
+        elif self._failures >= plan.max_consecutive_failures:
             raise UserError(
-                f"{CHECKPOINT} could not be written {self._misses} times in a row"
-                f" ({self.attempts.last[CHECKPOINT]}); training ends, since all would be lost with this process. Make"
-                f" space in {self.folder}, then go on from the last: {resume_command(self.folder)}"
+                f"{CHECKPOINT} could not be written {self._failures} times in a row"
+                f" ({self.write_errors.last[CHECKPOINT]}); training ends, since all would be lost with this process."
+                f" Make space in {self.folder}, then go on from the last: {resume_command(self.folder)}"
             )
 
     def _roll_back(self) -> None:

@@ -27,7 +27,7 @@ from colorize.models.color_bins import Bins, bins_for
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.models.match_parameters import matched_fusion
 from colorize.runs import layout
-from colorize.runs.atomic import Attempts
+from colorize.runs.atomic import WriteErrors
 from colorize.runs.layout import CHECKPOINTS, CONFIG, LAST, load_config, resume_command
 from colorize.runs.model_file import MODEL, About, init_path, read_about, shared
 from colorize.runs.provenance import git_state, versions
@@ -131,13 +131,13 @@ class _Run:
         self.batches, self.about = batches, self._about()
         self.first_batch = batches.batch(0)
         self.learner.compile(optimizer=self._optimizer(batches.steps_per_epoch))
-        attempts = Attempts()
+        write_errors = WriteErrors()
         self.state = TrainState(self.learner, config=flat(config.stored()), data_digest=dataset.digest)
         validation = Validation(
-            self.state, self.colorizer, dataset.val, folder, tracker, trainer, attempts, self.save_model
+            self.state, self.colorizer, dataset.val, folder, tracker, trainer, write_errors, self.save_model
         )
         self.loop = TrainingLoop(
-            config, self.state, self.learner, batches, validation, folder, tracker, signals, attempts,
+            config, self.state, self.learner, batches, validation, folder, tracker, signals, write_errors,
             self.console, started,
         )  # fmt: skip
 

@@ -19,7 +19,7 @@ from PIL import Image
 from colorize.data import cache, decode_pool
 from colorize.data.cache import folder_of_cache, key_of, prepare
 from colorize.data.decode import centred_box
-from colorize.data.decode_pool import Job, Rows, Settings, decode_all, decode_file
+from colorize.data.decode_pool import DecodeJob, Rows, Settings, decode_all, decode_file
 from colorize.errors import UserError
 
 SETTINGS = Settings(12, 20, "crop", 4)
@@ -149,7 +149,7 @@ _decode_chunk = decode_pool._decode_chunk  # before it is replaced
 
 def decoded_in_processes(files, tmp_path) -> dict[str, decode_pool.Decoded]:
     """What became of each file, by its hash."""
-    jobs = [Job(path, sha256, row) for row, (path, sha256) in enumerate(files)]
+    jobs = [DecodeJob(path, sha256, row) for row, (path, sha256) in enumerate(files)]
     pixels = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", "uint8", (len(files), 12, 20, 3))
     rows = Rows(str(tmp_path / "rows.npy"), pixels.offset)
     return {result.sha256: result for result in decode_all(jobs, SETTINGS, rows, 10**9)}
@@ -196,7 +196,7 @@ def test_a_drive_that_hangs_is_an_error(decoded_with_pipes):
 
 def test_a_file_that_changes_while_it_is_read_is_not_taken_for_what_it_was(files):
     path, _ = files[0]
-    decoded, pixels = decode_file(Job(path, "0" * 64, 0), SETTINGS)
+    decoded, pixels = decode_file(DecodeJob(path, "0" * 64, 0), SETTINGS)
     assert pixels is None and decoded.reason == "cannot be read: it changed meanwhile"
 
 
@@ -216,7 +216,7 @@ def test_what_may_be_gone_next_time_is_not_remembered(files, tmp_path):
 
 def test_a_file_too_large_to_read_is_rejected_unread(files, monkeypatch):
     monkeypatch.setattr(decode_pool, "LARGEST_FILE", 100)
-    decoded, pixels = decode_file(Job(*files[0], 0), SETTINGS)
+    decoded, pixels = decode_file(DecodeJob(*files[0], 0), SETTINGS)
     assert pixels is None and decoded.reason.startswith("larger than")
 
 
@@ -235,8 +235,8 @@ def test_workers_end_with_a_parent_that_was_killed(files, tmp_path):
         "from colorize.data.decode_pool import *\n"
         "def main():\n"
         "    open(sys.argv[1], 'wb').truncate(10**6)\n"
-        "    jobs = [Job(sys.argv[2], '0' * 64, row) for row in range(5000)]\n"
-        "    for _ in decode_all(jobs, Settings(12, 20, 'crop', 4), Rows(sys.argv[1], 0), 10**9):\n"
+        "    jobs = [DecodeJob(sys.argv[2], '0' * 64, row) for row in range(5000)]\n"
+        "    for _ in decode_all(jobs, Settings(12, 20, 'center_crop', 4), Rows(sys.argv[1], 0), 10**9):\n"
         "        print(*[p.pid for p in multiprocessing.active_children()], flush=True)\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "if __name__ == '__main__': main()\n"

@@ -20,7 +20,7 @@ from colorize.evaluation.predictors import run_predictors
 from colorize.metrics.baselines import Baselines
 from colorize.metrics.summary import METRICS
 from colorize.models.colorizer import Colorizer, build_network
-from colorize.runs.atomic import Attempts
+from colorize.runs.atomic import WriteErrors
 from colorize.runs.layout import LAST
 from colorize.runs.model_file import MODEL, read_about, read_config
 from colorize.runs.weights import load_colorizer
@@ -242,7 +242,7 @@ def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tm
     monkeypatch.setattr("colorize.data.dataset.PIXELS_PER_BATCH", 3 * 16 * 32)
     trainer = config_of("trainer.num_visualized_photos=0").trainer
     photos = photos_of(rgb)
-    parts = TrainState(), Colorizer(network), photos, tmp_path, Tracker(), trainer, Attempts()
+    parts = TrainState(), Colorizer(network), photos, tmp_path, Tracker(), trainer, WriteErrors()
     validation = Validation(*parts, lambda path: None)
     validation.set_model(colorizer)
     assert validation._evaluate() == pytest.approx(expected, rel=1e-5)
@@ -251,7 +251,7 @@ def test_validation_is_that_of_all_photos_however_they_are_batched(config_of, tm
 def test_validation_that_is_not_finite_is_no_best_and_stops_training(config_of, tmp_path, noise, photos_of):
     network, photos = build_network(config_of()), photos_of(noise(2, 16, 32))
     trainer = config_of("trainer.num_visualized_photos=0").trainer
-    parts = TrainState(), Colorizer(network), photos, tmp_path, Tracker(), trainer, Attempts()
+    parts = TrainState(), Colorizer(network), photos, tmp_path, Tracker(), trainer, WriteErrors()
     validation = Validation(*parts, lambda path: None)
     colorizer = Learner(network)
     colorizer.compile(optimizer="sgd")

@@ -19,7 +19,7 @@ def no_fusion(config: NoFusion, features):
 
 @builds(GlobalPool)
 def global_pool(config: GlobalPool, features):
-    """The mean over the map through two dense layers, laid beside every cell.
+    """The mean over the map through two dense layers, concatenated to every position.
 
     As an embedding is fused in Deep Koalarization (Baldassarre et al. 2017, section 2.2), with a vector of our own
     encoder's: all that a cell can learn of the others is what the whole looks like.
@@ -49,5 +49,5 @@ def conv(config: ConvFusion, features):
 
 
 def beside(features, extra):
-    """Lays (B, h, w, S) beside the feature map."""
+    """Concatenates (B, h, w, S) to the feature map along channels."""
     return layers.Concatenate(name="fuse")([features, extra])

@@ -15,7 +15,7 @@ TURNED = ("batch", "column", "row", "channel")
 
 @builds(RowGru)
 def row_gru(config: RowGru, features):
-    """Reads the map from the top row down and from the bottom row up, and lays what was read beside the map.
+    """Reads the map from the top row down and from the bottom row up, and joins what was read to the map.
 
     Both directions return one vector per row, in the same row order: `Bidirectional` flips the backward half back.
     """
