@@ -85,6 +85,11 @@ class EfficientNetLite(Encoder):
         folders = list(spec.submodule_search_locations or []) if spec else []
         return next((path for folder in folders for path in Path(folder).glob("models/*.pth")), None)
 
+    @property
+    def rate_factor(self) -> float:
+        """As the configuration says."""
+        return self.learning_rate_factor
+
     def weights_missing(self) -> str | None:
         """Which weights are not there, in words; None where nothing is missing."""
         file = self.weights_file

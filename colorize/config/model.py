@@ -26,6 +26,11 @@ class Encoder(Option):
         """Stride -> channels of each map that the decoder is given, the smallest last."""
         raise NotImplementedError(f"{type(self).__name__} does not say which maps it leaves")
 
+    @property
+    def rate_factor(self) -> float:
+        """What the learning rate is multiplied by for its weights."""
+        return 1.0
+
     def without_weights(self) -> Encoder:
         """The same, with no weights from elsewhere: a model file brings them."""
         return self

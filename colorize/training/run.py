@@ -11,7 +11,6 @@ from rich.console import Console
 
 from colorize.backend import Device, peak_memory_bytes
 from colorize.config.base import flat
-from colorize.config.efficientnet import EfficientNetLite
 from colorize.config.model import BinsHead
 from colorize.config.schema import Config
 from colorize.console import say
@@ -146,10 +145,9 @@ class _Run:
         save_model(self.colorizer, path, self.about)
 
     def _optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-        optimizer, epochs, encoder = self.config.optimizer, self.config.trainer.epochs, self.config.encoder
-        is_slow = isinstance(encoder, EfficientNetLite)
-        slow = (self.network.encoder_variables, encoder.learning_rate_factor) if is_slow else ()
-        return build_optimizer(optimizer, epochs, steps_per_epoch, *slow)
+        factor = self.config.encoder.rate_factor
+        slow = (self.network.encoder_variables, factor) if factor != 1 else ()
+        return build_optimizer(self.config.optimizer, self.config.trainer.epochs, steps_per_epoch, *slow)
 
     def _begun_with(self) -> About | None:
         """The model that the run begins with: its own, where it goes on, also when that of `init` is gone by now."""
