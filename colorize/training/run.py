@@ -18,27 +18,27 @@ from colorize.data.batches import Batches
 from colorize.data.dataset import Dataset
 from colorize.errors import UserError
 from colorize.evaluation.evaluate import EvaluatedModel, evaluate, learned_baselines
-from colorize.evaluation.report import OURS, Evaluation
+from colorize.evaluation.report import OURS
 from colorize.inference.predict import predictor
-from colorize.inspection.shape_report import write_shapes
 from colorize.models.backbone import with_digest
 from colorize.models.color_bins import Bins, bins_for
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.models.match_parameters import matched_fusion
 from colorize.runs import layout
 from colorize.runs.atomic import WriteErrors
-from colorize.runs.layout import CHECKPOINTS, CONFIG, LAST, load_config, resume_command
+from colorize.runs.layout import CHECKPOINTS, LAST, load_config, resume_command
 from colorize.runs.model_file import MODEL, About, init_path, read_about, shared
-from colorize.runs.provenance import git_state, versions
+from colorize.runs.provenance import versions
 from colorize.runs.weights import save_model
 from colorize.tracking.tracker import Tracker
 from colorize.training.callbacks import Validation
-from colorize.training.kept_features import Kept, frozen_part, keeps_answers, note_of_answers
+from colorize.training.kept_features import Kept, frozen_part, keeps_answers
 from colorize.training.learner import Learner
 from colorize.training.loop import TrainingLoop
 from colorize.training.optimizer import build_optimizer
 from colorize.training.result import Result
 from colorize.training.resume import allowed
+from colorize.training.run_log import RunLog
 from colorize.training.signals import Stopped, StopSignals
 from colorize.training.state import TrainState
 from colorize.training.warm_start import take_weights
@@ -82,7 +82,7 @@ def run(
         elif config.init:
             say(run.console, take_weights(run.network.model, config.init))
         if tracker.is_new or not resume:
-            run.log_start(overrides)
+            run.log.start(overrides, run.first_batch)
         run.keep_answers()
         run.loop.run()
         result = run.finish()
@@ -113,7 +113,6 @@ class _Run:
         signals: StopSignals, started: float, resume: bool,
     ):  # fmt: skip
         match = None if resume else matched_fusion(config)
-        self.match = str(match) if match else ""
         config = config.model_copy(update={"fusion": match.fusion}) if match else config
         self.config = config = with_digest(config)  # so that the weights that are loaded are checked to be those
         self.dataset, self.device = dataset, device
@@ -126,6 +125,8 @@ class _Run:
         begun_with = self._begun_with()
         self.bins = self._bins(begun_with)
         self.network = build_network(self._without_known_weights(begun_with), self.bins)
+        in_words = str(match) if match else ""
+        self.log = RunLog(config, in_words, dataset, device, self.network, folder, tracker, self.console)
         self.colorizer, self.learner = Colorizer(self.network), Learner(self.network)
         self.batches, self.about = batches, self._about()
         self.first_batch = batches.batch(0)
@@ -190,43 +191,6 @@ class _Run:
         self.batches.kept = Kept(frozen, dataset.train, cache, flips, instead)
         self.loop.validation.kept = Kept(frozen, dataset.val, cache, False, instead)
 
-    def log_start(self, overrides: list[str]) -> None:
-        """Everything that is known before the first step: on the screen, in the folder, in the tracker."""
-        config, dataset, tracker = self.config, self.dataset, self.tracker
-        layout.save_config(config, self.folder)
-        tracker.parameters(flat(config.stored()))
-        tracker.parameters({"model.parameters": self.network.model.count_params(), "data.digest": dataset.digest})
-        tracker.parameters({"model.fusion_parameters": self.network.parameters("fusion")})
-        tracker.tags({**git_state(), **flat({"device": asdict(self.device), "version": versions()})})
-        tracker.tags({"overrides": " ".join(overrides) or "none"})
-        tracker.description(len(dataset.train), self.network.model.count_params())
-        tracker.file(self.folder / CONFIG)
-        for part in ("train", "val"):
-            photos = dataset.part(part)
-            tracker.parameters({f"data.photos_{part}": len(photos)})
-            shape = len(photos), config.data.height, config.data.width, 3
-            tracker.dataset(shape, dataset.name, dataset.source, photos.digest, part)
-        if (self.folder / layout.PHOTOS).exists():
-            tracker.file(self.folder / layout.PHOTOS)
-        self._log_shapes()
-        for line in [*dataset.summary(), *self._notes()]:
-            say(self.console, line)
-        self.console.print(
-            f"{len(dataset.train):,} photos to train on, {len(dataset.val):,} for validation ({dataset.name}, digest"
-            f" {dataset.digest}); {config.encoder.name} + {config.fusion.name},"
-            f" {self.network.model.count_params():,} parameters; {config.backend} on {self.device.name}",
-            highlight=False, soft_wrap=True,
-        )  # fmt: skip
-
-    def _notes(self) -> list[str]:
-        return [*filter(None, [self.match]), *note_of_answers(self.config, self.network.frozen is not None)]
-
-    def _log_shapes(self) -> None:
-        rows = [asdict(row) for row in write_shapes(self.network, self.first_batch, self.folder).rows]
-        self.tracker.table({name: [row[name] for row in rows] for name in rows[0]}, "shapes/shapes.json")
-        for name in (layout.SHAPES, layout.DEPENDENCY_MAP):
-            self.tracker.file(self.folder / name, "shapes")
-
     def go_on(self) -> None:
         """Takes up the run that is in the folder.
 
@@ -283,25 +247,5 @@ class _Run:
             versions=versions(),
             mlflow_run_id=self.tracker.run_id,
         )
-        self._log_end(result, evaluation, place)
+        self.log.end(result, evaluation, place)
         return result
-
-    def _log_end(self, result: Result, evaluation: Evaluation, place: Path) -> None:
-        config = self.config
-        final = {**evaluation.flat_metrics(), "seconds": result.seconds}
-        if result.peak_memory_bytes:
-            final["peak_memory_bytes"] = result.peak_memory_bytes
-        self.tracker.metrics({f"final/{name}": value for name, value in final.items()}, step=result.epochs)
-        self.tracker.file(self.folder / layout.HISTORY)
-        self.tracker.folder(place, f"evaluation/{place.name}")
-        about = {"encoder": config.encoder.name, "fusion": config.fusion.name, "head": config.head.name}
-        self.tracker.model(
-            self.folder / MODEL,
-            {**about, "data": config.data.name, "seed": config.seed, "parameters": result.parameters},
-            [f"final/{name}" for name in result.metrics],
-            result.metrics["ab_rmse"],
-            {"name": f"{self.dataset.name} val", "digest": evaluation.digest},
-            result.epochs,
-        )
-        self.tracker.description(len(self.dataset.train), result.parameters, result.markdown())
-        self.tracker.file(result.save(self.folder))  # last: with it, the run counts as finished

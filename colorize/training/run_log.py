@@ -1,0 +1,108 @@
+"""What is told of a run at its start and at its end: on the screen, in its folder, in the tracker."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from colorize.backend import Device
+from colorize.config.base import flat
+from colorize.config.schema import Config
+from colorize.console import say
+from colorize.data.dataset import Dataset
+from colorize.evaluation.report import Evaluation
+from colorize.inspection.shape_report import write_shapes
+from colorize.models.colorizer import Network
+from colorize.runs import layout
+from colorize.runs.layout import CONFIG
+from colorize.runs.model_file import MODEL
+from colorize.runs.provenance import git_state, versions
+from colorize.tracking.tracker import Tracker
+from colorize.training.kept_features import note_of_answers
+from colorize.training.result import Result
+
+
+class RunLog:
+    """Tells of one run.
+
+    Args:
+        config: with every size settled.
+        match: what was found for `fusion.match_parameters_of`, in words; empty where nothing was asked.
+    """
+
+    def __init__(
+        self, config: Config, match: str, dataset: Dataset, device: Device, network: Network, folder: Path,
+        tracker: Tracker, console: Console,
+    ):  # fmt: skip
+        self.config, self.match, self.dataset, self.device, self.network = config, match, dataset, device, network
+        self.folder, self.tracker, self.console = folder, tracker, console
+
+    def start(self, overrides: list[str], first_batch: np.ndarray) -> None:
+        """Everything that is known before the first step.
+
+        Args:
+            overrides: of the command line.
+            first_batch: uint8 (B, H, W, 3), for the shape report.
+        """
+        config, dataset, tracker, parameters = (
+            self.config,
+            self.dataset,
+            self.tracker,
+            self.network.model.count_params(),
+        )
+        layout.save_config(config, self.folder)
+        tracker.parameters(flat(config.stored()))
+        tracker.parameters({"model.parameters": parameters, "data.digest": dataset.digest})
+        tracker.parameters({"model.fusion_parameters": self.network.parameters("fusion")})
+        tracker.tags({**git_state(), **flat({"device": asdict(self.device), "version": versions()})})
+        tracker.tags({"overrides": " ".join(overrides) or "none"})
+        tracker.description(len(dataset.train), parameters)
+        tracker.file(self.folder / CONFIG)
+        self._photos()
+        self._shapes(first_batch)
+        notes = [*filter(None, [self.match]), *note_of_answers(config, self.network.frozen is not None)]
+        for line in [*dataset.summary(), *notes]:
+            say(self.console, line)
+        self.console.print(
+            f"{len(dataset.train):,} photos to train on, {len(dataset.val):,} for validation ({dataset.name}, digest"
+            f" {dataset.digest}); {config.encoder.name} + {config.fusion.name}, {parameters:,} parameters;"
+            f" {config.backend} on {self.device.name}",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
+
+    def _photos(self) -> None:
+        for part in ("train", "val"):
+            photos = self.dataset.part(part)
+            self.tracker.parameters({f"data.photos_{part}": len(photos)})
+            shape = len(photos), self.config.data.height, self.config.data.width, 3
+            self.tracker.dataset(shape, self.dataset.name, self.dataset.source, photos.digest, part)
+        if (self.folder / layout.PHOTOS).exists():
+            self.tracker.file(self.folder / layout.PHOTOS)
+
+    def _shapes(self, first_batch: np.ndarray) -> None:
+        rows = [asdict(row) for row in write_shapes(self.network, first_batch, self.folder).rows]
+        self.tracker.table({name: [row[name] for row in rows] for name in rows[0]}, "shapes/shapes.json")
+        for name in (layout.SHAPES, layout.DEPENDENCY_MAP):
+            self.tracker.file(self.folder / name, "shapes")
+
+    def end(self, result: Result, evaluation: Evaluation, place: Path) -> None:
+        """The metrics, the evaluation in its folder, the model; then `result.json`, with which the run is finished."""
+        config = self.config
+        final = {**evaluation.flat_metrics(), "seconds": result.seconds}
+        if result.peak_memory_bytes:
+            final["peak_memory_bytes"] = result.peak_memory_bytes
+        self.tracker.metrics({f"final/{name}": value for name, value in final.items()}, step=result.epochs)
+        self.tracker.file(self.folder / layout.HISTORY)
+        self.tracker.folder(place, f"evaluation/{place.name}")
+        about = {"encoder": config.encoder.name, "fusion": config.fusion.name, "head": config.head.name}
+        self.tracker.model(
+            self.folder / MODEL,
+            {**about, "data": config.data.name, "seed": config.seed, "parameters": result.parameters},
+            [f"final/{name}" for name in result.metrics],
+            result.metrics["ab_rmse"],
+            {"name": f"{self.dataset.name} val", "digest": evaluation.digest},
+            result.epochs,
+        )
+        self.tracker.description(len(self.dataset.train), result.parameters, result.markdown())
+        self.tracker.file(result.save(self.folder))
