@@ -177,7 +177,10 @@ def from_stored(values: dict, where: str) -> Config:
     try:
         return validate(values | {"resume": None}, locate=lambda key: where, to_train=False)
     except Refusal as error:
-        raise UserError(f"{where} was written by another version of colorize, or changed by hand: {error}") from None
+        raise UserError(
+            f"{where} was written by another version of colorize, or changed by hand, or an"
+            f" extension is not found: {error}"
+        ) from None
 
 
 def dump(config: Config) -> str:

@@ -10,9 +10,10 @@ from functools import cached_property
 import keras
 
 from colorize.color import rgb_to_lightness
-from colorize.config.model import PretrainedBackbone
+from colorize.config.model import Encoder, PretrainedBackbone
 from colorize.config.registry import build
 from colorize.config.schema import Config
+from colorize.errors import UserError
 from colorize.models.backbone import CLASSES, Backbone, join_embedding
 from colorize.models.color_bins import Bins
 from colorize.models.decoders import Maps
@@ -126,6 +127,7 @@ def _build(config: Config, bins: Bins | None, pretrained: bool) -> Network:
     picture = keras.Input((config.data.height, config.data.width, 1), name="lightness_scaled", dtype="float32")
     encoder = config.encoder if pretrained else config.encoder.without_weights()
     last, skips = build(encoder, picture)
+    _check_maps(encoder, picture, [*skips, last])
     frozen = frozen_outputs([picture], [*skips, last])
     inputs, outputs, backbone = [picture], {"encoder": [*skips, last]}, None
     if isinstance(config.backbone, PretrainedBackbone):
@@ -151,6 +153,18 @@ def _build(config: Config, bins: Bins | None, pretrained: bool) -> Network:
     return replace(
         network, frozen=Frozen.of_encoder(keras.Model(picture, kept), config.encoder.name), known=tuple(kept)
     )
+
+
+def _check_maps(encoder: Encoder, picture, maps: list) -> None:
+    """Refuses an encoder that leaves other maps than it says, or in another order."""
+    built = [(picture.shape[1] // tensor.shape[1], tensor.shape[-1]) for tensor in maps]
+    said = list(encoder.maps.items())
+    if built != said:
+        told, found = ["; ".join(f"stride {stride}: {channels}" for stride, channels in maps) for maps in (said, built)]
+        raise UserError(
+            f"encoder={encoder.name} says that it leaves maps of these channels, small strides first ({told}), and its"
+            f" builder leaves ({found}), the last of them first and then the others: mend `maps` or the builder"
+        )
 
 
 def scale_lightness(lightness):

@@ -8,6 +8,7 @@ from keras import ops
 
 from colorize.color import AB_SCALE, rgb_to_lab
 from colorize.config.registry import build
+from colorize.errors import UserError
 from colorize.inspection.dependency_map import dependency_maps
 from colorize.models.colorizer import Colorizer, build_network, scale_lightness
 from colorize.models.heads import Regression
@@ -91,6 +92,13 @@ def test_deep_koalarization_has_the_shapes_of_its_table_1(config_of):
     for number, (filters, stride) in enumerate(zip([128, 64, 64, 32], [8, 4, 4, 2]), start=1):
         assert outputs[f"decoder_conv{number}"] == (24 // stride, 16 // stride, filters)
     assert outputs["head_ab"] == (24, 16, 2)
+
+
+def test_an_encoder_that_leaves_other_maps_than_it_says_is_refused(config_of, monkeypatch):
+    config = config_of("encoder.filters=[4,5]")
+    monkeypatch.setattr(type(config.encoder), "maps", {4: 4, 8: 5})
+    with pytest.raises(UserError, match=r"stride 4: 4; stride 8: 5.* leaves \(stride 2: 4; stride 4: 5\)"):
+        build_network(config)
 
 
 def test_a_residual_block_adds_to_what_it_is_given(config_of):
