@@ -3,10 +3,30 @@
 Nothing is imported here that its users would not import anyway.
 """
 
-from hydra._internal.utils import get_args_parser as hydras_arguments  # Hydra's own parser: never a second opinion
-from omegaconf import DictConfig
+from __future__ import annotations
 
-__all__ = ["flat_layers", "hydras_arguments", "mlflow_entity", "moving_averages", "node_of", "variable_key"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+__all__ = [
+    "flat_layers",
+    "hydras_arguments",
+    "inputs_of",
+    "mlflow_entity",
+    "moving_averages",
+    "node_of",
+    "outputs_of",
+    "variable_key",
+]
+
+
+def hydras_arguments():
+    """Hydra's own parser of a command line: never a second opinion."""
+    from hydra._internal.utils import get_args_parser
+
+    return get_args_parser()
 
 
 def node_of(config: DictConfig, key: str):
@@ -17,6 +37,16 @@ def node_of(config: DictConfig, key: str):
 def flat_layers(model) -> list:
     """All layers of a Keras model, those within others too."""
     return list(model._flatten_layers())
+
+
+def inputs_of(layer) -> list:
+    """The tensors that a Keras layer was applied to first; of a model within a model, those of the outer one."""
+    return list(layer._inbound_nodes[0].input_tensors)
+
+
+def outputs_of(layer) -> list:
+    """The tensors that it returned then."""
+    return list(layer._inbound_nodes[0].output_tensors)
 
 
 def moving_averages(optimizer) -> list:

@@ -24,6 +24,10 @@ def test_keras():
     wrapped = keras.Sequential([keras.Input((4, 3)), keras.layers.Bidirectional(keras.layers.GRU(1), name="both")])
     assert any(isinstance(layer, keras.layers.GRU) for layer in compat.flat_layers(wrapped))
 
+    picture = keras.Input((4, 3))
+    sequence = wrapped(picture)  # a model within a model: its own output is another tensor
+    assert compat.inputs_of(wrapped)[0] is picture and compat.outputs_of(wrapped)[0] is sequence
+
     optimizer = keras.optimizers.AdamW(0.5, use_ema=True, ema_momentum=0.0)
     optimizer.build(model.trainable_variables)
     kernel, bias = model.trainable_variables

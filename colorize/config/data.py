@@ -37,7 +37,7 @@ class Data(Option):
     val_fraction: Annotated[float, Field(gt=0, lt=1)]
     """Share of the photos that the checkpoint is chosen by; decided by a hash of each photo's content."""
     drop_grayscale: bool
-    """Whether exactly grey photos stay in training; they are always part of evaluation."""
+    """Whether exactly grey photos are left out of training; they are always part of evaluation."""
     augmentation: Augmentation
 
 
@@ -48,7 +48,7 @@ class FolderData(Data):
     test_fraction: Share
     """Share of the photos that only `evaluate` looks at, decided likewise; 0: none."""
     resize_mode: Literal["center_crop", "stretch"]
-    """What is done to a photo of another shape: the largest centred crop, or squeezed."""
+    """What is done to a photo of another shape: the largest centred crop, or stretched."""
     cache_scale: Annotated[float, Field(ge=1, le=8)]
     """Photos are kept at this many times height and width, so that random crops have real detail."""
     min_side_pixels: Positive
@@ -57,6 +57,11 @@ class FolderData(Data):
     """Share of rejected files above which nothing is trained."""
     cache: str | None
     """Folder for prepared photos; null: $XDG_CACHE_HOME/colorize, or ~/.cache/colorize."""
+
+    @property
+    def resize_token(self) -> str:
+        """How the mode is called in digests of photos, which must not change with its name."""
+        return {"center_crop": "crop", "stretch": "squash"}[self.resize_mode]
 
     @property
     def cached_size(self) -> tuple[int, int]:

@@ -37,7 +37,7 @@ SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite1": (1.0, 1.1), "e
 
 
 class EfficientNetLite(Encoder):
-    """An EfficientNet-Lite that has learned from ImageNet; it leaves a map of each stride from 2 to 32."""
+    """An EfficientNet-Lite that has learned from ImageNet; its maps have strides 2 to 32, or half."""
 
     BUILDER: ClassVar = "colorize.models.efficientnet"
 

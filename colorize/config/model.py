@@ -27,9 +27,9 @@ class Encoder(Option):
         raise NotImplementedError(f"{type(self).__name__} does not say which maps it leaves")
 
     @property
-    def rate_factor(self) -> float:
-        """What the learning rate is multiplied by for its weights."""
-        return 1.0
+    def rate_factor(self) -> float | None:
+        """What the learning rate is multiplied by for its weights, which then do not decay; None: as all others."""
+        return None
 
     def without_weights(self) -> Encoder:
         """The same, with no weights from elsewhere: a model file brings them."""

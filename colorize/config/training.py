@@ -71,7 +71,7 @@ class OnNan(Section):
     action: Literal["stop", "rollback"]
     """End the run; or go on from the last checkpoint with a smaller learning rate."""
     max_rollbacks: Positive
-    """Steps back in one run, after which it ends."""
+    """Rollbacks in one run, after which it ends."""
     lr_factor: Annotated[float, Field(gt=0, lt=1)]
     """What the learning rate is multiplied by at each."""
 

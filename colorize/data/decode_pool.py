@@ -5,20 +5,23 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from filelock import FileLock
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from colorize.data.decode import NotUsable, Picture, centred_box, decode, is_grey, resize
 from colorize.errors import UserError
 
-CHUNK = 64
-"""Photos handed to a process at a time."""
+CHUNK, CHUNK_BYTES = 64, 2**25
+"""Photos handed to a process at a time; and bytes, so that large ones are done within the time below."""
 
 LARGEST_FILE = 256_000_000
 """Bytes; a file is read whole before it is decoded."""
@@ -139,7 +142,8 @@ def decode_all(jobs: list[DecodeJob], settings: Settings, rows: Rows, total_byte
     Raises:
         UserError: photo after photo hangs.
     """
-    chunks = [jobs[i : i + CHUNK] for i in range(0, len(jobs), CHUNK)]
+    size = max(1, min(CHUNK, CHUNK_BYTES * len(jobs) // max(total_bytes, 1)))
+    chunks = [jobs[i : i + size] for i in range(0, len(jobs), size)]
     if total_bytes < IN_PROCESS_BYTES or cores() == 1:
         for chunk in chunks:
             yield from _decode_chunk(chunk, settings, rows)
@@ -185,7 +189,9 @@ def _schedule(pool: ProcessPool, jobs: list[DecodeJob], settings: Settings, rows
 @contextmanager
 def _processes() -> Iterator[ProcessPool]:
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of whatever runs here
-    pool = ProcessPool(cores(), initializer=_start_process, initargs=(context.Lock(),), context=context)
+    place = tempfile.TemporaryDirectory(prefix="colorize-decoding-")
+    lock = str(Path(place.name) / "lock")  # a file's, which the system frees where its holder is ended
+    pool = ProcessPool(cores(), initializer=_start_process, initargs=(lock,), context=context)
     try:
         with _interrupts_held_back():
             pool.schedule(os.getpid).result()  # the threads that start processes inherit what is held back
@@ -193,6 +199,7 @@ def _processes() -> Iterator[ProcessPool]:
     finally:
         pool.stop()
         pool.join()
+        place.cleanup()
 
 
 @contextmanager
@@ -211,9 +218,9 @@ def _interrupts_held_back() -> Iterator[None]:
 _lock_for_large = None
 
 
-def _start_process(lock) -> None:
+def _start_process(lock: str) -> None:
     global _lock_for_large
-    _lock_for_large = lock
+    _lock_for_large = FileLock(lock)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -167,7 +167,7 @@ class _Folder:
             groups["grey" if name in self.grey else self.part[name]].append(name)
         parts = {part: self._photos(names) for part, names in groups.items()}
         config = self.config
-        facts = [repr((config.height, config.width, config.cache_scale, config.resize_mode, config.min_side_pixels))]
+        facts = [repr((config.height, config.width, config.cache_scale, config.resize_token, config.min_side_pixels))]
         hashes = [text for part in ("train", "grey", "val") for text in (part, *parts[part].hashes)]
         parts["test"] = parts["test"] if len(parts["test"]) else None
         source, digest = str(self.tree.root), digest_of(facts + hashes)
@@ -177,5 +177,5 @@ class _Folder:
         hashes = [self.files[name].sha256 for name in names]
         rows = np.array([self.prepared.decoded[sha256][0] for sha256 in hashes], dtype=int)
         size = self.config.height, self.config.width
-        prepared = f"{self.config.resize_mode} {self.config.cached_size}"
+        prepared = f"{self.config.resize_token} {self.config.cached_size}"
         return Photos(self.prepared.pixels, rows, tuple(names), tuple(hashes), size, prepared)

@@ -8,7 +8,7 @@ from colorize.runs.model_file import BOX, PRETRAINED, read_about
 
 
 class ModelChoices:
-    """ModelChoices that can be chosen, each loaded when it is first asked for.
+    """Models that can be chosen, each loaded when it is first asked for.
 
     Args:
         choices: name, as `find_model` takes it -> what the page calls it; not empty.

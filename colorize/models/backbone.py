@@ -59,6 +59,7 @@ class Backbone(keras.Model):
         self.size, self.preprocess = config.size, APPLICATIONS[config.name].preprocess
         self.network = _network(config, pretrained)
         self.trainable = False
+        self.built = True  # as its network is; Keras would guess its input from the shape of a first batch
 
     def call(self, lightness):
         """Grey sRGB of that lightness, 0..255, brought to the network's size and prepared as for its training."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from keras import ops
-from skimage.color import rgb2lab
 
 from colorize.config.model import BinsHead, RegressionHead
 from colorize.data.dataset import Photos
@@ -66,6 +65,8 @@ def bins_of(photos: Photos, config: BinsHead) -> Bins:
 
 
 def _counted(rgb: np.ndarray, grid: int, reach: int) -> np.ndarray:
+    from skimage.color import rgb2lab  # here: a served model paints without it
+
     ab = rgb2lab(rgb)[..., 1:].reshape(-1, 2)
     a, b = np.round(ab / grid).astype(int).T + reach
     side = 2 * reach + 1

@@ -1,7 +1,7 @@
-"""EfficientNet-Lite, the encoder that has learned from ImageNet: five maps of a grey picture, strides 2 to 32.
+"""EfficientNet-Lite, the encoder that has learned from ImageNet: five maps of a grey picture.
 
 Tan and Le 2019, "EfficientNet", section 4, in the variant that its authors call Lite: no squeeze-and-excitation, ReLU6
-for swish, and a stem that does not grow with the rest.
+for swish, and a stem that does not grow with the rest. Strides are 2 to 32, half of that where the picture is enlarged.
 
 Legend: B batch, H W rows and columns, C channels, N channels of the depthwise convolution.
 """

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import keras
-from keras import tree
+
+from colorize.compat import inputs_of, outputs_of
 
 AXES = ("batch", "row", "column", "channel")
 """Of a feature map: (B, H, W, C)."""
@@ -29,10 +30,10 @@ def axes_of(layer: keras.Layer, known: dict[int, tuple[str, ...]]) -> tuple[str,
     """
     if hasattr(layer, "axis_names"):
         return tuple(layer.axis_names)
-    rank = len(tree.flatten(layer.output)[0].shape)
+    rank = len(outputs_of(layer)[0].shape)
     if rank == len(AXES):
         return AXES
-    first = known.get(id(tree.flatten(layer.input)[0]), ())
+    first = known.get(id(inputs_of(layer)[0]), ())
     return first if len(first) == rank else ("batch", *(f"axis {number}" for number in range(1, rank)))
 
 
@@ -87,7 +88,7 @@ def records_of(stages: dict[str, list[keras.Layer]]) -> list[LayerRecord]:
     records, known = [], {}
     for stage, layers in stages.items():
         for layer in layers:
-            outputs, axes = tree.flatten(layer.output), axes_of(layer, known)
+            outputs, axes = outputs_of(layer), axes_of(layer, known)
             known.update((id(output), axes) for output in outputs)
             parts = {layer.name: layer}
             if is_bidirectional(layer):
@@ -100,7 +101,7 @@ def records_of(stages: dict[str, list[keras.Layer]]) -> list[LayerRecord]:
 
 def is_bidirectional(layer: keras.Layer) -> bool:
     """Whether a layer returns what it read forward and what it read backward, each by itself."""
-    return hasattr(layer, "forward_layer") and isinstance(layer.output, list | tuple)
+    return hasattr(layer, "forward_layer") and len(outputs_of(layer)) == 2
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,11 @@ def recurrent_passes(layers: Iterable[keras.Layer]) -> list[RecurrentPass]:
     passes: dict[str, RecurrentPass] = {}
     for layer in filter(is_bidirectional, layers):
         names = axes_of(layer, {})
-        axis = next(number for number, name in enumerate(names) if name.startswith(TIMESTEP))
+        axis = next((number for number, name in enumerate(names) if name.startswith(TIMESTEP)), None)
+        if axis is None:  # nobody has said along what it reads
+            continue
         along = f"{names[axis].removeprefix(TIMESTEP)}s"
-        passes.setdefault(along, RecurrentPass(layer.name, along, axis, layer.input, *layer.output))
+        passes.setdefault(along, RecurrentPass(layer.name, along, axis, inputs_of(layer)[0], *outputs_of(layer)))
     return list(passes.values())
 
 
@@ -142,11 +145,11 @@ def frozen_outputs(inputs: list, outputs: list) -> list[keras.KerasTensor]:
     fixed = {id(tensor): False for tensor in inputs}  # tensor -> whether weights came before it
     wanted = {id(tensor) for tensor in outputs}
     for layer in layers:
-        read = [id(tensor) for tensor in tree.flatten(layer.input)]
+        read = [id(tensor) for tensor in inputs_of(layer)]
         if all(name in fixed for name in read) and (not layer.trainable or not layer.variables):
             has_weights = bool(layer.weights) or any(fixed[name] for name in read)
-            fixed.update((id(tensor), has_weights) for tensor in tree.flatten(layer.output))
+            fixed.update((id(tensor), has_weights) for tensor in outputs_of(layer))
         else:
             wanted.update(read)
-    produced = [tensor for layer in layers for tensor in tree.flatten(layer.output)]
+    produced = [tensor for layer in layers for tensor in outputs_of(layer)]
     return [tensor for tensor in produced if id(tensor) in wanted and fixed.get(id(tensor))]

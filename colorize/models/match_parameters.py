@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 
 import keras
 
@@ -24,8 +25,8 @@ class Match:
     """A fusion with sizes of its own, and both numbers of parameters."""
 
     fusion: Fusion
-    parameters: int
-    wanted: int
+    parameters: float
+    wanted: float
 
     @property
     def deviation(self) -> float:
@@ -66,10 +67,17 @@ def with_matched_fusion(config: Config) -> Config:
     return config.model_copy(update={"fusion": match.fusion}) if match else config
 
 
-def count_parameters(fusion: Fusion, feature_map: FeatureMap) -> int:
-    """Weights of a fusion at a feature map, as Keras counts them."""
+def count_parameters(fusion: Fusion, feature_map: FeatureMap) -> float:
+    """Weights of a fusion at a feature map, as Keras counts them; infinite where it cannot be there."""
+    if any(fusion.problems_at(feature_map)):
+        return inf
+    return _counted(fusion.model_dump_json(), type(fusion), feature_map)
+
+
+@cache  # the jobs of a sweep ask for the same
+def _counted(fusion: str, kind: type[Fusion], feature_map: FeatureMap) -> int:
     features = keras.Input((feature_map.rows, feature_map.columns, feature_map.channels))
-    return keras.Model(features, build(fusion, features)).count_params()
+    return keras.Model(features, build(kind.model_validate_json(fusion), features)).count_params()
 
 
 def matched(fusion: Fusion, like: Fusion, feature_map: FeatureMap) -> Match:
@@ -83,26 +91,22 @@ def matched(fusion: Fusion, like: Fusion, feature_map: FeatureMap) -> Match:
         feature_map: that both are given.
     """
     wanted = count_parameters(like, feature_map)
+    exact = [each for each in (fusion, like) if type(each) is type(fusion)]  # of one kind, sizes that fit are known
+    candidates = [{name: getattr(each, name) for name in fusion.SIZES} for each in exact]
     coarse, fine, step = fusion.SIZES[0], fusion.SIZES[-1], fusion.size_step()
     ratio = getattr(fusion, fine) / getattr(fusion, coarse)
 
-    @cache
-    def counted(sizes: tuple[tuple[str, int], ...]) -> int:
-        return count_parameters(fusion.model_copy(update=dict(sizes)), feature_map)
-
     def parameters(sizes: dict[str, int]) -> int:
-        return counted(tuple(sizes.items()))
+        return count_parameters(fusion.model_copy(update=sizes), feature_map)
 
     def proportional(n: int) -> dict[str, int]:
         return {fine: max(1, round(n * step * ratio)), coarse: n * step}
 
     n = _largest(lambda n: parameters(proportional(n)) <= wanted)
-    candidates = [proportional(n), proportional(n + 1)]
+    candidates += [proportional(n), proportional(n + 1)]
     if fine != coarse:
         tuned = _largest(lambda m: parameters(proportional(n) | {fine: m}) <= wanted)
         candidates += [proportional(n) | {fine: m} for m in (tuned, tuned + 1)]
-    kin = [fusion, *([like] if type(like) is type(fusion) else [])]  # of one kind, sizes that fit exactly are known
-    candidates += [{name: getattr(each, name) for name in fusion.SIZES} for each in kin]
     sizes = min(candidates, key=lambda sizes: abs(parameters(sizes) - wanted))
     return Match(fusion.model_copy(update=sizes), parameters(sizes), wanted)
 

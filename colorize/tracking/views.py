@@ -21,7 +21,7 @@ _COLUMNS = [
     "params.`fusion.name`",
     "params.`seed`",
     "params.`model.parameters`",
-    "attributes.`ModelRegistry`",
+    "attributes.`Models`",
 ]
 """What tells runs apart, the results first."""
 

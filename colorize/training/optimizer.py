@@ -26,7 +26,7 @@ class Guard:
             pulls them towards 0, away from what they know.
     Attributes:
         halted: variable, 0 or 1.
-        rate_scale: variable that the scheduled learning rate is multiplied by: 1, less after a step back.
+        rate_scale: variable that the scheduled learning rate is multiplied by: 1, less after a rollback.
     """
 
     def __init__(self, *args, clip_norm: float, slow: Sequence = (), slow_factor: float = 1.0, **kwargs):

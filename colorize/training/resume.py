@@ -15,6 +15,8 @@ import csv
 from pathlib import Path
 from shlex import quote
 
+import yaml
+
 from colorize.config.base import flat, options
 from colorize.config.compose import changed, compose_by_hydra, composed, is_hydras, parse
 from colorize.config.fusion import Fusion
@@ -89,7 +91,7 @@ def resumed(folder: Path, overrides: list[str]) -> Config:
     given = [o.input_line for o in parse(overrides) if o.key_or_group != "resume" and not is_hydras(o)]
     is_whole = any(o.key_or_group in GLOBAL_GROUPS for o in parse(given))
     now = composed([*given, layout.as_override("resume", folder)]) if is_whole else changed(stored, given)
-    faults = refused(flat(stored.stored()), flat(now.stored()))
+    faults = [*refused(flat(stored.stored()), flat(now.stored())), *_other_sizes(folder, stored, given)]
     if faults:
         lines = "\n".join(f"  {line}" for line in faults)
         raise UserError(
@@ -103,6 +105,17 @@ def resumed(folder: Path, overrides: list[str]) -> Config:
             f" trainer.epochs={2 * stored.trainer.epochs}"
         )
     return now.model_copy(update={"fusion": stored.fusion})  # with the sizes that were found when it began
+
+
+def _other_sizes(folder: Path, stored: Config, given: list[str]) -> list[str]:
+    """Lines for sizes that are asked for here, and were not when a fusion was sized to another."""
+    if stored.fusion.match_parameters_of is None:
+        return []
+    file = folder / ".hydra" / "overrides.yaml"
+    began_with = yaml.safe_load(file.read_text()) if file.is_file() else []
+    keys = [f"fusion.{size}" for size in stored.fusion.SIZES]
+    asked = [o.input_line.lstrip("+") for o in parse(given) if o.key_or_group in keys]
+    return [f"{line}: not asked for when the run began" for line in asked if line not in began_with]
 
 
 def _check_resumable(folder: Path) -> None:

@@ -23,7 +23,7 @@ from colorize.inference.predict import predictor
 from colorize.models.backbone import with_digest
 from colorize.models.color_bins import Bins, bins_for
 from colorize.models.colorizer import Colorizer, build_network
-from colorize.models.match_parameters import matched_fusion
+from colorize.models.match_parameters import Match, matched_fusion
 from colorize.runs import layout
 from colorize.runs.atomic import WriteErrors
 from colorize.runs.layout import CHECKPOINTS, LAST, load_config, resume_command
@@ -73,10 +73,10 @@ def run(
     Raises:
         Stopped: SIGINT or SIGTERM came; the weights so far are kept and the MLflow run is marked KILLED.
     """
-    status = "FAILED"
+    status, match = "FAILED", None if resume else matched_fusion(config)
     try:
         tracker.start()
-        run = _Run(config, dataset, device, folder, tracker, signals, started, resume)
+        run = _Run(config, match, dataset, device, folder, tracker, signals, started)
         if resume:
             run.go_on()
         elif config.init:
@@ -109,10 +109,9 @@ class _Run:
     """The parts of one run and its three acts."""
 
     def __init__(
-        self, config: Config, dataset: Dataset, device: Device, folder: Path, tracker: Tracker,
-        signals: StopSignals, started: float, resume: bool,
+        self, config: Config, match: Match | None, dataset: Dataset, device: Device, folder: Path, tracker: Tracker,
+        signals: StopSignals, started: float,
     ):  # fmt: skip
-        match = None if resume else matched_fusion(config)
         config = config.model_copy(update={"fusion": match.fusion}) if match else config
         self.config = config = with_digest(config)  # so that the weights that are loaded are checked to be those
         self.dataset, self.device = dataset, device
@@ -147,7 +146,7 @@ class _Run:
 
     def _optimizer(self, steps_per_epoch: int) -> keras.optimizers.Optimizer:
         factor = self.config.encoder.rate_factor
-        slow = (self.network.encoder_variables, factor) if factor != 1 else ()
+        slow = (self.network.encoder_variables, factor) if factor is not None else ()
         return build_optimizer(self.config.optimizer, self.config.trainer.epochs, steps_per_epoch, *slow)
 
     def _begun_with(self) -> About | None:

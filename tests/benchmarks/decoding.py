@@ -16,7 +16,7 @@ from colorize.data import decode_pool
 from colorize.data.decode_pool import DecodeJob, Rows, Settings, decode_all
 from colorize.data.scan import hash_files, look_through
 
-SETTINGS = Settings(128, 128, "crop", 16)
+SETTINGS = Settings(128, 128, "center_crop", 16)
 TURNS = 3
 
 

@@ -50,9 +50,10 @@ def measured(options: argparse.Namespace) -> dict[str, float]:
     import numpy as np
 
     from colorize.models.colorizer import build_network
+    from colorize.models.match_parameters import with_matched_fusion
     from colorize.training.learner import Learner
 
-    network = build_network(config)
+    network = build_network(with_matched_fusion(config))
     learner = Learner(network)
     learner.compile(keras.optimizers.AdamW(0.001))
     rgb = np.random.default_rng(0).integers(0, 256, (batch, height, width, 3)).astype("uint8")

@@ -22,7 +22,7 @@ from colorize.data.decode import centred_box
 from colorize.data.decode_pool import DecodeJob, Rows, Settings, decode_all, decode_file
 from colorize.errors import UserError
 
-SETTINGS = Settings(12, 20, "crop", 4)
+SETTINGS = Settings(12, 20, "center_crop", 4)
 
 
 @pytest.fixture
