@@ -52,7 +52,7 @@ def job(composed: DictConfig) -> float:
 
 
 def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str | None) -> Result:
-    """What is quick comes first: a wrong configuration or folder is told before Keras starts."""
+    """What is quick comes first: a wrong configuration or folder is reported before Keras starts."""
     from colorize import backend
     from colorize.config.compose import to_config
     from colorize.data.load import read_dataset

@@ -74,7 +74,7 @@ class Decoded:
     Attributes:
         reason: why it is rejected; empty where it is used.
         passing: whether the reason may be gone next time, so that it must not be remembered.
-        pixels_sha256: of the row, by which one photo in two files is told.
+        pixels_sha256: of the row, by which one photo in two files is known.
         grey: whether red, green and blue are equal everywhere.
     """
 

@@ -65,7 +65,7 @@ class Loader:
             return
         try:
             future.set_result(self.batches.batch(step))
-        except BaseException as error:  # whatever it is, it is told where the batch is waited for
+        except BaseException as error:  # whatever it is, it is reported where the batch is waited for
             future.set_exception(error)
 
     def _ask(self, step: int) -> Future:

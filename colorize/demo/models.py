@@ -41,7 +41,7 @@ def models_for(names: list[str], tracking: str | None) -> tuple[ModelChoices, li
     """
     if names:
         models = ModelChoices({name: name for name in names}, tracking)
-        models.painter(names[0])  # what is wrong is told here, and not on the page
+        models.painter(names[0])  # what is wrong is reported here, and not on the page
         return models, []
     from colorize.tracking.client import StoredRuns
 

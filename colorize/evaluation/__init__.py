@@ -1,6 +1,6 @@
 """Evaluating a model: `run_predictors` runs predictors over photos, `evaluate` does all that belongs to one model.
 
-Keras is not imported here, so that what is missing is told before it starts.
+Keras is not imported here, so that what is missing is reported before it starts.
 """
 
 from colorize.config.training import EvaluationConfig

@@ -1,4 +1,4 @@
-"""From the name of a model to what paints with it; what can be told without Keras is told first."""
+"""From the name of a model to what paints with it; what can be refused without Keras is refused first."""
 
 import os
 import sys

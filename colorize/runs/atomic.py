@@ -79,7 +79,7 @@ class WriteErrors:
 
     @contextmanager
     def tolerate(self, what: str) -> Iterator[None]:
-        """Within the context an `OSError` is told, where it is the first in a row, and counted."""
+        """Within the context an `OSError` is reported, where it is the first in a row, and counted."""
         try:
             yield
             self.in_a_row[what] = 0

@@ -62,7 +62,7 @@ def run(
 
     Args:
         config: the validated configuration.
-        dataset: the photos, read already, so that a wrong folder is told before Keras starts.
+        dataset: the photos, read already, so that a wrong folder is reported before Keras starts.
         device: what `backend.start` found.
         tracker: opened already, so that its database is made ready while Keras starts.
         signals: within its context.

@@ -1,4 +1,4 @@
-"""What is told of a run at its start and at its end: on the screen, in its folder, in the tracker."""
+"""What is reported of a run, at its start and at its end: on the screen, in its folder, in the tracker."""
 
 from dataclasses import asdict
 from pathlib import Path
