@@ -26,9 +26,8 @@ def differences(photos: Iterable[tuple[int, np.ndarray, np.ndarray]], values: Va
     Returns:
         `ab_rmse`, `psnr`, `ssim` (where a side has 11 pixels), `ciede2000`; 0 where all agree to the last digit.
     """
-    largest: dict[str, float] = {}
+    ours, largest = {**values, "psnr": decibels(values["rgb_rmse"])}, {}
     for index, rgb, ab in photos:
-        ours = {**values, "psnr": decibels(values["rgb_rmse"])}
         for name, theirs in reference_metrics(rgb, ab).items():
             difference = 0.0 if theirs == ours[name][index] else abs(theirs - ours[name][index])
             largest[name] = max(largest.get(name, 0.0), float(difference))

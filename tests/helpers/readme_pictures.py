@@ -49,7 +49,7 @@ def row(pictures: list[Image.Image]) -> Image.Image:
 
 
 def grid(grids: list[Image.Image]) -> Image.Image:
-    """Strips in lines, as wide as they come."""
+    """Pictures in lines, as wide as they come."""
     lines = [grids[start : start + COLUMNS] for start in range(0, len(grids), COLUMNS)]
     wide = [pasted(line, lambda place, picture: (place[0] + picture.width + 4 * GAP, 0)) for line in lines]
     return pasted(wide, lambda place, picture: (0, place[1] + picture.height + GAP))
