@@ -1,8 +1,8 @@
 """Trains a photo colorizer, and paints with it.
 
 import colorize
-painter = colorize.load()   # the model in the box; or an output folder
-painter.paint("photo.jpg").save("painted.png")
+pipeline = colorize.load()   # the model in the box; or an output folder
+pipeline.paint("photo.jpg").save("painted.png")
 """
 
 from colorize.errors import UserError
@@ -33,10 +33,10 @@ def load(
         saturation: what the colours' a and b are multiplied by, 0 (grey) to 2; lightness stays.
         tracking: URI of the MLflow that knows the model, where it is no folder; None: mlflow.db.
     Returns:
-        a `colorize.inference.pipeline.Painter`.
+        a `colorize.inference.pipeline.ColorizationPipeline`.
     Raises:
         UserError: there is no such model, it is damaged, or a setting is none.
     """
-    from colorize.hub import load_painter
+    from colorize.hub import load_pipeline
 
-    return load_painter(model, resize_mode, upsampling, temperature, tracking, saturation=saturation)
+    return load_pipeline(model, resize_mode, upsampling, temperature, tracking, saturation=saturation)

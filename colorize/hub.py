@@ -10,7 +10,7 @@ from shlex import quote
 from colorize.config.base import TRAIN
 from colorize.config.schema import Config
 from colorize.errors import UserError
-from colorize.inference.load import CHOICES, check_saturation, painter_of
+from colorize.inference.load import CHOICES, check_saturation, pipeline_of
 from colorize.runs.layout import CONFIG, EVALUATION, PHOTOS, RESULT, TRACKING, load_config
 from colorize.runs.model_file import BOX, MODEL, PRETRAINED, About, model_path, read_about, read_config
 from colorize.tracking.journal import Marks
@@ -46,7 +46,7 @@ class FoundModel:
 
     @property
     def comparable(self) -> str | None:
-        """What `compare` is told to find it, quoted for a shell; None where it is neither folder nor run."""
+        """What `compare` is given to find it, quoted for a shell; None where it is neither folder nor run."""
         if Path(self.name).is_dir():
             return quote(self.name)
         return f"{self.run_id} --tracking {quote(self.tracking_uri)}" if self.run_id else None
@@ -157,7 +157,7 @@ def read_result(path: Path | None) -> dict:
         raise UserError(f"{path} is damaged: expected the result of a run, as train.py writes it") from None
 
 
-def load_painter(
+def load_pipeline(
     model: str | Path | None, resize_mode: str | None, upsampling: str, temperature: float | None, tracking: str | None,
     device: str = "cpu", saturation: float = 1.0,
 ):  # fmt: skip
@@ -169,4 +169,4 @@ def load_painter(
     check_saturation(saturation)
     with tempfile.TemporaryDirectory(prefix="colorize-model-") as place:
         found = find_model(None if model is None else str(model), tracking, None, Path(place))
-        return painter_of(found.file, resize_mode, upsampling, temperature, device, saturation)
+        return pipeline_of(found.file, resize_mode, upsampling, temperature, device, saturation)

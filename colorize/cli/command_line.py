@@ -9,7 +9,8 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from colorize.compat import hydras_arguments
-from colorize.config.compose import compose_by_hydra, composed, groups, is_hydras, parse, unreadable
+from colorize.config.base import groups
+from colorize.config.compose import compose_by_hydra, composed, is_hydras, parse, unreadable
 from colorize.console import fail
 from colorize.errors import UserError
 

@@ -20,7 +20,7 @@ from colorize.data.decode import resize
 from colorize.data.examples import example_photos
 from colorize.errors import UserError, first_line
 from colorize.hub import find_model
-from colorize.inference.load import painter_of
+from colorize.inference.load import pipeline_of
 
 NEEDS = {"onnx": ("onnx", "tf2onnx", "onnxruntime"), "litert": ("ai_edge_litert",)}
 """Format -> packages of the extra `export`."""
@@ -78,8 +78,8 @@ def export(
             if path.exists():
                 raise UserError(f"{path} is there already; remove it, or choose another folder: --out")
         photos = _photos(config)
-        painter = painter_of(found.file, resize_mode="stretch", temperature=temperature)
-        expected = [np.asarray(painter.paint(photo)) for photo in photos]
+        pipeline = pipeline_of(found.file, resize_mode="stretch", temperature=temperature)
+        expected = [np.asarray(pipeline.paint(photo)) for photo in photos]
         console, exported = Console(), []
         try:
             out.mkdir(parents=True, exist_ok=True)

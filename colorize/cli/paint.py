@@ -15,7 +15,7 @@ from colorize.console import progress, say
 from colorize.data.decode import NotUsable, without_warnings
 from colorize.data.examples import write_examples
 from colorize.errors import LISTED, UserError, first_line, listed
-from colorize.hub import load_painter
+from colorize.hub import load_pipeline
 from colorize.inference.jobs import Job, grid_of, jobs_for
 from colorize.inference.photo_files import read, write
 
@@ -64,7 +64,7 @@ def paint(given: list[Path], options: Options, model: str | None, **how) -> None
 
     Args:
         given: files and folders; none: the photos of scikit-image.
-        model, how: as `load_painter`.
+        model, how: as `load_pipeline`.
     Raises:
         UserError: nothing was painted, and why.
         SomeFailed: of some photos that could not be painted, after all others were.
@@ -85,9 +85,9 @@ def _paint(given: list[Path], options: Options, model: str | None, **how) -> Non
     todo = [job for job in jobs if job.source not in failures]
     if not todo:
         raise UserError(f"all of these are in {options.out} already; to paint them again: --overwrite")
-    painter = load_painter(model, **how)
-    say(console, f"model     {painter.told}")
-    _tell(console, paint_jobs(painter, todo, options, failures), options)
+    pipeline = load_pipeline(model, **how)
+    say(console, f"model     {pipeline.description}")
+    _tell(console, paint_jobs(pipeline, todo, options, failures), options)
     if failures:
         reasons = "".join(f"\n  {source}: {reason}" for source, reason in failures.items())
         raise SomeFailed(f"{len(failures)} of {len(jobs)} photos were not painted:{reasons}")
@@ -112,11 +112,11 @@ class Outcome:
     converted: tuple[str, ...]
 
 
-def paint_jobs(painter, jobs: list[Job], options: Options, failures: dict[Path, str]) -> dict[Job, Outcome]:
+def paint_jobs(pipeline, jobs: list[Job], options: Options, failures: dict[Path, str]) -> dict[Job, Outcome]:
     """Paints photos into their files.
 
     Args:
-        painter: a `Painter`.
+        pipeline: a `ColorizationPipeline`.
         failures: gets the reasons of those that cannot be painted.
     Returns:
         those that were painted.
@@ -125,7 +125,7 @@ def paint_jobs(painter, jobs: list[Job], options: Options, failures: dict[Path, 
 
     def paint_group(group: list[Job]) -> dict[Job, Outcome]:
         with one_large if sum(job.pixels for job in group) > PIXELS_PER_GROUP else nullcontext():
-            return _paint_group(painter, group, options, failures)
+            return _paint_group(pipeline, group, options, failures)
 
     done: dict[Job, Outcome] = {}
     # While the network has one group, files of another are read and written.
@@ -149,16 +149,16 @@ def groups(jobs: list[Job]) -> Iterator[list[Job]]:
     yield group
 
 
-def _paint_group(painter, group: list[Job], options: Options, failures: dict[Path, str]) -> dict[Job, Outcome]:
+def _paint_group(pipeline, group: list[Job], options: Options, failures: dict[Path, str]) -> dict[Job, Outcome]:
     """As `paint_jobs`, for photos that are in memory together."""
     from colorize.inference.compare_grid import save_comparison_grid, small  # Keras
 
     photos = _each(lambda job: read(job.source), group, failures)
     before = _each(lambda job: small(photos[job].image), list(photos), failures) if options.compare else photos
     try:
-        chroma = dict(zip(before, painter.paint_over([photos[job].image for job in before])))
+        chroma = dict(zip(before, pipeline.paint_in_place([photos[job].image for job in before])))
     except Exception:  # such as a lack of memory for one of them; what is painted twice keeps its lightness
-        chroma = _each(lambda job: painter.paint_over([photos[job].image])[0], list(before), failures)
+        chroma = _each(lambda job: pipeline.paint_in_place([photos[job].image])[0], list(before), failures)
 
     def finish(job: Job) -> None:
         write(photos[job], job.target)

@@ -7,7 +7,7 @@ from colorize.comparison.report import Comparison
 from colorize.comparison.statistics import Difference
 
 METRIC = "ab_rmse"
-VERDICT_COLOURS = {"better": "#0a6b2d", "worse": "#a81616"}
+CONCLUSION_COLOURS = {"better": "#0a6b2d", "worse": "#a81616"}
 
 
 def differences_figure(comparison: Comparison) -> Figure | None:
@@ -34,7 +34,7 @@ def differences_figure(comparison: Comparison) -> Figure | None:
 
 
 def _draw(axes, height: int, difference: Difference) -> None:
-    colour = VERDICT_COLOURS.get(difference.verdict(METRIC).split()[0], "#8a8a92")
+    colour = CONCLUSION_COLOURS.get(difference.conclusion(METRIC).split()[0], "#8a8a92")
     for limits, width in ((difference.over_seeds, 1.4), (difference.over_photos, 5)):
         if limits:
             axes.plot(limits, (height, height), color=colour, linewidth=width, solid_capstyle="butt")

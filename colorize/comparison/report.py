@@ -72,10 +72,14 @@ class Comparison:
         """The answer in words: of each group, what is shown against the reference in ab RMSE."""
         if not self.differences:
             return [f"There is one group alone, {self.reference.label}: nothing to compare it with."]
-        told = [_sentence(label, self.reference.label, values["ab_rmse"]) for label, values in self.differences.items()]
+        sentences = [
+            _sentence(label, self.reference.label, values["ab_rmse"]) for label, values in self.differences.items()
+        ]
         if len({run.data_digest for group in self.groups for run in group.runs}) > 1:
-            told.append(f"They were trained on different photos; the baselines are those of {self.groups[0].label}.")
-        return told
+            sentences.append(
+                f"They were trained on different photos; the baselines are those of {self.groups[0].label}."
+            )
+        return sentences
 
 
 def make_comparison(groups: list[Group], reference: Group, left_out: list[str]) -> Comparison:
@@ -93,7 +97,7 @@ def _sentence(label: str, reference: str, difference: Difference) -> str:
     if difference.over_seeds:
         intervals += f", seeds {brackets('ab_rmse', difference.over_seeds)}"
     share = f"; nearer to the truth on {difference.better:.0%} of the photos"
-    return f"{label}: {size} ({intervals}): {difference.verdict('ab_rmse')}{share}."
+    return f"{label}: {size} ({intervals}): {difference.conclusion('ab_rmse')}{share}."
 
 
 def interval(name: str, estimate: Estimate) -> str:
@@ -176,7 +180,7 @@ def metric_rows(comparison: Comparison) -> list[list[str]]:
 
 
 def difference_rows(values: dict[str, Difference]) -> list[list[str]]:
-    """A row per metric: its title, the difference, both intervals, the share of photos, the verdict."""
+    """A row per metric: its title, the difference, both intervals, the share of photos, the conclusion."""
     return [
         [
             METRICS[name].title,
@@ -184,7 +188,7 @@ def difference_rows(values: dict[str, Difference]) -> list[list[str]]:
             brackets(name, difference.over_photos, signed=True),
             brackets(name, difference.over_seeds, signed=True),
             "" if difference.better is None else f"{difference.better:.0%}",
-            difference.verdict(name),
+            difference.conclusion(name),
         ]
         for name, difference in values.items()
     ]
@@ -217,7 +221,7 @@ def save_json(comparison: Comparison, path: Path) -> None:
                 "seeds": group.seeds,
                 "estimates": {name: asdict(value) for name, value in comparison.estimates[group.label].items()},
                 "differences": {
-                    name: {**asdict(value), "verdict": value.verdict(name)}
+                    name: {**asdict(value), "conclusion": value.conclusion(name)}
                     for name, value in comparison.differences.get(group.label, {}).items()
                 },
             }

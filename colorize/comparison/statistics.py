@@ -54,7 +54,7 @@ class Difference:
         known = {"photos": self.over_photos, "seeds": self.over_seeds}
         return [over for over, limits in known.items() if limits and limits[0] <= 0 <= limits[1]]
 
-    def verdict(self, metric: str) -> str:
+    def conclusion(self, metric: str) -> str:
         """In words."""
         if self.over_photos is None and self.over_seeds is None:
             return "not known: no interval"

@@ -64,6 +64,12 @@ def options(group: type[Option]) -> dict[str, type[Option]]:
     return found
 
 
+def groups() -> dict[str, list[str]]:
+    """Each group of `configs/` with its options."""
+    folders = sorted(path for path in CONFIGS.iterdir() if path.is_dir())
+    return {folder.name: sorted(path.stem for path in folder.glob("*.yaml")) for folder in folders}
+
+
 def flat(values: dict, prefix: str = "") -> dict:
     """Nested dicts as one, with dotted keys."""
     result = {}

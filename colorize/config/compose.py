@@ -20,7 +20,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from colorize.compat import node_of
-from colorize.config.base import CONFIGS, flat
+from colorize.config import base
+from colorize.config.base import flat, groups
+from colorize.config.locate import locate, on_command_line
 from colorize.config.messages import Problem, Refusal, nearest, unknown_key
 from colorize.config.schema import Config, validate
 from colorize.errors import UserError
@@ -100,7 +102,7 @@ def changed(config: Config, overrides: list[str]) -> Config:
 def compose_by_hydra(name: str, overrides: list[str]) -> DictConfig:
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        with initialize_config_dir(str(base.CONFIGS), version_base="1.3"):
             return compose(name, overrides, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
         needs_plugin = any(override.startswith(PLUGINS) for override in overrides)
@@ -133,7 +135,7 @@ def _check_references(config: DictConfig, locate) -> None:
 
 def _check_hydra_of_files(hydra: DictConfig, overrides: list[str]) -> None:
     """Refuses a file of a group that says of Hydra what is not its to say."""
-    plain = _plain_hydra(tuple(overrides), CONFIGS)
+    plain = _plain_hydra(tuple(overrides), base.CONFIGS)
     for key, value in flat(OmegaConf.to_container(hydra, resolve=False)).items():
         known = any(key == name or key.startswith(f"{name}.") for name in HYDRAS_IN_FILES + HYDRAS_OWN)
         if not known and plain.get(key) != value:
@@ -168,12 +170,6 @@ def unreadable(text: str, reason: str) -> UserError:
     return UserError(f"{text!r} on the command line cannot be read: expected KEY=VALUE ({reason})")
 
 
-def groups() -> dict[str, list[str]]:
-    """Each group of `configs/` with its options."""
-    folders = sorted(path for path in CONFIGS.iterdir() if path.is_dir())
-    return {folder.name: sorted(path.stem for path in folder.glob("*.yaml")) for folder in folders}
-
-
 def _check_option(override: Override) -> None:
     group, option = override.key_or_group, override.value()
     options = groups().get(group)
@@ -185,7 +181,7 @@ def _check_option(override: Override) -> None:
         expected = f"one of the options of {group}: {', '.join(options)}{optional}"
         close = nearest(str(option), options)
         problem = Problem(group, expected, repr(option), f"{group}={close}")
-        raise Refusal([problem], lambda key: _on_command_line(override))
+        raise Refusal([problem], lambda key: on_command_line(override))
 
 
 def is_hydras(override: Override) -> bool:
@@ -202,7 +198,7 @@ def _check_hydras(overrides: list[Override], hydra: DictConfig) -> None:
             if key not in node:
                 prefix = ".".join(["hydra", *keys[: depth - 1]])
                 problem = unknown_key(prefix, key, [str(name) for name in node], received=key)
-                raise Refusal([problem], lambda _, override=override: _on_command_line(override))
+                raise Refusal([problem], lambda _, override=override: on_command_line(override))
             node = node_of(node, key)
 
 
@@ -215,43 +211,3 @@ def _forced(override: Override) -> str:
     if is_group:
         return line.lstrip("+")
     return line if is_hydras(override) or override.is_delete() else "++" + line.lstrip("+")
-
-
-def _on_command_line(override: Override) -> str:
-    return f"command line: {override.input_line}"
-
-
-def locate(key: str, overrides: list[Override], choices: dict[str, str], name: str = "train") -> str | None:
-    """Where the value of a dotted key was written: the command line, or a file and its line; the last one wins."""
-    for override in reversed(overrides):
-        written = override.key_or_group
-        if written not in groups() and (key == written or key.startswith(written + ".")):
-            return _on_command_line(override)
-    group = key.partition(".")[0]
-    files = [(CONFIGS / g / f"{choices[g]}.yaml", g) for g in ("debug", "experiment") if choices.get(g)]
-    for of_group, chosen in choices.items():
-        if of_group in groups():
-            options = chosen if isinstance(chosen, list) else [chosen]  # several, of the groups in `SEVERAL`
-            files += [(CONFIGS / of_group / f"{option}.yaml", of_group) for option in options if option]
-    files.append((CONFIGS / f"{name}.yaml", None))
-    keys = key.split(".")
-    for path, section in files:
-        is_global = path.is_file() and "@package _global_" in path.read_text().partition("\n")[0]
-        if section is not None and not is_global and section != group:
-            continue
-        line = _line(path, keys if section is None or is_global else keys[1:])
-        if line:
-            return f"{path.relative_to(CONFIGS.parent)}, line {line}"
-    return None
-
-
-def _line(path: Path, keys: list[str]) -> int | None:
-    node = yaml.compose(path.read_text()) if path.is_file() and keys else None
-    line = None
-    for key in keys:
-        children = node.value if isinstance(node, yaml.MappingNode) else []
-        found = next(((k, v) for k, v in children if k.value == key), None)
-        if found is None:
-            return None
-        line, node = found[0].start_mark.line + 1, found[1]
-    return line

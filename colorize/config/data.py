@@ -19,7 +19,7 @@ class Augmentation(Section):
     max_exposure_stops: Annotated[float, Field(ge=0, le=3)]
     """Lightness jitter: the light is scaled by up to this many stops, up or down (0: never)."""
     mixup_probability: Annotated[float, Field(ge=0, le=1)]
-    """Probability that a batch is laid over itself in another order, like a double exposure."""
+    """Probability that a batch is mixed with itself in another order, like a double exposure."""
 
 
 class Data(Option):
@@ -46,7 +46,7 @@ class FolderData(Data):
 
     name: Literal["folder"]
     test_fraction: Share
-    """Share of the photos that only `evaluate` looks at, decided likewise; 0: none."""
+    """Share of the photos that only `evaluate` uses, decided likewise; 0: none."""
     resize_mode: Literal["center_crop", "stretch"]
     """What is done to a photo of another shape: the largest centred crop, or stretched."""
     cache_scale: Annotated[float, Field(ge=1, le=8)]

@@ -95,7 +95,7 @@ class RowGru(Fusion):
 
     SIZES: ClassVar = ("units",)
     LINES: ClassVar = ("row", "columns")
-    """What a timestep is, and what its cells are."""
+    """What a timestep is, and what its positions are."""
 
     name: Literal["row_gru"]
     units: Positive
@@ -105,7 +105,7 @@ class RowGru(Fusion):
     channels: Positive
     """Channels of the map that the sequence is turned into."""
     mapping: Literal["auto", "reshape", "projection"]
-    """How the units of a timestep become its cells x channels."""
+    """How the units of a timestep become its positions x channels."""
     combine: Literal["concatenate", "add"]
     """How that map joins the feature map."""
     initializer: Literal["he_normal", "glorot_uniform"]
@@ -120,23 +120,23 @@ class RowGru(Fusion):
         """Features of a timestep after a layer whose directions are merged so."""
         return self.units * (2 if merge == "concatenate" else 1)
 
-    def cells(self, feature_map: FeatureMap) -> int:
+    def positions(self, feature_map: FeatureMap) -> int:
         """Cells of a timestep: of a row."""
         return feature_map.columns
 
-    def reshapes(self, cells: int) -> bool:
-        """Whether the units of a timestep are exactly `cells` x channels and need no projection."""
-        fits = self.sequence_width == cells * self.channels
+    def reshapes(self, positions: int) -> bool:
+        """Whether the units of a timestep are exactly `positions` x channels and need no projection."""
+        fits = self.sequence_width == positions * self.channels
         return self.mapping == "reshape" or (self.mapping == "auto" and fits)
 
     def problems_at(self, feature_map: FeatureMap) -> Iterator[Problem]:
-        """Units that cannot be reshaped into cells, channels that cannot be added to those of the map."""
-        cells = self.cells(feature_map)
+        """Units that cannot be reshaped into positions, channels that cannot be added to those of the map."""
+        positions = self.positions(feature_map)
         line, other = self.LINES
-        if self.mapping == "reshape" and self.sequence_width != cells * self.channels:
+        if self.mapping == "reshape" and self.sequence_width != positions * self.channels:
             expected = (
-                f"{cells * self.channels} features a {line} to reshape into {cells} {other} x {self.channels} channels;"
-                " change fusion.units or fusion.channels, or take fusion.mapping=projection"
+                f"{positions * self.channels} features a {line} to reshape into {positions} {other} x {self.channels}"
+                " channels; change fusion.units or fusion.channels, or take fusion.mapping=projection"
             )
             received = f"fusion.units={self.units}, which makes {self.sequence_width} ({self.merge_modes[-1]})"
             yield Problem("fusion.mapping", expected, received)
@@ -156,13 +156,13 @@ class ColumnGru(RowGru):
 
     name: Literal["column_gru"]
 
-    def cells(self, feature_map: FeatureMap) -> int:
+    def positions(self, feature_map: FeatureMap) -> int:
         """Of a column."""
         return feature_map.rows
 
 
 class PixelGru(Fusion):
-    """ReNet: a bidirectional GRU along each row, cell by cell, then another along each column of what it returned."""
+    """ReNet: a bidirectional GRU along each row, then another along each column of what it returned."""
 
     SIZES: ClassVar = ("units", "column_units")
 
@@ -172,7 +172,7 @@ class PixelGru(Fusion):
     column_units: Positive
     """The same of the layer along columns."""
     channels: Positive
-    """Channels of the map that the units of a cell are projected to."""
+    """Channels of the map that the units of a position are projected to."""
 
 
 class MinGru(Fusion):
@@ -191,15 +191,15 @@ class MinGru(Fusion):
 
 
 class Attention(Fusion):
-    """Transformer blocks over all cells of the map, positions added."""
+    """Transformer blocks over the positions of the map as tokens, with position embeddings."""
 
     SIZES: ClassVar = ("width", "hidden")
-    MOST_CELLS: ClassVar = 4096
+    MAX_POSITIONS: ClassVar = 4096
     """Their pairs, in 4 heads, take 256 MiB a photo."""
 
     name: Literal["attention"]
     width: Positive
-    """Channels of the residual stream; a multiple of the heads, and of 4 for the positions."""
+    """Channels of the residual stream; a multiple of the heads, and of 4 for the position embedding."""
     heads: Positive
     hidden: Positive
     """Units of the two-layer perceptron after the attention."""
@@ -214,15 +214,17 @@ class Attention(Fusion):
     def problems_at(self, feature_map: FeatureMap) -> Iterator[Problem]:
         """A width that heads or positions do not divide."""
         if self.width % self.size_step():
-            expected = f"a multiple of {self.size_step()}: of the heads, and of 4 for the positions"
+            expected = f"a multiple of {self.size_step()}: of the heads, and of 4 for the position embedding"
             yield Problem("fusion.width", expected, str(self.width))
 
     def missing_here(self, config) -> Iterator[Problem]:
         """Memory for the pairs of a large map."""
         feature_map = config.feature_map
-        if feature_map.rows * feature_map.columns > self.MOST_CELLS:
-            expected = f"a map of at most {self.MOST_CELLS:,} cells: attention compares each with each, in every photo"
-            received = f"{feature_map.rows} x {feature_map.columns} cells at stride {feature_map.stride}"
+        if feature_map.rows * feature_map.columns > self.MAX_POSITIONS:
+            expected = (
+                f"a map of at most {self.MAX_POSITIONS:,} positions: attention compares each with each, in every photo"
+            )
+            received = f"{feature_map.rows} x {feature_map.columns} positions at stride {feature_map.stride}"
             yield Problem("fusion.stride", f"{expected}; a larger stride, or smaller pictures", received)
 
 

@@ -1,4 +1,4 @@
-"""How a wrong configuration is told: the key, where it was written, what was expected and received."""
+"""How a wrong configuration is reported: the key, where it was written, what was expected and received."""
 
 from __future__ import annotations
 

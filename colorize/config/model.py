@@ -99,7 +99,7 @@ class ResidualEncoder(Encoder):
     depth: Count
     """Residual blocks of a level."""
     normalization: Literal["layer", "group"]
-    """layer: over the channels of each cell; group: over groups of channels and all cells."""
+    """layer: over the channels of each position; group: over groups of channels and all positions."""
     groups: Positive
     """Groups of channels, where normalization is group."""
 
@@ -191,12 +191,12 @@ class SkipDecoder(Decoder):
     dropout: Share
     """Share of the fused map's channels, and of the global context's, dropped in training."""
     global_context: bool
-    """Whether each cell of the fused map is also told what the whole map holds."""
+    """Whether each position of the fused map is also told what the whole map holds."""
     num_full_resolution_convs: Count
     """Convolutions at the last size, with the lightness beside the map; 0: none."""
     normalization: Normalization
     output_stride: Positive
-    """Pixels of the picture to a cell of the map that it leaves; 1: full size."""
+    """Pixels of the picture to a position of the map that it leaves; 1: full size."""
     smallest_width: Count
     """Filters that every level has at least; 0: as many as the map beside it."""
     upsampling: Literal["transposed", "bilinear"]
@@ -212,7 +212,7 @@ class SkipDecoder(Decoder):
 
 
 class KoalarizationDecoder(Decoder):
-    """The decoder of Deep Koalarization: convolutions, and three times the size doubled by repeating cells."""
+    """The decoder of Deep Koalarization: convolutions, and three times the size doubled by repeating values."""
 
     STRIDE: ClassVar = 8
 
@@ -250,7 +250,7 @@ class BinsHead(Head):
     grid: Positive
     """Lab units from one bin to the next."""
     stride: Positive
-    """Pixels of the picture to one cell of the prediction, along each side."""
+    """Pixels of the picture to one position of the prediction, along each side."""
     temperature: Annotated[float, Field(ge=LOWEST_TEMPERATURE, le=1)]
     """Of the annealed mean: towards 0 the most probable bin, 1 the mean. It can be changed after training."""
 

@@ -61,7 +61,7 @@ class Config(Section):
 
     @property
     def output_stride(self) -> int:
-        """Pixels of the picture to a cell of the decoder's map."""
+        """Pixels of the picture to a position of the decoder's map."""
         return getattr(self.decoder, "output_stride", 1)
 
     @property

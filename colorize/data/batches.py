@@ -26,8 +26,8 @@ class Batches:
         self.photos, self.shape, self.batch_size = photos, (height, width), batch_size
         self.augmentation, self.seed = augmentation, seed
         self._start = 0, 0
-        self.kept = None
-        """`Kept` of the photos, where a frozen part's answers to them are known: they come with the pixels."""
+        self.features = None
+        """`FeatureCache` of the photos, where a frozen part's features of them are known: they come with the pixels."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -56,11 +56,11 @@ class Batches:
         return int(_order(self.seed, epoch, len(self.photos))[position])
 
     def batch(self, step: int):
-        """Batch number `step`: its pixels; or a tuple of them and a frozen part's answers, where these are known."""
+        """Batch number `step`: its pixels; or a tuple of them and a frozen part's features, where these are known."""
         pictures, mirrored = zip(*[self._picture(self._index(sample), sample) for sample in self._samples(step)])
         rgb = np.stack([np.asarray(picture) for picture in pictures])
         rgb = mix(rgb, self.augmentation.mixup_probability, np.random.default_rng([self.seed, MIXING, step]))
-        return rgb if self.kept is None else (rgb, *self.kept.of(self.indices(step), mirrored))
+        return rgb if self.features is None else (rgb, *self.features.of(self.indices(step), mirrored))
 
     def _picture(self, index: int, sample: int) -> tuple[Image.Image, bool]:
         rng = np.random.default_rng([self.seed, AUGMENTATION, sample])

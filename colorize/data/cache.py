@@ -57,7 +57,7 @@ def key_of(hashes: list[str], settings: Settings) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def kept_in(cache: Path, what: str, make: Callable[[Path], T], instead: str = "") -> T:
+def in_cache(cache: Path, what: str, make: Callable[[Path], T], instead: str = "") -> T:
     """What `make` returns, given the cache, or, where that fails, a temporary folder that takes its place for this run.
 
     A cache that cannot be written is no reason not to train.
@@ -72,15 +72,15 @@ def kept_in(cache: Path, what: str, make: Callable[[Path], T], instead: str = ""
     try:
         return make(cache)
     except OSError as error:
-        told = f"{what} cannot be kept in {cache}: {error.strerror or error}"
+        message = f"{what} cannot be kept in {cache}: {error.strerror or error}"
     try:
         temporary = Path(tempfile.mkdtemp(prefix="colorize-"))
         atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-        print(f"{told}; {temporary} takes its place for this run", file=sys.stderr)
+        print(f"{message}; {temporary} takes its place for this run", file=sys.stderr)
         return make(temporary)
     except OSError as error:
         raise UserError(
-            f"{told}; nor in a temporary folder: {error.strerror or error}. Make space, or name another folder:"
+            f"{message}; nor in a temporary folder: {error.strerror or error}. Make space, or name another folder:"
             f" data.cache=PATH where the data has it, else XDG_CACHE_HOME=PATH in the environment{instead}"
         ) from None
 
@@ -105,9 +105,9 @@ def prepare(
         files: path and SHA-256 of each, no content twice.
         advance: called with the number of files that are done.
     Raises:
-        UserError: as `kept_in`.
+        UserError: as `in_cache`.
     """
-    return kept_in(cache, "prepared photos", lambda folder: _prepare_in(folder, files, settings, total_bytes, advance))
+    return in_cache(cache, "prepared photos", lambda folder: _prepare_in(folder, files, settings, total_bytes, advance))
 
 
 def _prepare_in(cache: Path, files: list[tuple[str, str]], settings: Settings, total_bytes: int, advance) -> Prepared:

@@ -96,7 +96,7 @@ class Dataset:
         val: by which the checkpoint is chosen.
         test: seen by `evaluate` alone; None where there is none, or where it was not asked for.
         digest: of all parts and of the settings that pixels depend on; the same on every machine.
-        manifest: a verdict per file.
+        manifest: a record of each file.
     """
 
     name: str
@@ -110,7 +110,7 @@ class Dataset:
 
     def summary(self) -> list[str]:
         """Lines for people: what became of the files."""
-        if self.manifest.verdicts or not len(self.grey):
+        if self.manifest.records or not len(self.grey):
             return self.manifest.summary()
         return [f"{len(self.grey):,} photos are exactly grey and left out of training"]
 

@@ -107,7 +107,7 @@ def decode(data: bytes, wanted: tuple[int, int] | None = None, lock: AbstractCon
         lock: held while a large photo is decoded, so that several processes together need no more memory than one.
     Raises:
         NotUsable: empty, of no known format, damaged, of pixels without a defined range, or a decompression bomb
-            (more than `PIL.Image.MAX_IMAGE_PIXELS`, told by the header alone).
+            (more than `PIL.Image.MAX_IMAGE_PIXELS`, read from the header alone).
     """
     with without_warnings():
         return decode_in_thread(data, wanted=wanted, lock=lock)
@@ -193,7 +193,7 @@ def _to_srgb(image: Image.Image, size: tuple[int, int], keeps_alpha: bool) -> Pi
         image = image.transpose(turn)
         converted.append("turned by EXIF")
     if image.mode == "F":
-        raise NotUsable("floating-point pixels, whose range is not told")
+        raise NotUsable("floating-point pixels, of unknown range")
     profile = image.info.get("icc_profile")
     if image.mode in SIXTEEN_BIT:
         image = eight_bits(image)
@@ -233,7 +233,7 @@ def eight_bits(image: Image.Image) -> Image.Image:
     """
     pixels = np.asarray(image)  # Pillow would clip these to 8 bits, not scale them
     if pixels.min() < 0 or pixels.max() > 65535:
-        raise NotUsable("32-bit pixels, whose range is not told")
+        raise NotUsable("32-bit pixels, of unknown range")
     scaled = np.empty(pixels.shape, "uint8")
     for row, values in enumerate(pixels):  # a row at a time: the photo may be large
         scaled[row] = (values.astype("uint32") + 128) // 257

@@ -13,7 +13,7 @@ from colorize.data import manifest
 from colorize.data.cache import Prepared, folder_of_cache, prepare
 from colorize.data.dataset import Dataset, Photos, digest_of
 from colorize.data.decode_pool import Decoded, Settings
-from colorize.data.manifest import ACROSS, Manifest, Verdict, printable
+from colorize.data.manifest import ACROSS, FileRecord, Manifest, printable
 from colorize.data.scan import SUFFIXES, File, Tree, hash_files, look_through
 from colorize.data.split import PARTS, PRIORITY, by_content
 from colorize.errors import UserError
@@ -64,7 +64,7 @@ def _hash(tree: Tree, cache: Path) -> None:
 
 
 class _Folder:
-    """The files of a folder on their way to a data set: each has a part of the split, or a verdict against it."""
+    """The files of a folder on their way to a data set: each has a part of the split, or a reason against it."""
 
     def __init__(self, config: FolderData, tree: Tree):
         self.config, self.tree = config, tree
@@ -90,9 +90,9 @@ class _Folder:
         else:  # no val/: it comes out of train/
             self.part[file.name] = by_content(file.sha256, {"val": self.config.val_fraction})
 
-    def _against(self, file: File, verdict: str, detail: str, decoded: Decoded | None = None) -> None:
+    def _against(self, file: File, status: str, detail: str, decoded: Decoded | None = None) -> None:
         known = {"format": decoded.format, "width": decoded.width, "height": decoded.height} if decoded else {}
-        self.manifest.verdicts.append(Verdict(file.name, verdict, detail, sha256=file.sha256, **known))
+        self.manifest.records.append(FileRecord(file.name, status, detail, sha256=file.sha256, **known))
         self.part.pop(file.name, None)
 
     def keep_one_of_each(self, kind: str) -> None:
@@ -120,31 +120,31 @@ class _Folder:
             decoded = self._decoded(name)
             if decoded.reason:
                 self._against(self.files[name], manifest.REJECTED, decoded.reason, decoded)
-        for verdict in self.manifest.verdicts:  # a copy of what is no photo is none either
-            of_content = self.prepared.decoded.get(verdict.sha256)
-            if verdict.verdict == manifest.DUPLICATE and of_content and of_content[1].reason:
-                verdict.verdict, verdict.detail = manifest.REJECTED, of_content[1].reason
+        for record in self.manifest.records:  # a copy of what is no photo is none either
+            of_content = self.prepared.decoded.get(record.sha256)
+            if record.status == manifest.DUPLICATE and of_content and of_content[1].reason:
+                record.status, record.detail = manifest.REJECTED, of_content[1].reason
 
     def _decoded(self, name: str) -> Decoded:
         return self.prepared.decoded[self.files[name].sha256][1]
 
     def finish(self) -> None:
-        """Takes exactly grey photos out of training, and gives all others their verdict."""
+        """Takes exactly grey photos out of training, and gives all others their status."""
         self.grey = {name for name, part in self.part.items() if part == "train" and self._decoded(name).grey}
         self.grey = self.grey if self.config.drop_grayscale else set()
         for name, part in self.part.items():
             file, decoded = self.files[name], self._decoded(name)
-            verdict = manifest.GREY if name in self.grey else manifest.CONVERTED if decoded.converted else manifest.USED
+            status = manifest.GREY if name in self.grey else manifest.CONVERTED if decoded.converted else manifest.USED
             detail, facts = ", ".join(decoded.converted), (decoded.format, decoded.width, decoded.height)
-            self.manifest.verdicts.append(Verdict(name, verdict, detail, part, *facts, file.sha256))
-        self.manifest.verdicts.sort(key=lambda verdict: verdict.name)
+            self.manifest.records.append(FileRecord(name, status, detail, part, *facts, file.sha256))
+        self.manifest.records.sort(key=lambda record: record.name)
 
     def check_rejected(self, manifest: Path | None) -> None:
         """Stops where more files are rejected than the configuration bears."""
-        rejected, files = self.manifest.rejected, len(self.manifest.verdicts)
+        rejected, files = self.manifest.rejected, len(self.manifest.records)
         if len(rejected) <= self.config.max_rejected_fraction * files and len(rejected) < files:
             return
-        listed = [f"  {printable(verdict.name)}: {verdict.detail}" for verdict in rejected[:LISTED]]
+        listed = [f"  {printable(record.name)}: {record.detail}" for record in rejected[:LISTED]]
         where = f"; all are in {manifest}" if manifest else ""
         more = [f"  and {len(rejected) - LISTED} more{where}"] if len(rejected) > LISTED else []
         raise UserError(

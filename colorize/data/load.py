@@ -14,7 +14,7 @@ def read_dataset(config: Data, test: bool = False, manifest: Path | None = None,
     Args:
         test: whether the test part is wanted too; training never asks for it.
         needs_parts: whether some photos must be left to train on, and some for val.
-        manifest: file into which the verdicts go, before anything that is wrong with them is reported.
+        manifest: file into which the records go, before anything that is wrong with them is reported.
     Raises:
         UserError: no photos there, too many of them rejected, or a part of the split came out empty.
     """

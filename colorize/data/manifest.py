@@ -16,19 +16,19 @@ SHOWN = 5
 
 
 @dataclass(slots=True)
-class Verdict:
+class FileRecord:
     """What became of one file.
 
     Attributes:
         name: path below the root.
-        verdict: one of the words above.
+        status: one of the words above.
         detail: how it was converted, why it was rejected, which other file it is a copy of.
         split: train, val or test; empty where it is in none.
         format, width, height: of the file; empty and 0 where it was not opened.
     """
 
     name: str
-    verdict: str
+    status: str
     detail: str = ""
     split: str = ""
     format: str = ""
@@ -39,44 +39,44 @@ class Verdict:
 
 @dataclass
 class Manifest:
-    """A verdict per file, sorted by name, and how many files of other kinds were passed over, by ending."""
+    """A record of each file, sorted by name, and how many files of other kinds were passed over, by ending."""
 
-    verdicts: list[Verdict] = field(default_factory=list)
+    records: list[FileRecord] = field(default_factory=list)
     ignored: Counter = field(default_factory=Counter)
 
     @property
-    def rejected(self) -> list[Verdict]:
+    def rejected(self) -> list[FileRecord]:
         """Those that are no photos."""
-        return [verdict for verdict in self.verdicts if verdict.verdict == REJECTED]
+        return [record for record in self.records if record.status == REJECTED]
 
     def save(self, path: Path) -> None:
-        """Writes the verdicts as CSV, a line per file."""
+        """Writes the records as CSV, a line per file."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.writer(file)
-            writer.writerow(Verdict.__slots__)
-            writer.writerows([getattr(verdict, name) for name in Verdict.__slots__] for verdict in self.verdicts)
+            writer.writerow(FileRecord.__slots__)
+            writer.writerows([getattr(record, name) for name in FileRecord.__slots__] for record in self.records)
 
     def summary(self) -> list[str]:
-        """Lines for people: how many files of which verdict, what was converted, what was rejected and why."""
-        counts = Counter(verdict.verdict for verdict in self.verdicts)
+        """Lines for people: how many files of which status, what was converted, what was rejected and why."""
+        counts = Counter(record.status for record in self.records)
         pictures = {ending: number for ending, number in self.ignored.items() if ending in NOT_READ}
-        if counts[USED] == len(self.verdicts) and not pictures:
+        if counts[USED] == len(self.records) and not pictures:
             return []
-        told = [f"{counts[USED] + counts[CONVERTED]:,} of {len(self.verdicts):,} files used"]
-        told += [f"{counts[CONVERTED]:,} of them converted"] if counts[CONVERTED] else []
-        told += [f"{counts[GREY]:,} exactly grey, left out of training"] if counts[GREY] else []
-        told += self._duplicates(counts[DUPLICATE])
-        told += [f"{counts[REJECTED]:,} rejected"] if counts[REJECTED] else []
-        lines = [", ".join(told)]
+        parts = [f"{counts[USED] + counts[CONVERTED]:,} of {len(self.records):,} files used"]
+        parts += [f"{counts[CONVERTED]:,} of them converted"] if counts[CONVERTED] else []
+        parts += [f"{counts[GREY]:,} exactly grey, left out of training"] if counts[GREY] else []
+        parts += self._duplicates(counts[DUPLICATE])
+        parts += [f"{counts[REJECTED]:,} rejected"] if counts[REJECTED] else []
+        lines = [", ".join(parts)]
         if pictures:
             lines.append(f"not read: {', '.join(f'{number:,} {ending}' for ending, number in pictures.items())}")
-        shown = [f"  {printable(verdict.name)}: {verdict.detail}" for verdict in self.rejected[:SHOWN]]
+        shown = [f"  {printable(record.name)}: {record.detail}" for record in self.rejected[:SHOWN]]
         more = [f"  and {counts[REJECTED] - SHOWN:,} more"] if counts[REJECTED] > SHOWN else []
         return lines + shown + more
 
     def _duplicates(self, number: int) -> list[str]:
-        across = sum(v.verdict == DUPLICATE and v.detail.startswith(ACROSS) for v in self.verdicts)
+        across = sum(r.status == DUPLICATE and r.detail.startswith(ACROSS) for r in self.records)
         words = [f"{number - across:,} copies of others"] if number - across else []
         return words + ([f"{across:,} in two parts of the split, kept in one"] if across else [])
 

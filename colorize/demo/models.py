@@ -3,7 +3,7 @@
 import threading
 
 from colorize.errors import UserError
-from colorize.hub import load_painter
+from colorize.hub import load_pipeline
 from colorize.runs.model_file import BOX, PRETRAINED, read_about
 
 
@@ -19,15 +19,15 @@ class ModelChoices:
         self.choices, self.tracking = choices, tracking
         self._loaded, self._lock = {}, threading.Lock()
 
-    def painter(self, name: str):
-        """A `Painter`.
+    def pipeline(self, name: str):
+        """A `ColorizationPipeline`.
 
         Raises:
             UserError: the model is no longer there, or damaged.
         """
         with self._lock:
             if name not in self._loaded:
-                self._loaded[name] = load_painter(name, None, "bilinear", None, self.tracking)
+                self._loaded[name] = load_pipeline(name, None, "bilinear", None, self.tracking)
             return self._loaded[name]
 
 
@@ -41,15 +41,15 @@ def models_for(names: list[str], tracking: str | None) -> tuple[ModelChoices, li
     """
     if names:
         models = ModelChoices({name: name for name in names}, tracking)
-        models.painter(names[0])  # what is wrong is reported here, and not on the page
+        models.pipeline(names[0])  # what is wrong is reported here, and not on the page
         return models, []
     from colorize.tracking.client import StoredRuns
 
-    box = {PRETRAINED: read_about(BOX).told}
+    box = {PRETRAINED: read_about(BOX).description}
     models, refused = ModelChoices(StoredRuns(tracking).registered() | box, tracking), []
     for name, called in list(models.choices.items()):
         try:
-            models.painter(name)
+            models.pipeline(name)
             break
         except UserError as error:  # anybody's model may be in a registry
             refused.append(f"{called} is left out: {error}")

@@ -25,7 +25,7 @@ from colorize.image_grid import in_grey
 from colorize.inference.jobs import painted_name
 from colorize.inference.load import MOST_SATURATION
 from colorize.inference.photo_files import encode, photo_of
-from colorize.inference.pipeline import Colours, Painter
+from colorize.inference.pipeline import ColorizationPipeline, Colours
 
 LARGEST_BYTES = 32_000_000
 """Of a file that is dropped."""
@@ -48,7 +48,7 @@ class ColorizedPhoto:
         small: RGB, as large as it is shown; its colours are not looked at.
         grey: the same in grey.
         colours: what the model says.
-        painter: the model.
+        pipeline: the model.
     """
 
     name: str
@@ -56,23 +56,23 @@ class ColorizedPhoto:
     small: Image.Image
     grey: Image.Image
     colours: Colours
-    painter: Painter
+    pipeline: ColorizationPipeline
 
     def shown(self, saturation: float) -> Image.Image:
         """What the page shows."""
         picture = self.small.copy()
-        self.painter.lay_on([picture], [self.colours], saturation)
+        self.pipeline.compose([picture], [self.colours], saturation)
         return picture
 
     def full_size(self, saturation: float) -> bytes:
         """What is downloaded."""
         photo, content = photo_of(self.file, MAX_PIXELS), io.BytesIO()
-        self.painter.lay_on([photo.image], [self.colours], saturation)
+        self.pipeline.compose([photo.image], [self.colours], saturation)
         encode(photo, content)
         return content.getvalue()
 
 
-def colorize_file(painter: Painter, data: bytes, name: str) -> ColorizedPhoto:
+def colorize_file(pipeline: ColorizationPipeline, data: bytes, name: str) -> ColorizedPhoto:
     """Paints the bytes of a file.
 
     Raises:
@@ -82,9 +82,9 @@ def colorize_file(painter: Painter, data: bytes, name: str) -> ColorizedPhoto:
         raise NotUsable(f"{len(data) / 1e6:.0f} MB; at most {LARGEST_BYTES / 1e6:.0f}")
     photo = photo_of(data, MAX_PIXELS)
     small = _small(photo.image)
-    (colours,) = painter.colours_of([photo.image])
+    (colours,) = pipeline.predict([photo.image])
     grey = Image.fromarray(in_grey(np.asarray(small)))
-    return ColorizedPhoto(painted_name(name, photo.format), data, small, grey, colours, painter)
+    return ColorizedPhoto(painted_name(name, photo.format), data, small, grey, colours, pipeline)
 
 
 def _small(image: Image.Image) -> Image.Image:
@@ -148,16 +148,16 @@ def build_page(models: ModelChoices) -> None:
         held.pop("painted", None), held.pop("shown", None)
         state.text, result = "Painting...", None
         try:
-            painter = await run.io_bound(models.painter, choice.value)
-            result = await run.io_bound(colorize_file, painter, *asked[:2])
+            pipeline = await run.io_bound(models.pipeline, choice.value)
+            result = await run.io_bound(colorize_file, pipeline, *asked[:2])
         except (NotUsable, UserError) as error:
-            told = str(error)
+            message = str(error)
         except Exception as error:  # of Pillow, where a file lies
-            told = f"{type(error).__name__}: {error}"
+            message = f"{type(error).__name__}: {error}"
         if asked != (held["data"], held["name"], choice.value):
             return  # another photo or model was chosen meanwhile, whose turn comes
         if result is None:
-            state.text = f"{asked[1]}: {told}"
+            state.text = f"{asked[1]}: {message}"
             return
         held["painted"] = result
         await lay()

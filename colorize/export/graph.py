@@ -24,4 +24,4 @@ def painting_graph(colorizer: Colorizer, mirror: bool, photos: int | None = None
     ab = colorizer.call(rgb)
     if mirror:
         ab = (ab + ops.flip(colorizer.call(ops.flip(rgb, axis=2)), axis=2)) / 2
-    return keras.Model(rgb, compose_in_gamut(rgb_to_lightness(rgb), ab), name="painter")
+    return keras.Model(rgb, compose_in_gamut(rgb_to_lightness(rgb), ab), name="colorize")

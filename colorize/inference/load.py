@@ -24,7 +24,7 @@ def check_saturation(saturation: float) -> None:
         raise UserError(f"saturation: expected a number from 0 (grey) to {MOST_SATURATION:g}, received {saturation!r}")
 
 
-def painter_of(
+def pipeline_of(
     place: Path, resize_mode: str | None = None, upsampling: str = "bilinear", temperature: float | None = None,
     device: str = "cpu", saturation: float = 1.0,
 ):  # fmt: skip
@@ -36,8 +36,10 @@ def painter_of(
         started = backend.start(os.environ.get("KERAS_BACKEND", config.backend), device)
         if started.backend == "tensorflow":
             backend.let_xla_introduce_itself()
-    from colorize.inference.pipeline import Painter
+    from colorize.inference.pipeline import ColorizationPipeline
     from colorize.runs.weights import load_colorizer
 
-    told = read_about(place).told
-    return Painter(load_colorizer(place, temperature), config, resize_mode, upsampling, saturation, told)
+    description = read_about(place).description
+    return ColorizationPipeline(
+        load_colorizer(place, temperature), config, resize_mode, upsampling, saturation, description
+    )

@@ -95,7 +95,7 @@ class Colours(NamedTuple):
         return float(np.linalg.norm(self.ab, axis=-1).mean())
 
 
-class Painter:
+class ColorizationPipeline:
     """Paints photos of any size; several threads may share one.
 
     Args:
@@ -104,22 +104,22 @@ class Painter:
         resize_mode: reflect_pad or stretch, see `ResizeMode`; None: as it was trained.
         upsampling: bilinear, or guided by the lightness.
         saturation: what ab is multiplied by; 1: as predicted, 0: grey.
-        told: the model in a line, for the screen.
+        description: the model in a line, for the screen.
     """
 
     def __init__(
         self, colorizer: Colorizer, config: Config, resize_mode: ResizeMode | None = None,
-        upsampling: Upsampling = "bilinear", saturation: float = 1.0, told: str = "",
+        upsampling: Upsampling = "bilinear", saturation: float = 1.0, description: str = "",
     ):  # fmt: skip
-        self.size, self.saturation, self.told = size_of(colorizer), saturation, told
+        self.size, self.saturation, self.description = size_of(colorizer), saturation, description
         self.resize_mode = resize_mode or resize_mode_of(config.data)
-        self.upsampling, self.closely = upsampling, config.evaluation.flip_tta
+        self.upsampling, self.multi_scale = upsampling, config.evaluation.flip_tta
         self._predict = predictor(colorizer.predict_on_batch, config.evaluation.flip_tta)
-        self._lightness, self._brush = Lightness(dtype="float32"), Compose(dtype="float32")
-        for model in (self._lightness, self._brush):
+        self._lightness, self._compose = Lightness(dtype="float32"), Compose(dtype="float32")
+        for model in (self._lightness, self._compose):
             model.compile(jit_compile=True)  # five times as fast as TensorFlow's graph, which keeps what is in between
         # Keras prepares a model's functions when it is first called; two photos may be at the two stages.
-        self._network_lock, self._brush_lock = threading.Lock(), threading.Lock()
+        self._network_lock, self._compose_lock = threading.Lock(), threading.Lock()
 
     def paint(self, photo: str | PathLike | np.ndarray | Image.Image) -> Image.Image:
         """Gives one photo new colours; its lightness stays, also where sRGB does not have so strong a colour.
@@ -133,26 +133,26 @@ class Painter:
             UserError: the file cannot be used, or the array is no picture.
         """
         image = _own_image(photo)
-        self.paint_over([image])
+        self.paint_in_place([image])
         return image
 
-    def paint_over(self, images: Sequence[Image.Image], saturation: float | None = None) -> list[float]:
+    def paint_in_place(self, images: Sequence[Image.Image], saturation: float | None = None) -> list[float]:
         """Paints RGB pictures in place, many of them together, which is faster.
 
         Args:
-            saturation: another one than the painter's own.
+            saturation: another one than the pipeline's own.
         Returns:
             the mean chroma of what was predicted for each, Lab units: 0 is grey.
         """
         chroma = []
         for start in range(0, len(images), PHOTOS_AT_ONCE):
             batch = images[start : start + PHOTOS_AT_ONCE]
-            colours = self.colours_of(batch)
-            self.lay_on(batch, colours, saturation)
+            colours = self.predict(batch)
+            self.compose(batch, colours, saturation)
             chroma += [own.chroma for own in colours]
         return chroma
 
-    def colours_of(self, images: Sequence[Image.Image]) -> list[Colours]:
+    def predict(self, images: Sequence[Image.Image]) -> list[Colours]:
         """What the model says of some RGB pictures, at most `PHOTOS_AT_ONCE`."""
         boxes = [self._boxes(image) for image in images]
         shown = [framed(image, *self.size, self.resize_mode, box) for image, own in zip(images, boxes) for box in own]
@@ -167,28 +167,28 @@ class Painter:
 
     def _boxes(self, image: Image.Image) -> list[Box | None]:
         """Which parts of a photo the model is shown; None: the whole. One of the model's own size is seen as it is."""
-        closely = self.closely and (image.height, image.width) != tuple(self.size)
-        return looks(image) if closely else [None]
+        multi_scale = self.multi_scale and (image.height, image.width) != tuple(self.size)
+        return looks(image) if multi_scale else [None]
 
     def _predicted(self, pictures: np.ndarray) -> np.ndarray:
         """ab (N, h, w, 2), of any number of pictures."""
         parts = [pictures[start : start + PHOTOS_AT_ONCE] for start in range(0, len(pictures), PHOTOS_AT_ONCE)]
         with self._network_lock:
-            return np.concatenate([_filled_up(self._predict, PHOTOS, part) for part in parts])
+            return np.concatenate([_padded(self._predict, PHOTOS, part) for part in parts])
 
     def _guide(self, image: Image.Image, ab: np.ndarray) -> np.ndarray:
-        """The lightness of a photo, of the same cells as its ab."""
+        """The lightness of a photo, of the same size as its ab."""
         rows, columns = ab.shape[:2]
         return self._lightness_of(np.asarray(resize(image, rows, columns)).reshape(-1, 3)).reshape(rows, columns)
 
-    def lay_on(
+    def compose(
         self, images: Sequence[Image.Image], colours: Sequence[Colours], saturation: float | None = None
     ) -> None:
         """Lays colours on RGB pictures, in place; on the photo that they were predicted for, at any size."""
         strength = self.saturation if saturation is None else saturation
         each = [own.of_size(image.size, strength) for image, own in zip(images, colours)]
         bands = (band for image, own in zip(images, each) for band in _bands(image, own))
-        for chunk in _portions(bands):
+        for chunk in _chunks(bands):
             self._paint_bands(chunk)
 
     def _paint_bands(self, bands: list[_Band]) -> None:
@@ -198,16 +198,16 @@ class Painter:
         if self.upsampling == "guided":
             lightness = np.split(self._lightness_of(rgb), ends)
         ab = np.concatenate([band.ab(part) for band, part in zip(bands, lightness)])
-        with self._brush_lock:
-            painted = _filled_up(lambda *given: self._brush.predict_on_batch(list(given)), PIXELS, rgb, ab)
+        with self._compose_lock:
+            painted = _padded(lambda *given: self._compose.predict_on_batch(list(given)), PIXELS, rgb, ab)
         for band, part in zip(bands, np.split(painted, ends)):
             band.put(part)
 
     def _lightness_of(self, rgb: np.ndarray) -> np.ndarray:
         """(N, 1) of (N, 3), a chunk at a time."""
         chunks = [rgb[start : start + PIXELS_PER_CHUNK] for start in range(0, len(rgb), PIXELS_PER_CHUNK)]
-        with self._brush_lock:
-            return np.concatenate([_filled_up(self._lightness.predict_on_batch, PIXELS, part) for part in chunks])
+        with self._compose_lock:
+            return np.concatenate([_padded(self._lightness.predict_on_batch, PIXELS, part) for part in chunks])
 
 
 def _own_image(photo) -> Image.Image:
@@ -233,7 +233,7 @@ def _bands(image: Image.Image, colours: Bilinear) -> Iterator[_Band]:
         yield _Band(image, colours, top, min(rows, image.height - top))
 
 
-def _portions(bands: Iterator[_Band]) -> Iterator[list[_Band]]:
+def _chunks(bands: Iterator[_Band]) -> Iterator[list[_Band]]:
     """Bands, of several photos where these are small, that make `PIXELS_PER_CHUNK` together."""
     chunk, pixels = [], 0
     for band in bands:
@@ -247,7 +247,7 @@ def _portions(bands: Iterator[_Band]) -> Iterator[list[_Band]]:
         yield chunk
 
 
-def _filled_up(compute, sizes: Sequence[int], *arrays: np.ndarray) -> np.ndarray:
+def _padded(compute, sizes: Sequence[int], *arrays: np.ndarray) -> np.ndarray:
     """Computes something for each of N elements, of which there are made as many as the next of some sizes."""
     number = len(arrays[0])
     missing = next((size - number for size in sizes if size >= number), 0)

@@ -17,7 +17,7 @@ NOISE_FLOOR = 1e-5
 """Share of the largest change below which a change is float32 rounding, not dependence."""
 
 PAIRS_AT_ONCE = 2**26
-"""Of cells that attention compares, in all heads and pictures: 256 MiB."""
+"""Of positions that attention compares, in all heads and pictures: 256 MiB."""
 
 
 def dependencies(inputs: list, outputs: list, along: str = "rows", axis: int = 1, seed: int = 0) -> list[np.ndarray]:
@@ -72,10 +72,10 @@ class DependencyMap:
 
 
 def dependency_maps(network: Network) -> list[DependencyMap]:
-    """The maps to look at: of each first recurrent layer what it reads and both halves of it; and the fused map."""
+    """The maps to look at: of each first recurrent layer what it reads and both directions of it; and the fused map."""
     maps = []
     for recurrent in network.recurrent_passes:
-        reach, forward, backward = _halves(network, recurrent)
+        reach, forward, backward = _directions(network, recurrent)
         maps += [
             DependencyMap("read by the recurrent layer", recurrent.along, reach, reach),
             DependencyMap(f"{recurrent.name}, forward", recurrent.along, forward, reach),
@@ -87,13 +87,13 @@ def dependency_maps(network: Network) -> list[DependencyMap]:
     return [*maps, DependencyMap("fused map", along, values, last.reach if last else None)]
 
 
-def _halves(network: Network, recurrent: RecurrentPass) -> list[np.ndarray]:
+def _directions(network: Network, recurrent: RecurrentPass) -> list[np.ndarray]:
     tensors = [recurrent.read, recurrent.forward, recurrent.backward]
     return dependencies(network.model.inputs, tensors, recurrent.along, recurrent.axis)
 
 
 def wiring_faults(features: np.ndarray, forward: np.ndarray, backward: np.ndarray) -> list[str]:
-    """What is wrong with the halves of a recurrent layer, in sentences; nothing where the wiring is right.
+    """What is wrong with the directions of a recurrent layer, in sentences; nothing where the wiring is right.
 
     The reach of the convolutions is not guessed but measured: `features` says which rows of the picture row i of the
     feature map sees. The forward half at row i may depend on what rows 0..i of the map see, the backward half on what
@@ -126,7 +126,8 @@ def wiring_faults(features: np.ndarray, forward: np.ndarray, backward: np.ndarra
 
 def check_wiring(network: Network) -> list[str]:
     """`wiring_faults` of the first recurrent layer along each axis; nothing where there is none."""
-    return [fault for recurrent in network.recurrent_passes for fault in wiring_faults(*_halves(network, recurrent))]
+    passes = network.recurrent_passes
+    return [fault for recurrent in passes for fault in wiring_faults(*_directions(network, recurrent))]
 
 
 def dependency_figure(maps: list[DependencyMap]) -> Figure:
@@ -166,7 +167,7 @@ def computed(inputs: list, outputs: list, pictures: np.ndarray) -> list:
 
 
 def _pictures_at_once(model: keras.Model) -> int:
-    """Attention has a number for each pair of cells, which for a whole batch may be more than the memory."""
+    """Attention has a number for each pair of positions, which for a whole batch may be more than the memory."""
     heads = [layer for layer in model.layers if isinstance(layer, keras.layers.MultiHeadAttention)]
     pairs = max((layer.num_heads * layer.output.shape[1] ** 2 for layer in heads), default=1)
     return max(1, PAIRS_AT_ONCE // pairs)

@@ -105,36 +105,38 @@ def explanation(network: Network, maps: list[DependencyMap]) -> str:
     if not passes:
         return "No sequence is read here: what is joined to the feature map, if anything, has no order of rows."
     steps = {record.name: record for record in network.layers}
-    told = " Only the decoder, after that, tells each row what the whole map holds." if "decoder_mean" in steps else ""
+    global_context = (
+        " Only the decoder, after that, tells each row what the whole map holds." if "decoder_mean" in steps else ""
+    )
     if (maps[0].values > 0).all():
         along = maps[0].along.removesuffix("s")
-        told = (
+        global_context = (
             f" The encoder shows every {along} of the map the whole picture before: the GRUs are not the only way from"
             f" {along} to {along}, and the dependency map is full."
         )
     if "to_sequence" in steps:
-        return _of_lines(steps, passes[0].along.removesuffix("s")) + told
+        return _of_lines(steps, passes[0].along.removesuffix("s")) + global_context
     rows, columns = passes[0].read.shape[1:3]
     return (
-        f"A timestep is one cell of the feature map, not a moment in time: along each of the {rows} rows the"
+        f"A timestep is one position of the feature map, not a moment in time: along each of the {rows} rows the"
         f" {columns} columns follow one another, and along each column the rows, forward and backward. Every layer"
-        f" returns one vector of units for each cell, in the order of the map, and the last units of a cell become its"
-        f" channels.{told}"
+        f" returns one vector of units for each position, in the order of the map, and the last units of a position"
+        f" become its channels.{global_context}"
     )
 
 
 def _of_lines(steps: dict, line: str) -> str:
     """Where a timestep is a whole row, or a whole column."""
-    cell, start, end = ("columns", "top", "bottom") if line == "row" else ("rows", "left", "right")
+    position, start, end = ("columns", "top", "bottom") if line == "row" else ("rows", "left", "right")
     _, lines, features = steps["to_sequence"].output.shape
-    _, _, cells, channels = steps["to_map"].output.shape
+    _, _, positions, channels = steps["to_map"].output.shape
     last = [name for name in steps if name.startswith("gru")][-1]
-    sizes = f"{cells} {cell} x {features // cells} channels"
+    sizes = f"{positions} {position} x {features // positions} channels"
     how = "through a learned projection" if "project_units" in steps else "unit by unit, by a reshape"
     return (
         f"A timestep is one {line} of the feature map, not a moment in time: the GRUs read {lines} {line}s, the forward"
         f" half from the {start}, the backward half from the {end}. The {features:,} features of a timestep are the"
-        f" {line}'s {sizes}. A GRU returns one vector of units for each {line}, and {line} i of both halves speaks of"
-        f" {line} i. The last layer's {steps[last].output.shape[-1]} units of a {line} become {cells} {cell} x"
-        f" {channels} channels, {how}, and join the map at the same {line}."
+        f" {line}'s {sizes}. A GRU returns one vector of units for each {line}, and {line} i of both directions speaks"
+        f" of {line} i. The last layer's {steps[last].output.shape[-1]} units of a {line} become {positions} {position}"
+        f" x {channels} channels, {how}, and join the map at the same {line}."
     )

@@ -40,8 +40,8 @@ class Network:
         head: knows the colours of what comes out; None where there is nothing to learn.
         losses: label -> weight and term of the loss.
         backbone: what computes the embedding.
-        frozen: a part whose answers to a photo never change; None where there is none.
-        known: these answers, symbolic: (B, E) of a backbone, or maps of the encoder.
+        frozen: a part whose features of a photo never change; None where there is none.
+        known: these features, symbolic: (B, E) of a backbone, or maps of the encoder.
     """
 
     model: keras.Model
@@ -55,7 +55,7 @@ class Network:
 
     @cached_property
     def tail(self) -> keras.Model | None:
-        """From scaled lightness and the known answers to the same output as `model`, with the same layers."""
+        """From scaled lightness and the known features to the same output as `model`, with the same layers."""
         if not self.known:
             return None
         inputs = [self.model.inputs[0], *self.known]
@@ -66,7 +66,7 @@ class Network:
 
         Args:
             lightness: L in 0..100, (B, H, W, 1).
-            known: the answers of the frozen part to it, where they are known already.
+            known: the features that the frozen part makes of it, where they are known already.
         """
         if self.backbone and not known:
             known = [self.backbone(lightness)]
@@ -160,10 +160,12 @@ def _check_maps(encoder: Encoder, picture, maps: list) -> None:
     built = [(picture.shape[1] // tensor.shape[1], tensor.shape[-1]) for tensor in maps]
     said = list(encoder.maps.items())
     if built != said:
-        told, found = ["; ".join(f"stride {stride}: {channels}" for stride, channels in maps) for maps in (said, built)]
+        declared, found = [
+            "; ".join(f"stride {stride}: {channels}" for stride, channels in maps) for maps in (said, built)
+        ]
         raise UserError(
-            f"encoder={encoder.name} says that it leaves maps of these channels, small strides first ({told}), and its"
-            f" builder leaves ({found}), the last of them first and then the others: mend `maps` or the builder"
+            f"encoder={encoder.name} says that it leaves maps of these channels, small strides first ({declared}), and"
+            f" its builder leaves ({found}), the last of them first and then the others: mend `maps` or the builder"
         )
 
 

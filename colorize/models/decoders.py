@@ -30,7 +30,7 @@ class Maps(NamedTuple):
 def skip_decoder(config: SkipDecoder, maps: Maps):
     """From the coarsest size to the finest: convolve, double the size, concatenate the encoder's map of that size.
 
-    The size is doubled by a 2x2 convolution, transposed, of stride 2: its cells do not overlap, so it leaves no
+    The size is doubled by a 2x2 convolution, transposed, of stride 2: its positions do not overlap, so it leaves no
     checkerboard by itself; or bilinearly, so that nothing of the coarse grid is left. A convolution at full size is as
     expensive as all the others together, and left to `num_full_resolution_convs`, but for an encoder that leaves no
     other place for one.
@@ -69,7 +69,7 @@ def _doubling(config: SkipDecoder, filters: int, name: str) -> layers.Layer:
 def koalarization_decoder(config: KoalarizationDecoder, maps: Maps):
     """The decoder of Deep Koalarization (Baldassarre et al. 2017, table 1) up to its last convolution, the head.
 
-    Sizes are doubled by repeating cells. There the head, a 3x3 convolution with tanh, came before the last doubling;
+    Sizes are doubled by repeating values. There the head, a 3x3 convolution with tanh, came before the last doubling;
     ours is a 1x1 convolution without tanh behind it, which would be the same on either side.
     """
     first, second, third, fourth = config.filters
@@ -83,7 +83,7 @@ def koalarization_decoder(config: KoalarizationDecoder, maps: Maps):
 
 
 def _with_global_context(config: SkipDecoder, fused):
-    """Adds to each cell what the mean over all cells says: (B, h, w, C) -> the same.
+    """Adds global context to each position, a projection of the mean over all of them: (B, h, w, C) -> the same.
 
     A convolution sees little around it, and what the GRUs carry is a few channels; whether it is a beach or a city is
     told by the whole (global features as in Iizuka et al. 2016, section 3.2, without their classifier).

@@ -58,9 +58,9 @@ def koalarization_encoder(config: KoalarizationEncoder, lightness_scaled):
 def residual_encoder(config: ResidualEncoder, lightness_scaled):
     """Levels of residual blocks, each with norm and relu before its two convolutions (He et al. 2016b, figure 4e).
 
-    The norm is over the channels of a cell (as in ConvNeXt, Liu et al. 2022), which keeps rows apart, or over groups
-    of channels and all cells (Wu and He 2018), after which every row has heard of every other one: the dependency map
-    then shows what the convolutions see as everything.
+    The norm is over the channels of a position (as in ConvNeXt, Liu et al. 2022), which keeps rows apart, or over
+    groups of channels and all positions (Wu and He 2018), after which every row depends on every other one: the
+    dependency map then shows what the convolutions see as everything.
 
     Returns:
         features (B, H / stride, W / stride, channels), and the outputs of all other levels, from large to small.

@@ -14,21 +14,21 @@ from colorize.models.backbone import CLASSES, Backbone
 
 @dataclass(frozen=True)
 class Frozen:
-    """A part that answers the same to the same photo, always.
+    """A part whose features of a photo never change.
 
     Attributes:
         name: for the screen.
-        key: names its answers on disk: other weights, another key.
+        key: names its features on disk: other weights, another key.
         shapes: of each of its outputs, without the batch.
         dtype: in which they are kept.
-        answers: lightness (B, H, W, 1), L in 0..100 -> a list of arrays (B, *shape).
+        features: lightness (B, H, W, 1), L in 0..100 -> a list of arrays (B, *shape).
     """
 
     name: str
     key: Callable[[], str]
     shapes: list[tuple[int, ...]]
     dtype: str
-    answers: Callable[[np.ndarray], list]
+    features: Callable[[np.ndarray], list]
 
     @classmethod
     def of_backbone(cls, backbone: Backbone, config: PretrainedBackbone) -> "Frozen":
@@ -37,10 +37,10 @@ class Frozen:
         def key() -> str:
             return "|".join([config.name, _digest_of(backbone), str(config.size)])
 
-        def answers(lightness: np.ndarray) -> list:
+        def features(lightness: np.ndarray) -> list:
             return [backbone.predict_on_batch(lightness)]
 
-        return cls(config.name, key, [(CLASSES,)], "float32", answers)
+        return cls(config.name, key, [(CLASSES,)], "float32", features)
 
     @classmethod
     def of_encoder(cls, model: keras.Model, name: str) -> "Frozen":
@@ -49,12 +49,12 @@ class Frozen:
         def key() -> str:
             return "|".join([name, _digest_of(model), model.outputs[0].dtype])
 
-        def answers(lightness: np.ndarray) -> list:
+        def features(lightness: np.ndarray) -> list:
             maps = model.predict_on_batch(lightness / 50.0 - 1.0)
             maps = maps if isinstance(maps, (list, tuple)) else [maps]
             return [ops.convert_to_numpy(ops.cast(one, "float32")) for one in maps]
 
-        return cls(name, key, [tuple(tensor.shape[1:]) for tensor in model.outputs], "float16", answers)
+        return cls(name, key, [tuple(tensor.shape[1:]) for tensor in model.outputs], "float16", features)
 
 
 def _digest_of(model: keras.Model) -> str:

@@ -112,7 +112,7 @@ class RecurrentPass:
         name: of the layer.
         along: what a timestep is: `rows` or `columns`.
         axis: of the three tensors below, along which time runs.
-        read, forward, backward: what the layer reads, and both halves of what it returns, symbolic.
+        read, forward, backward: what the layer reads, and both directions of what it returns, symbolic.
     """
 
     name: str

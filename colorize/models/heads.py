@@ -1,7 +1,7 @@
 """Heads: map of the decoder (B, H / s, W / s, D) -> what is learned, the loss that goes with it, and ab in Lab units.
 
-Legend: B batch, H W rows and columns of the picture, s pixels to a cell of the decoder's map, h w rows and columns of
-the prediction, Q bins.
+Legend: B batch, H W rows and columns of the picture, s the stride of the decoder's map, h w rows and columns of the
+prediction, Q bins.
 """
 
 from keras import layers, ops

@@ -73,7 +73,7 @@ class L2Loss(AbError):
 
 @builds(CrossEntropy)
 class CrossEntropyLoss:
-    """Cross-entropy against soft targets, each cell weighted by the nearest bin (Zhang et al. 2016, eq. 2 and 3).
+    """Cross-entropy against soft targets, each position weighted by the nearest bin (Zhang et al. 2016, eq. 2 and 3).
 
     Photos with no |a|, |b| above `grey_below` are left out, as in the authors' training code; a batch of nothing else
     costs 0.
@@ -91,14 +91,14 @@ class CrossEntropyLoss:
         """The loss.
 
         Args:
-            ab_true: float32 (B, H, W, 2), Lab units; its mean over each cell of the prediction is what is learned.
+            ab_true: float32 (B, H, W, 2), Lab units; its mean over each position of the prediction is what is learned.
             logits: float32 (B, h, w, Q).
         Returns:
-            A float32 scalar: the mean over the cells of the photos that count.
+            A float32 scalar: the mean over the positions of the photos that count.
         """
         stride, config = self.stride, self.config
-        cells = ops.average_pool(ab_true, stride, stride, data_format="channels_last") if stride > 1 else ab_true
-        targets = soft_targets(cells, self.bins.centres, config.neighbours, config.sigma)
+        positions = ops.average_pool(ab_true, stride, stride, data_format="channels_last") if stride > 1 else ab_true
+        targets = soft_targets(positions, self.bins.centres, config.neighbours, config.sigma)
         entropy = -ops.sum(targets * ops.log_softmax(logits, axis=-1), axis=-1)  # (B, h, w)
         weight = ops.take(ops.convert_to_tensor(self.weights, "float32"), ops.argmax(targets, axis=-1))
         colourful = ops.max(ops.abs(ab_true), axis=(1, 2, 3)) > config.grey_below  # (B,)

@@ -78,7 +78,7 @@ class About(BaseModel):
     versions: dict[str, str] = {}
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """The model in a line, for the screen: name, photos, date."""
         return f"{self.name}: trained on {self.photos['train']:,} photos ({self.data}), {self.date}"
 

@@ -14,10 +14,10 @@ class PaintingModel(mlflow.pyfunc.PythonModel):
 
     def load_context(self, context):
         """Loads the weights."""
-        from colorize.inference.load import painter_of
+        from colorize.inference.load import pipeline_of
 
         warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; here, since threads share such filters
-        self.painter = painter_of(Path(context.artifacts["colorizer"]))
+        self.pipeline = pipeline_of(Path(context.artifacts["colorizer"]))
 
     def predict(self, context, model_input: pd.DataFrame, params: dict | None = None) -> pd.DataFrame:
         """Paints the photos in the column `image`; a column `png` comes back. The parameter `saturation`: 0 to 2."""
@@ -26,12 +26,12 @@ class PaintingModel(mlflow.pyfunc.PythonModel):
 
         saturation = (params or {}).get(SATURATION, 1.0)
         try:
-            return pd.DataFrame({"png": colorized(self.painter, list(model_input[COLUMN]), saturation)})
+            return pd.DataFrame({"png": colorized(self.pipeline, list(model_input[COLUMN]), saturation)})
         except NotUsable as error:
             raise MlflowException(str(error), error_code=BAD_REQUEST) from None
         except Exception as error:  # MLflow would answer with a trace, and with this machine's paths in it
-            told = f"this request cannot be painted ({type(error).__name__})"
-            raise MlflowException(told, error_code=INTERNAL_ERROR) from None
+            message = f"this request cannot be painted ({type(error).__name__})"
+            raise MlflowException(message, error_code=INTERNAL_ERROR) from None
 
 
 mlflow.models.set_model(PaintingModel())

@@ -30,11 +30,11 @@ _one_request = threading.Lock()
 """MLflow has a thread for each request; painted one after the other, their photos are not in memory together."""
 
 
-def colorized(painter, photos: Sequence, saturation: float = 1.0) -> list[bytes]:
+def colorized(pipeline, photos: Sequence, saturation: float = 1.0) -> list[bytes]:
     """Paints the photos of a request.
 
     Args:
-        painter: a `Painter`.
+        pipeline: a `ColorizationPipeline`.
         photos: each the bytes of a file, these in base64 (a data URL too), a `pathlib.Path`, or uint8 (H, W, 3) or
             (H, W). A string is never a path: a request from another machine could read files of this one.
         saturation: strength of the colours, 0 to 2.
@@ -50,10 +50,10 @@ def colorized(painter, photos: Sequence, saturation: float = 1.0) -> list[bytes]
     if not 1 <= len(photos) <= MOST_PHOTOS:
         raise NotUsable(f"expected 1 to {MOST_PHOTOS} photos in a request, received {len(photos)}")
     with _one_request:
-        return _painted(painter, photos, saturation)
+        return _painted(pipeline, photos, saturation)
 
 
-def _painted(painter, photos: Sequence, saturation: float) -> list[bytes]:
+def _painted(pipeline, photos: Sequence, saturation: float) -> list[bytes]:
     images, left = [], MAX_PIXELS
     for number, photo in enumerate(photos, start=1):
         try:
@@ -61,7 +61,7 @@ def _painted(painter, photos: Sequence, saturation: float) -> list[bytes]:
         except (NotUsable, MemoryError) as error:
             raise NotUsable(f"photo {number} of {len(photos)}: {error or 'too large for the memory'}") from None
         left -= images[-1].width * images[-1].height
-    painter.paint_over(images, saturation)
+    pipeline.paint_in_place(images, saturation)
     return [_png(image) for image in images]
 
 

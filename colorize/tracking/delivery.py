@@ -47,13 +47,13 @@ class Delivery:
         run_key: of the journal.
         run_id: where it is known from before.
     Attributes:
-        told: what became of models, in sentences.
+        notes: what became of models, in sentences.
     """
 
     def __init__(self, uri: str, output: Path, run_key: str, run_id: str | None = None):
         self.uri, self.output, self.run_key, self.run_id = uri, output, run_key, run_id
         self.mlflow = import_mlflow()
-        self.told: list[str] = []
+        self.notes: list[str] = []
         self._client = None
 
     @property
@@ -186,7 +186,7 @@ class Delivery:
         model_id = models.log(self.run_id, self.output.resolve(), record)
         if record["register"]:
             score, digest = record["score"], record["dataset"]["digest"]
-            self.told.append(models.register(record["register"], model_id, self.run_id, score, digest))
+            self.notes.append(models.register(record["register"], model_id, self.run_id, score, digest))
 
     def _file_in_output(self, path: str) -> Path:
         """A journal may come from a stranger: it cannot send off what lies elsewhere on this machine."""

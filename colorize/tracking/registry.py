@@ -127,8 +127,8 @@ class ModelRegistry:
                 " `python -m colorize evaluate`, and give the alias by hand"
             )
         best = float(champion.tags[SCORE])
-        told = f"ab RMSE {score:.3f} against {best:.3f} of version {champion.version}, by the same held-out photos"
-        return ("champion" if score < best else "challenger"), told
+        reason = f"ab RMSE {score:.3f} against {best:.3f} of version {champion.version}, by the same held-out photos"
+        return ("champion" if score < best else "challenger"), reason
 
     def _champion(self, name: str):
         try:

@@ -253,7 +253,7 @@ class MlflowTracker(Tracker):
 
     def tell(self) -> None:
         left, refusals = self.journal.count - self.sender.delivered, self.sender.refusals
-        for line in self.sender.delivery.told:
+        for line in self.sender.delivery.notes:
             print(line)
         if refusals:
             print(f"MLflow at {self.uri} refused {len(refusals)} records, the first: {refusals[0]}", file=sys.stderr)

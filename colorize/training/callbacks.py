@@ -80,7 +80,7 @@ class Validation(keras.callbacks.Callback):
         write_errors: at writing.
         save_model: writes the network as it is into a model file.
     Attributes:
-        kept: the answers of a frozen part to the photos, where they are known.
+        features: the features that a frozen part makes of the photos, where they are known.
         is_written: whether the best weights are in the model file.
         diverged: whether the last epoch's ab RMSE is not finite; training is asked to stop then.
     """
@@ -92,7 +92,7 @@ class Validation(keras.callbacks.Callback):
         super().__init__()
         self.state, self.colorizer, self.photos, self.folder = state, colorizer, photos, folder
         self.tracker, self.trainer, self.write_errors = tracker, trainer, write_errors
-        self.save_model, self.kept = save_model, None
+        self.save_model, self.features = save_model, None
         chosen = np.linspace(0, len(photos) - 1, min(trainer.num_visualized_photos, len(photos)), dtype=int)
         self.painted = dict(zip([photos.key(i) for i in chosen], photos.fitted(chosen) if len(chosen) else []))
         self.diverged = self.is_written = False
@@ -134,7 +134,7 @@ class Validation(keras.callbacks.Callback):
         """Of all photos together; Keras starts anew with each batch."""
         loss = squared = 0.0
         for part, rgb in self.photos.batches():
-            photos = rgb if self.kept is None else (rgb, *self.kept.of(part))
+            photos = rgb if self.features is None else (rgb, *self.features.of(part))
             values = self.model.test_on_batch(photos, return_dict=True)
             loss += len(rgb) * float(values["loss"])
             squared += len(rgb) * float(values["ab_rmse"]) ** 2

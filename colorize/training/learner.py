@@ -29,7 +29,7 @@ class Learner(keras.Model):
     Args:
         network: what `build_network` returned.
     Call arguments:
-        inputs: lightness, L in 0..100 (B, H, W, 1), and the answers of the frozen part, where they are known already.
+        inputs: lightness, L in 0..100 (B, H, W, 1), and the features of the frozen part, where they are known already.
     Returns:
         what the head learns.
     """
@@ -114,10 +114,10 @@ class Learner(keras.Model):
 
 
 def lab_of(batch):
-    """A batch as Keras hands it to a step -> lightness and the answers of the frozen part, and the photos' own ab.
+    """A batch as Keras hands it to a step -> lightness and the features of the frozen part, and the photos' own ab.
 
     Args:
-        batch: (photos,); photos are uint8 RGB (B, H, W, 3), or a tuple of that and the answers.
+        batch: (photos,); photos are uint8 RGB (B, H, W, 3), or a tuple of that and the features.
     """
     photos, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
     rgb, *known = photos if isinstance(photos, (list, tuple)) else [photos]

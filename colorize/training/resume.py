@@ -137,18 +137,18 @@ def check_photos(folder: Path, dataset: Dataset) -> None:
     Raises:
         UserError: naming what is missing, and what is new.
     """
-    if not (folder / PHOTOS).exists() or not dataset.manifest.verdicts:
+    if not (folder / PHOTOS).exists() or not dataset.manifest.records:
         return
     with open(folder / PHOTOS, newline="", encoding="utf-8") as file:
         before = {row["sha256"]: (row["split"], row["name"]) for row in csv.DictReader(file)}
-    now = {v.sha256: (v.split, v.name) for v in dataset.manifest.verdicts}
+    now = {v.sha256: (v.split, v.name) for v in dataset.manifest.records}
     missing = _seen_in_training(before, now)
     added = _seen_in_training(now, before)
     if missing or added:
-        told = [f"{what}: {listed(names)}" for what, names in (("missing", missing), ("new", added)) if names]
+        differences = [f"{what}: {listed(names)}" for what, names in (("missing", missing), ("new", added)) if names]
         raise UserError(
-            f"resume={folder}: the photos are not those that the run began with: {'; '.join(told)}. Bring them back,"
-            f" or begin a new run, perhaps with the weights of this one: init={folder}"
+            f"resume={folder}: the photos are not those that the run began with: {'; '.join(differences)}. Bring them"
+            f" back, or begin a new run, perhaps with the weights of this one: init={folder}"
         )
 
 

@@ -32,7 +32,7 @@ from colorize.runs.provenance import versions
 from colorize.runs.weights import save_model
 from colorize.tracking.tracker import Tracker
 from colorize.training.callbacks import Validation
-from colorize.training.kept_features import Kept, frozen_part, keeps_answers
+from colorize.training.feature_cache import FeatureCache, caches_features, frozen_part
 from colorize.training.learner import Learner
 from colorize.training.loop import TrainingLoop
 from colorize.training.optimizer import build_optimizer
@@ -183,12 +183,12 @@ class _Run:
     def keep_answers(self) -> None:
         """Lets the frozen part answer to all photos now, where that can be; after its weights have been settled."""
         config, dataset, frozen = self.config, self.dataset, self.network.frozen
-        if frozen is None or not keeps_answers(config):
+        if frozen is None or not caches_features(config):
             return
         cache, flips = getattr(config.data, "cache", None), config.data.augmentation.flip_probability > 0
         instead = f"; or keep none: {frozen_part(config)[0]}.cache=false"
-        self.batches.kept = Kept(frozen, dataset.train, cache, flips, instead)
-        self.loop.validation.kept = Kept(frozen, dataset.val, cache, False, instead)
+        self.batches.features = FeatureCache(frozen, dataset.train, cache, flips, instead)
+        self.loop.validation.features = FeatureCache(frozen, dataset.val, cache, False, instead)
 
     def go_on(self) -> None:
         """Takes up the run that is in the folder.

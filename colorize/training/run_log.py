@@ -19,7 +19,7 @@ from colorize.runs.layout import CONFIG
 from colorize.runs.model_file import MODEL
 from colorize.runs.provenance import git_state, versions
 from colorize.tracking.tracker import Tracker
-from colorize.training.kept_features import note_of_answers
+from colorize.training.feature_cache import note_about_features
 from colorize.training.result import Result
 
 
@@ -61,7 +61,7 @@ class RunLog:
         tracker.file(self.folder / CONFIG)
         self._photos()
         self._shapes(first_batch)
-        notes = [*filter(None, [self.match]), *note_of_answers(config, self.network.frozen is not None)]
+        notes = [*filter(None, [self.match]), *note_about_features(config, self.network.frozen is not None)]
         for line in [*dataset.summary(), *notes]:
             say(self.console, line)
         self.console.print(

@@ -23,7 +23,7 @@ from skimage.color import rgb2lab
 from colorize.cli.paint import Options, paint_jobs
 from colorize.config.base import PROJECT
 from colorize.data.decode import without_warnings
-from colorize.hub import load_painter
+from colorize.hub import load_pipeline
 from colorize.inference.jobs import jobs_for
 from colorize.inference.photo_files import read, write
 from colorize.inference.predict import resized
@@ -44,21 +44,21 @@ def folder_of(place: Path, photos: int) -> Path:
     return folder
 
 
-def seconds_together(painter, folder: Path, out: Path) -> float:
+def seconds_together(pipeline, folder: Path, out: Path) -> float:
     """As the command does it."""
     start, failures = time.perf_counter(), {}
-    paint_jobs(painter, jobs_for([folder], out), Options(out, compare=False, overwrite=False), failures)
+    paint_jobs(pipeline, jobs_for([folder], out), Options(out, compare=False, overwrite=False), failures)
     assert not failures, failures
     return time.perf_counter() - start
 
 
-def seconds_one_by_one(painter, folder: Path, out: Path) -> float:
+def seconds_one_by_one(pipeline, folder: Path, out: Path) -> float:
     """Read, painted and written, each before the next."""
     start = time.perf_counter()
     with without_warnings():
         for job in jobs_for([folder], out):
             photo = read(job.source)
-            photo.image = painter.paint(photo.image)
+            photo.image = pipeline.paint(photo.image)
             write(photo, job.target)
     return time.perf_counter() - start
 
@@ -93,12 +93,12 @@ def memory_of(model: str, megapixels: int) -> float:
 
 
 def _measured(model: str, path: Path, queue) -> None:
-    painter = load_painter(model, None, "bilinear", None, None)
-    painter.paint(np.zeros((64, 64, 3), "uint8"))
+    pipeline = load_pipeline(model, None, "bilinear", None, None)
+    pipeline.paint(np.zeros((64, 64, 3), "uint8"))
     if path.exists():
         with without_warnings():
             photo = read(path)
-        painter.paint_over([photo.image])
+        pipeline.paint_in_place([photo.image])
         write(photo, path.with_name("painted.jpg"))
     unit = 1 if sys.platform == "darwin" else 1024
     queue.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)
@@ -111,18 +111,18 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=1000)
     parser.add_argument("--megapixels", type=int, default=100)
     options = parser.parse_args()
-    painter = load_painter(options.model, None, "bilinear", None, None)
+    pipeline = load_pipeline(options.model, None, "bilinear", None, None)
     ways = {"one by one": seconds_one_by_one, "together": seconds_together}
     taken = {name: [] for name in ways}
     with tempfile.TemporaryDirectory() as place:
         folder = folder_of(Path(place), options.photos)
         for turn in range(1 + TURNS):  # the first compiles
             for name, measure in ways.items():
-                seconds = measure(painter, folder, Path(place) / f"{name} {turn}")
+                seconds = measure(pipeline, folder, Path(place) / f"{name} {turn}")
                 taken[name] += [seconds] * (turn > 0)
     alone, together = [statistics.median(times) for times in taken.values()]
     print(f"{options.photos} photos: one by one {alone:.1f} s, together {together:.1f} s, {alone / together:.1f} x")
-    for way, errors in upsampling_errors(painter.size).items():
+    for way, errors in upsampling_errors(pipeline.size).items():
         print(f"{way}: ab RMSE {' '.join(f'{error:.2f}' for error in errors)}, mean {np.mean(errors):.2f}")
     base = memory_of(options.model, 0)
     for megapixels in (options.megapixels // 4, options.megapixels):

@@ -14,7 +14,7 @@ from small import about, keep
 from colorize.__main__ import main
 from colorize.cli import paint as command
 from colorize.inference.jobs import Job
-from colorize.inference.pipeline import Painter
+from colorize.inference.pipeline import ColorizationPipeline
 from colorize.runs.layout import RESULT, load_config
 from colorize.runs.model_file import MODEL
 from colorize.runs.weights import load_colorizer, save_model
@@ -111,14 +111,14 @@ def test_one_that_fails_in_a_way_nobody_thought_of_does_not_stop_the_others(
     assert "cat.png: TypeError: odd" in capsys.readouterr().err and (out / "noise.bmp").exists()
 
 
-def test_frames_that_are_lost_are_told(model_folder, tmp_path, noise, capsys):
+def test_frames_that_are_lost_are_reported(model_folder, tmp_path, noise, capsys):
     pages = [Image.fromarray(noise(20, 30)) for _ in range(3)]
     pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
     assert paint(tmp_path / "scan.tif", "--model", model_folder, "--out", tmp_path / "out") == 0
     assert "1 had several frames or pages, of which the first is left: scan.tif" in capsys.readouterr().out
 
 
-def test_bits_that_are_lost_are_told(model_folder, tmp_path, capsys):
+def test_bits_that_are_lost_are_reported(model_folder, tmp_path, capsys):
     Image.fromarray((np.arange(600).reshape(20, 30) * 100).astype("uint16")).save(tmp_path / "scan.png")
     assert paint(tmp_path / "scan.png", "--model", model_folder, "--out", tmp_path / "out") == 0
     assert "1 had 16 bits a channel, of which 8 are left: scan.png" in capsys.readouterr().out
@@ -135,14 +135,14 @@ def test_what_was_painted_with_grids_can_be_painted_again(album, model_folder, t
 def test_where_one_cannot_be_painted_with_the_others_each_is_tried_alone(
     album, model_folder, tmp_path, capsys, monkeypatch
 ):
-    paint_over = Painter.paint_over
+    paint_in_place = ColorizationPipeline.paint_in_place
 
-    def without_memory(painter, images):
+    def without_memory(pipeline, images):
         if any(image.size == (90, 60) for image in images):
             raise MemoryError
-        return paint_over(painter, images)
+        return paint_in_place(pipeline, images)
 
-    monkeypatch.setattr(Painter, "paint_over", without_memory)
+    monkeypatch.setattr(ColorizationPipeline, "paint_in_place", without_memory)
     out = tmp_path / "out"
     assert paint(album / "cat.png", album / "noise.bmp", "--model", model_folder, "--out", out, "--compare") == 1
     assert "cat.png: MemoryError" in capsys.readouterr().err
@@ -188,7 +188,7 @@ def test_where_no_model_is_named_the_one_in_the_box_paints(tmp_path, monkeypatch
     assert np.sqrt(np.mean((ab[0] - ab[1]) ** 2)) < 0.9 * grey, "wood is brown and the cup is red"
 
 
-def test_a_model_without_an_opinion_is_told(album, config_of, tmp_path, capsys):
+def test_a_model_without_an_opinion_is_reported(album, config_of, tmp_path, capsys):
     from colorize.models.colorizer import build_network
 
     model = tmp_path / "model"

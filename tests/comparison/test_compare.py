@@ -164,7 +164,7 @@ def test_a_paired_difference_is_far_narrower_than_the_intervals_of_the_two(run_o
     low, high = difference.over_photos
     wide_low, wide_high = estimates(groups[0])["ab_rmse"].limits
     assert high - low < (wide_high - wide_low) / 3
-    assert low < difference.mean < high < 0 and difference.verdict("ab_rmse").startswith(
+    assert low < difference.mean < high < 0 and difference.conclusion("ab_rmse").startswith(
         "better on these photos; with one seed"
     )
     assert difference.better > 0.5 and difference.over_seeds is None
@@ -175,7 +175,7 @@ def test_a_paired_difference_is_far_narrower_than_the_intervals_of_the_two(run_o
 def test_equal_groups_show_no_difference_and_say_so(run_of):
     groups, _ = group_runs([run_of("same1", "fusion=none"), run_of("same2", "fusion=row_gru")])
     difference = differences(groups[1], groups[0])["ab_rmse"]
-    assert difference.verdict("ab_rmse") == "no difference shown: the interval over photos includes zero"
+    assert difference.conclusion("ab_rmse") == "no difference shown: the interval over photos includes zero"
 
 
 def test_over_seeds_differences_are_paired_where_the_seeds_are_the_same():
@@ -190,7 +190,7 @@ def test_over_seeds_differences_are_paired_where_the_seeds_are_the_same():
 
 
 @pytest.mark.parametrize(
-    ("over_photos", "over_seeds", "metric", "verdict"),
+    ("over_photos", "over_seeds", "metric", "conclusion"),
     [
         ((-2.0, -1.0), None, "ab_rmse", "better on these photos; with one seed, another may say otherwise"),
         ((-2.0, -1.0), (-3.0, -0.1), "auc", "worse"),
@@ -201,9 +201,9 @@ def test_over_seeds_differences_are_paired_where_the_seeds_are_the_same():
         (None, (1.0, 2.0), "fid", "worse"),
     ],
 )
-def test_a_verdict_needs_every_interval_to_leave_zero_out(over_photos, over_seeds, metric, verdict):
+def test_a_conclusion_needs_every_interval_to_leave_zero_out(over_photos, over_seeds, metric, conclusion):
     mean = -1.5 if (over_photos or over_seeds or (0,))[0] < 0 else 1.5
-    assert Difference(mean, over_photos, over_seeds, None).verdict(metric) == verdict
+    assert Difference(mean, over_photos, over_seeds, None).conclusion(metric) == conclusion
 
 
 def compared(out, *arguments):
@@ -231,7 +231,7 @@ def test_the_command_writes_a_table_markdown_json_and_a_page(four, tmp_path, cap
     values = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert values["reference"].startswith("fusion=none") and values["groups"][1]["seeds"] == [1, 2]
     difference = values["groups"][1]["differences"]["ab_rmse"]
-    assert difference["mean"] < -0.9 and difference["verdict"] == "better"
+    assert difference["mean"] < -0.9 and difference["conclusion"] == "better"
 
 
 def test_the_page_needs_nothing_else(four, tmp_path):
@@ -265,9 +265,9 @@ def test_the_picture_shows_every_difference_with_its_intervals_and_what_is_shown
         assert dots[label].get_xdata()[0] == difference.mean
         bars = [tuple(line.get_xdata()) for line in axes.lines if tuple(line.get_ydata()) == (labels.index(label),) * 2]
         assert set(bars) == {difference.over_photos, difference.over_seeds}
-        assert (dots[label].get_color() == "#0a6b2d") is (difference.verdict("ab_rmse") == "better")
-    verdicts = {values["ab_rmse"].verdict("ab_rmse").split()[0] for values in comparison.differences.values()}
-    assert verdicts == {"better", "no"}
+        assert (dots[label].get_color() == "#0a6b2d") is (difference.conclusion("ab_rmse") == "better")
+    conclusions = {values["ab_rmse"].conclusion("ab_rmse").split()[0] for values in comparison.differences.values()}
+    assert conclusions == {"better", "no"}
     assert differences_figure(make_comparison(groups[:1], groups[0], [])) is None
 
 

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from colorize.cli.command_line import check_command_line
-from colorize.config import compose
-from colorize.config.base import PROJECT
-from colorize.config.compose import CONFIGS, composed, groups
+from colorize.config import base, compose
+from colorize.config.base import CONFIGS, PROJECT, groups
+from colorize.config.compose import composed
 from colorize.config.schema import dump, from_stored, load
 from colorize.errors import UserError
 from colorize.runs.layout import resume_command
@@ -109,13 +109,20 @@ def test_a_typo_in_a_file_of_the_whole_configuration_is_found_there(file, tmp_pa
     assert f"{path.relative_to(tmp_path)}, line {len(path.read_text().splitlines())}" in message
 
 
+def test_a_value_that_an_option_inherits_is_found_where_it_was_written(tmp_path, monkeypatch):
+    file = copied_configs(tmp_path, monkeypatch) / "loss/l2.yaml"  # l2_unweighted begins with it
+    file.write_text(file.read_text().replace("weight: 1.0 ", "weight: -1 "))
+    line = next(number for number, line in enumerate(file.read_text().splitlines(), start=1) if "weight: -1" in line)
+    assert f"configs/loss/l2.yaml, line {line}" in refusal("loss=l2_unweighted")
+
+
 def copied_configs(tmp_path: Path, monkeypatch) -> Path:
     copy = tmp_path / "configs"
     for path in CONFIGS.rglob("*.yaml"):
         target = copy / path.relative_to(CONFIGS)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(path.read_text())
-    monkeypatch.setattr(compose, "CONFIGS", copy)
+    monkeypatch.setattr(base, "CONFIGS", copy)
     return copy
 
 
@@ -287,7 +294,7 @@ def test_what_is_quick_comes_before_keras(module):
     assert done.stdout == "[]\n", done.stderr
 
 
-def test_names_that_are_none_and_labels_that_cannot_be_are_told():
+def test_names_that_are_none_and_labels_that_cannot_be_are_reported():
     assert "encoder.name" in refusal("encoder.name=[a]") and "['a']" in refusal("encoder.name=[a]")
     for label in ("terms", "__base__", "Two Words", "copy"):
         values = composed([]).stored() | {"loss": {label: {"name": "l1", "weight": 1.0, "chroma_weight": 0.0}}}

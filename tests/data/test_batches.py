@@ -208,7 +208,7 @@ def test_the_loader_yields_the_batches_in_order_and_counts_waiting(photos):
 
 @pytest.mark.parametrize("how", ["fails", "hangs"])
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_batch_that_fails_or_hangs_is_gathered_once_more_and_then_told(photos, how, times):
+def test_a_batch_that_fails_or_hangs_is_gathered_once_more_and_then_reported(photos, how, times):
     sampler, gather, seen, forever = batches(photos), Batches.batch, Counter(), threading.Event()
 
     def batch(step):

@@ -203,7 +203,7 @@ def test_a_jpeg_with_anything_to_convert_goes_the_other_way(tmp_path):
 def test_pixels_without_a_range_are_not_guessed(tmp_path):
     for pixels in (np.ones((4, 6), "float32"), np.full((4, 6), 70000, "int32")):
         path = save(tmp_path / "a.tif", Image.fromarray(pixels))
-        with pytest.raises(NotUsable, match="range is not told"):
+        with pytest.raises(NotUsable, match="of unknown range"):
             read_photo(path)
 
 

@@ -1,4 +1,4 @@
-"""A folder of anything becomes a data set, and every file gets its verdict."""
+"""A folder of anything becomes a data set, and every file gets its status."""
 
 import hashlib
 import os
@@ -23,8 +23,8 @@ def read(root, test=True, manifest=None, **changes):
     return read_dataset(DATA.model_copy(update={"root": str(root), **changes}), test, manifest)
 
 
-def verdict_of(dataset, name):
-    return next(verdict for verdict in dataset.manifest.verdicts if verdict.name == name)
+def record_of(dataset, name):
+    return next(record for record in dataset.manifest.records if record.name == name)
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def test_what_is_no_photo_is_rejected_and_the_others_are_used(name, many):
     content, reason = HOSTILE[name]
     (many / name).write_bytes(content)
     dataset = read(many)
-    verdict = verdict_of(dataset, name)
-    assert verdict.verdict == "rejected" and verdict.detail.startswith(reason) and verdict.split == ""
+    record = record_of(dataset, name)
+    assert record.status == "rejected" and record.detail.startswith(reason) and record.split == ""
     assert sum(len(dataset.part(part)) for part in ("train", "val", "test")) == 30
     assert any("1 rejected" in line for line in dataset.manifest.summary())
     assert any(name in line and reason in line for line in dataset.manifest.summary())
@@ -75,10 +75,10 @@ def test_truncated_one_pixel_wide_and_wrongly_named_files(many, photo):
     photo(many / "line.png", (1, 300))
     photo(many / "really_a_png.jpg", format="PNG")
     dataset = read(many)
-    assert verdict_of(dataset, "truncated.jpg").detail.startswith("damaged: image file is truncated")
-    assert verdict_of(dataset, "line.png").detail == "300 x 1 pixels: a side is shorter than 16"
-    wrong = verdict_of(dataset, "really_a_png.jpg")
-    assert wrong.verdict == "used" and wrong.format == "PNG" and (wrong.width, wrong.height) == (40, 24)
+    assert record_of(dataset, "truncated.jpg").detail.startswith("damaged: image file is truncated")
+    assert record_of(dataset, "line.png").detail == "300 x 1 pixels: a side is shorter than 16"
+    wrong = record_of(dataset, "really_a_png.jpg")
+    assert wrong.status == "used" and wrong.format == "PNG" and (wrong.width, wrong.height) == (40, 24)
 
 
 def test_a_verdict_says_what_was_converted(many, photo):
@@ -90,7 +90,7 @@ def test_a_verdict_says_what_was_converted(many, photo):
     dataset = read(many)
     expected = {"turned.jpg": "turned by EXIF", "alpha.png": "alpha on white", "ink.tif": "from mode CMYK"}
     for name, words in expected.items():
-        assert verdict_of(dataset, name).verdict == "converted" and words in verdict_of(dataset, name).detail
+        assert record_of(dataset, name).status == "converted" and words in record_of(dataset, name).detail
     assert "33 of 33 files used, 3 of them converted" in dataset.manifest.summary()[0]
 
 
@@ -98,8 +98,8 @@ def test_exactly_grey_photos_are_left_out_of_training_only(many, photo):
     for i in range(20):
         photo(many / f"grey_{i}.png", mode="L")
     dataset, kept = read(many), read(many, drop_grayscale=False)
-    greys = [v for v in dataset.manifest.verdicts if v.name.startswith("grey")]
-    dropped = [v for v in greys if v.verdict == "grey"]
+    greys = [record for record in dataset.manifest.records if record.name.startswith("grey")]
+    dropped = [record for record in greys if record.status == "grey"]
     assert dropped and {v.split for v in dropped} == {"train"} and len(dropped) == len(dataset.grey)
     assert len(kept.train) == len(dataset.train) + len(dropped) and len(kept.grey) == 0
     assert kept.val.hashes == dataset.val.hashes and kept.test.hashes == dataset.test.hashes
@@ -126,7 +126,7 @@ def test_folders_are_the_split_where_there_are_some(name, tmp_path, photo):
     dataset = read(tmp_path, max_rejected_fraction=0.5)
     assert [len(dataset.part(part)) for part in ("train", "val", "test")] == [5, 3, 2]
     assert all(file.startswith("test/") for file in dataset.test.names)
-    assert verdict_of(dataset, "elsewhere/stray.png").detail.startswith("outside of the folders of the split")
+    assert record_of(dataset, "elsewhere/stray.png").detail.startswith("outside of the folders of the split")
 
 
 def test_train_and_test_alone_give_up_some_of_train_for_val(tmp_path, photo):
@@ -158,13 +158,13 @@ def test_a_link_beside_them_does_not_take_the_split_away(tmp_path, photo):
     assert all(name.startswith("test/") for name in dataset.test.names)
 
 
-def test_a_split_folder_that_links_into_another_is_told(tmp_path, photo):
+def test_a_split_folder_that_links_into_another_is_reported(tmp_path, photo):
     for i in range(30):
         photo(tmp_path / "train" / "b" / f"{i}.png")
     for i in range(3):
         photo(tmp_path / "test" / f"{i}.png")
     os.symlink(tmp_path / "train" / "b", tmp_path / "val")
-    assert verdict_of(read(tmp_path), "val").detail == "a link to a folder that is read under another name"
+    assert record_of(read(tmp_path), "val").detail == "a link to a folder that is read under another name"
 
 
 def test_copies_of_what_is_no_photo_count_as_rejected(many):
@@ -216,10 +216,10 @@ def test_the_same_file_in_two_parts_stays_in_the_one_judged_last(tmp_path, photo
     shutil.copy(tmp_path / "train" / "3.png", tmp_path / "train" / "twice.png")
     dataset = read(tmp_path)
     assert [len(dataset.part(part)) for part in ("train", "val", "test")] == [6, 3, 3]
-    leak = verdict_of(dataset, "train/leak.png")
-    assert leak.verdict == "duplicate" and leak.detail == "in two parts of the split: kept in test as test/0.png"
-    assert "kept in val as val/1.png" in verdict_of(dataset, "train/leak2.png").detail
-    assert verdict_of(dataset, "train/twice.png").detail == "the same file as train/3.png"
+    leak = record_of(dataset, "train/leak.png")
+    assert leak.status == "duplicate" and leak.detail == "in two parts of the split: kept in test as test/0.png"
+    assert "kept in val as val/1.png" in record_of(dataset, "train/leak2.png").detail
+    assert record_of(dataset, "train/twice.png").detail == "the same file as train/3.png"
     assert "1 copies of others, 2 in two parts of the split, kept in one" in dataset.manifest.summary()[0]
 
 
@@ -230,7 +230,7 @@ def test_the_same_picture_under_other_metadata_does_not_leak_either(tmp_path, ph
     with Image.open(tmp_path / "val" / "0.png") as image:
         image.save(tmp_path / "train" / "again.png", compress_level=0)
     dataset = read(tmp_path)
-    assert "kept in val as val/0.png" in verdict_of(dataset, "train/again.png").detail
+    assert "kept in val as val/0.png" in record_of(dataset, "train/again.png").detail
     assert len(dataset.train) == 4
 
 
@@ -242,15 +242,15 @@ def test_links_are_followed_once_and_loops_end(many, tmp_path, photo):
     os.symlink(many / "nowhere.png", many / "dangling.png")
     os.symlink(many / "good_00.png", many / "again.png")
     dataset = read(many)
-    assert verdict_of(dataset, "dangling.png").detail == "a link that leads nowhere"
-    assert verdict_of(dataset, "link/linked.png").verdict == "used"
-    assert not [v for v in dataset.manifest.verdicts if v.name.startswith(("loop", "second_link"))]
-    assert {verdict_of(dataset, n).verdict for n in ("again.png", "good_00.png")} == {"used", "duplicate"}
+    assert record_of(dataset, "dangling.png").detail == "a link that leads nowhere"
+    assert record_of(dataset, "link/linked.png").status == "used"
+    assert not [record for record in dataset.manifest.records if record.name.startswith(("loop", "second_link"))]
+    assert {record_of(dataset, n).status for n in ("again.png", "good_00.png")} == {"used", "duplicate"}
 
 
 def test_what_is_no_regular_file_is_never_opened(many):
     os.mkfifo(many / "pipe.jpg")  # opening it would wait for ever
-    assert verdict_of(read(many), "pipe.jpg").detail == "no regular file (a pipe, socket or device)"
+    assert record_of(read(many), "pipe.jpg").detail == "no regular file (a pipe, socket or device)"
 
 
 def test_odd_names_go_through_all_of_it(many, photo, tmp_path):
@@ -263,19 +263,19 @@ def test_odd_names_go_through_all_of_it(many, photo, tmp_path):
     (many / "plain.png").unlink()
     manifest = tmp_path / "out" / "photos.csv"
     dataset = read(many, manifest=manifest)
-    assert all(verdict_of(dataset, name).verdict == "used" for name in [*odd, not_utf8])
+    assert all(record_of(dataset, name).status == "used" for name in [*odd, not_utf8])
     assert "latin\\xe4.png" in printable(not_utf8) or "latin\\udce4.png" in printable(not_utf8)
     assert printable("line\nbreak.png") == "line\\nbreak.png"
     assert "漢字" in manifest.read_text(encoding="utf-8") and 'quote""s' in manifest.read_text(encoding="utf-8")
 
 
-def test_hidden_files_are_passed_over_and_unread_kinds_are_told(many, photo):
+def test_hidden_files_are_passed_over_and_unread_kinds_are_reported(many, photo):
     photo(many / ".thumbnails" / "small.png")
     (many / "._good_00.png").write_bytes(b"of a Mac")
     (many / "phone.heic").write_bytes(b"x")
     (many / "notes.txt").write_text("x")
     dataset = read(many)
-    assert len(dataset.manifest.verdicts) == 30
+    assert len(dataset.manifest.records) == 30
     assert dataset.manifest.summary()[1:] == ["not read: 1 .heic"]
 
 

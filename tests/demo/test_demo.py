@@ -16,7 +16,7 @@ from colorize.config.base import PROJECT
 from colorize.data.decode import NotUsable
 from colorize.demo.models import models_for
 from colorize.demo.page import colorize_file
-from colorize.inference.load import painter_of
+from colorize.inference.load import pipeline_of
 from colorize.inference.photo_files import encode, photo_of
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what draws the page
@@ -93,7 +93,7 @@ def test_a_photo_is_dropped_seen_painted_and_downloaded(model_folder, photo, tmp
         with Image.open(file) as painted, Image.open(photo) as before:
             assert painted.size == before.size == (1600, 1200)
             expected = photo_of(photo.read_bytes())
-            painter_of(model_folder).paint_over([expected.image])
+            pipeline_of(model_folder).paint_in_place([expected.image])
             difference = np.asarray(painted).astype(int) - np.asarray(expected.image)
         assert np.abs(difference).mean() < 1, "the one that was painted, compressed again"
 
@@ -138,21 +138,21 @@ def test_it_is_for_this_machine_alone_and_takes_no_more_than_it_says(model_folde
 
 
 def test_what_is_dropped_has_limits(model_folder, monkeypatch, photo):
-    painter = painter_of(model_folder)
+    pipeline = pipeline_of(model_folder)
     with pytest.raises(NotUsable, match="33 MB; at most 32"):
-        colorize_file(painter, bytes(33_000_000), "large.jpg")
+        colorize_file(pipeline, bytes(33_000_000), "large.jpg")
     monkeypatch.setattr("colorize.demo.page.MAX_PIXELS", 1_000_000)
     with pytest.raises(NotUsable, match="more than 1 megapixels"):
-        colorize_file(painter, photo.read_bytes().replace(b"JFIF", b"JFIX"), "many.jpg")
+        colorize_file(pipeline, photo.read_bytes().replace(b"JFIF", b"JFIX"), "many.jpg")
 
 
 def test_the_painted_file_is_what_the_command_would_write(model_folder, photo):
     import io
 
-    painter = painter_of(model_folder)
-    painted = colorize_file(painter, photo.read_bytes(), "grandma.jpg")
+    pipeline = pipeline_of(model_folder)
+    painted = colorize_file(pipeline, photo.read_bytes(), "grandma.jpg")
     expected, content = photo_of(photo.read_bytes()), io.BytesIO()
-    painter.paint_over([expected.image])
+    pipeline.paint_in_place([expected.image])
     encode(expected, content)
     full = painted.full_size(1.0)
     assert np.array_equal(*[np.asarray(Image.open(io.BytesIO(d))) for d in (full, content.getvalue())])

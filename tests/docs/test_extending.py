@@ -13,7 +13,7 @@ import pytest
 from conftest import BACKEND
 from keras import ops
 
-from colorize.config import compose
+from colorize.config import base
 from colorize.config.base import PROJECT
 from colorize.config.compose import composed
 from colorize.evaluation.predictors import run_predictors
@@ -52,7 +52,7 @@ def outside(tmp_path_factory):
 @pytest.fixture
 def config_with(outside, monkeypatch):
     """Composes a small configuration with the new options."""
-    monkeypatch.setattr(compose, "CONFIGS", Path(outside[0]) / "configs")
+    monkeypatch.setattr(base, "CONFIGS", Path(outside[0]) / "configs")
     return lambda *overrides: composed(["debug=smoke", "tracking=off", f"backend={BACKEND}", *overrides])
 
 

@@ -19,7 +19,7 @@ from colorize.errors import UserError
 from colorize.evaluation import check_perceptual
 from colorize.evaluation.evaluate import audited, batch_size_for, extremes_of
 from colorize.evaluation.predictors import run_predictors
-from colorize.inference.pipeline import Painter
+from colorize.inference.pipeline import ColorizationPipeline
 from colorize.inference.predict import predict_ab
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.runs.model_file import MODEL, read_about
@@ -119,8 +119,8 @@ def test_with_mirror_images_it_is_another_evaluation(model):
     error = np.sqrt(np.mean((both - reference.rgb2lab(photos)[..., 1:]) ** 2))
     assert told["metrics"]["ours"]["ab_rmse"] == pytest.approx(error, rel=1e-4)
     assert np.abs(both - ab[0]).max() > 0.1, "the two say different things"
-    painter = Painter(colorizer, data_and_evaluation(composed_of(model), ["evaluation.flip_tta=true"]))
-    own, turned = [np.asarray(painter.paint(rgb)) for rgb in (photos[0], np.ascontiguousarray(photos[0][:, ::-1]))]
+    pipeline = ColorizationPipeline(colorizer, data_and_evaluation(composed_of(model), ["evaluation.flip_tta=true"]))
+    own, turned = [np.asarray(pipeline.paint(rgb)) for rgb in (photos[0], np.ascontiguousarray(photos[0][:, ::-1]))]
     np.testing.assert_allclose(own.astype(int), turned[:, ::-1].astype(int), atol=1)
 
 
@@ -236,9 +236,9 @@ def test_predicting_at_another_size_is_what_painting_shows(resize_mode, config_o
     rgb = noise(3, 24, 40)
     ab = predict_ab(colorizer, rgb, resize_mode)
     assert ab.shape == (3, 24, 40, 2)
-    painter = Painter(colorizer, config, resize_mode)
+    pipeline = ColorizationPipeline(colorizer, config, resize_mode)
     for photo, colours in zip(rgb, ab):
-        painted = np.asarray(painter.paint(photo)).astype(int)
+        painted = np.asarray(pipeline.paint(photo)).astype(int)
         expected = ops.convert_to_numpy(compose_in_gamut(rgb_to_lightness(photo), colours))
         assert np.abs(expected.astype(int) - painted).max() <= 1
     same = noise(2, 16, 32)

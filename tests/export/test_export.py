@@ -12,8 +12,8 @@ from colorize.cli.export import export
 from colorize.errors import UserError
 from colorize.export.formats import FORMATS
 from colorize.export.graph import painting_graph
-from colorize.inference.load import painter_of
-from colorize.inference.pipeline import Painter
+from colorize.inference.load import pipeline_of
+from colorize.inference.pipeline import ColorizationPipeline
 from colorize.models.color_bins import Bins
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.runs.model_file import BOX
@@ -57,7 +57,7 @@ def test_an_exported_model_paints_as_the_original(name, model, noise, tmp_path, 
     rgb = noise(1, 16, 32)
     painted = FORMATS[name].load(path)(rgb)
     assert painted.dtype == np.uint8 and painted.shape == rgb.shape
-    expected = np.asarray(painter_of(model).paint(rgb[0])).astype(int)
+    expected = np.asarray(pipeline_of(model).paint(rgb[0])).astype(int)
     assert np.abs(painted[0] - expected).max() <= 1 and np.abs(expected - rgb[0]).max() > 20
 
 
@@ -66,7 +66,7 @@ def test_the_model_in_the_box_is_written_in_every_format(noise, tmp_path, capsys
     exported = export(None, list(FORMATS), tmp_path / "out")
     assert [one.largest <= 1 for one in exported] == [True] * 4
     rgb = noise(1, 128, 128)
-    expected = np.asarray(painter_of(BOX, resize_mode="stretch").paint(rgb[0])).astype(int)
+    expected = np.asarray(pipeline_of(BOX, resize_mode="stretch").paint(rgb[0])).astype(int)
     again = FORMATS["keras"].load(tmp_path / "out" / "colorizer.keras")(rgb)[0]
     assert np.abs(again - expected).max() <= 1
 
@@ -76,10 +76,10 @@ def test_several_photos_go_into_an_onnx_model_together(model, noise, tmp_path):
 
     export(str(model), ["onnx"], tmp_path / "out")
     session = onnxruntime.InferenceSession(str(tmp_path / "out" / "colorizer.onnx"))
-    rgb, painter = noise(3, 16, 32), painter_of(model)
+    rgb, pipeline = noise(3, 16, 32), pipeline_of(model)
     (painted,) = session.run(None, {"rgb": rgb})
     for photo, answer in zip(rgb, painted):
-        assert np.abs(answer - np.asarray(painter.paint(photo)).astype(int)).max() <= 1
+        assert np.abs(answer - np.asarray(pipeline.paint(photo)).astype(int)).max() <= 1
 
 
 @pytest.mark.parametrize("fusion", ["pixel_gru", "min_gru", "attention"])
@@ -97,9 +97,9 @@ def test_mirror_images_and_bins_are_part_of_the_graph(config_of, noise):
     colorizer = Colorizer(shaken(config, bins))
     rgb = noise(2, 16, 32)
     answers = painting_graph(colorizer, mirror=True).predict_on_batch(rgb)
-    painter = Painter(colorizer, config)
+    pipeline = ColorizationPipeline(colorizer, config)
     for photo, answer in zip(rgb, answers):
-        assert np.abs(np.asarray(painter.paint(photo)).astype(int) - answer).max() <= 1
+        assert np.abs(np.asarray(pipeline.paint(photo)).astype(int) - answer).max() <= 1
 
 
 def test_what_differs_too_much_is_removed(model, tmp_path, monkeypatch):
@@ -115,7 +115,7 @@ def test_what_differs_too_much_is_removed(model, tmp_path, monkeypatch):
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_what_cannot_be_written_is_told(model, tmp_path, monkeypatch):
+def test_what_cannot_be_written_is_reported(model, tmp_path, monkeypatch):
     def fails(graph, path):
         path.write_text("half")
         raise RuntimeError("no such operation\nand a trace")

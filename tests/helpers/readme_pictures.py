@@ -9,7 +9,7 @@ from skimage import data
 
 from colorize.config.base import PROJECT
 from colorize.data.decode import is_grey
-from colorize.hub import load_painter
+from colorize.hub import load_pipeline
 
 PICTURES = PROJECT / "data" / "pictures"
 HEIGHT, COLUMNS, GAP = 190, 2, 6
@@ -19,14 +19,14 @@ def painted(folder: Path) -> Image.Image:
     """A comparison grid of each photo, all of one height: grey, painted, and the photo where it has colours."""
     from colorize.image_grid import in_grey
 
-    painter = load_painter(None, None, "guided", None, None)
+    pipeline = load_pipeline(None, None, "guided", None, None)
     photos = [Image.fromarray(getattr(data, name)()) for name in ("astronaut", "chelsea", "coffee", "rocket")]
     photos += [Image.open(path).convert("RGB") for path in sorted(folder.iterdir()) if path.suffix == ".jpg"]
     grids = []
     for photo in photos:
         rgb = np.asarray(photo)
         grey = Image.fromarray(in_grey(rgb))
-        grids.append(row([grey, painter.paint(photo), *([] if is_grey(rgb) else [photo])]))
+        grids.append(row([grey, pipeline.paint(photo), *([] if is_grey(rgb) else [photo])]))
     return grid(grids)
 
 
@@ -36,9 +36,9 @@ def shapes() -> Image.Image:
 
     rows = []
     for resize_mode in ("reflect_pad", "stretch"):
-        painter = load_painter(None, resize_mode, "bilinear", None, None)
-        seen, _ = framed(Image.fromarray(data.astronaut()), *painter.size, resize_mode)
-        rows += [Image.fromarray(seen), painter.paint(data.astronaut())]
+        pipeline = load_pipeline(None, resize_mode, "bilinear", None, None)
+        seen, _ = framed(Image.fromarray(data.astronaut()), *pipeline.size, resize_mode)
+        rows += [Image.fromarray(seen), pipeline.paint(data.astronaut())]
     return row(rows)
 
 

@@ -17,7 +17,7 @@ import colorize
 from colorize.config.base import PROJECT
 from colorize.errors import UserError
 from colorize.inference import pipeline as painting
-from colorize.inference.pipeline import Painter
+from colorize.inference.pipeline import ColorizationPipeline
 from colorize.inference.upsampling import Bilinear, Guided
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.runs.model_file import MODEL, read_about
@@ -66,37 +66,37 @@ def test_a_photo_keeps_its_lightness_and_gets_the_models_colour(model_folder):
 
 
 def test_colours_do_not_depend_on_those_of_the_photo(shaken):
-    painter = Painter(*shaken())
+    pipeline = ColorizationPipeline(*shaken())
     rgb = data.chelsea()[:90]
     grey = np.round(reference.lab2rgb(reference.rgb2lab(rgb) * [1, 0, 0]) * 255).astype("uint8")
-    painted = [np.asarray(painter.paint(photo)).astype(int) for photo in (rgb, grey)]
+    painted = [np.asarray(pipeline.paint(photo)).astype(int) for photo in (rgb, grey)]
     assert np.abs(painted[0] - painted[1]).max() <= 3  # of rounding the grey photo to uint8
 
 
 @pytest.mark.parametrize("upsampling", ["bilinear", "guided"])
 @pytest.mark.parametrize("size", [(1, 1), (7, 300), (301, 5)])
 def test_any_size_comes_back_at_that_size(size, upsampling, shaken, noise):
-    painted = Painter(*shaken(), upsampling=upsampling).paint(noise(size[1], size[0]))
+    painted = ColorizationPipeline(*shaken(), upsampling=upsampling).paint(noise(size[1], size[0]))
     assert painted.size == size and painted.mode == "RGB"
 
 
 @pytest.mark.parametrize("upsampling", ["bilinear", "guided"])
 def test_painting_in_bands_leaves_no_seam(upsampling, shaken, noise, monkeypatch):
-    painter = Painter(*shaken(), upsampling=upsampling)
+    pipeline = ColorizationPipeline(*shaken(), upsampling=upsampling)
     photo = noise(61, 90)
-    whole = np.asarray(painter.paint(photo)).astype(int)
+    whole = np.asarray(pipeline.paint(photo)).astype(int)
     monkeypatch.setattr(painting, "PIXELS_PER_CHUNK", 90 * 7)
-    banded = np.asarray(painter.paint(photo)).astype(int)
+    banded = np.asarray(pipeline.paint(photo)).astype(int)
     assert np.abs(whole - banded).max() <= 1
     assert np.abs(np.diff(banded[6:8], axis=0) - np.diff(whole[6:8], axis=0)).max() <= 1
 
 
 def test_many_photos_at_once_are_painted_as_one_by_one(shaken, noise, monkeypatch):
-    painter = Painter(*shaken())
+    pipeline = ColorizationPipeline(*shaken())
     monkeypatch.setattr(painting, "PIXELS_PER_CHUNK", 900)  # several small ones, and a part of the large one
     photos = [Image.fromarray(noise(*size)) for size in ((20, 30), (11, 5), (64, 40), (3, 70), (8, 8))]
-    alone = [painter.paint(photo) for photo in photos]
-    chroma = painter.paint_over(photos)
+    alone = [pipeline.paint(photo) for photo in photos]
+    chroma = pipeline.paint_in_place(photos)
     for one, other in zip(alone, photos):
         assert np.abs(np.asarray(one).astype(int) - np.asarray(other)).max() <= 1
     assert len(chroma) == 5 and min(chroma) > 0
@@ -105,20 +105,20 @@ def test_many_photos_at_once_are_painted_as_one_by_one(shaken, noise, monkeypatc
 @pytest.mark.parametrize("saturation", [0.0, 0.5, 1.6])
 def test_saturation_scales_ab_and_leaves_lightness(saturation, config_of):
     grey = np.full((16, 32), 128, "uint8")  # at which colours of chroma 56 are in the gamut, or nearly
-    painter = Painter(Telltale(), config_of(), "stretch", saturation=saturation)
-    painted = painter.paint(grey)
+    pipeline = ColorizationPipeline(Telltale(), config_of(), "stretch", saturation=saturation)
+    painted = pipeline.paint(grey)
     lab = reference.rgb2lab(np.asarray(painted))
     rows, columns = np.mgrid[:16, :32]
     np.testing.assert_allclose(lab[..., 1], saturation * rows, atol=1.2)
     np.testing.assert_allclose(lab[..., 2], saturation * columns, atol=1.2)
     np.testing.assert_allclose(lab[..., 0], reference.rgb2lab(np.full((1, 1, 3), 128, "uint8"))[0, 0, 0], atol=0.3)
     again = Image.fromarray(grey).convert("RGB")
-    Painter(Telltale(), config_of(), "stretch").paint_over([again], saturation)
+    ColorizationPipeline(Telltale(), config_of(), "stretch").paint_in_place([again], saturation)
     np.testing.assert_array_equal(np.asarray(again), np.asarray(painted))
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 2.1, float("nan"), "1"])
-def test_a_saturation_that_is_none_is_told(wrong, model_folder):
+def test_a_saturation_that_is_none_is_reported(wrong, model_folder):
     with pytest.raises(UserError, match="saturation: expected a number from 0"):
         colorize.load(model_folder, saturation=wrong)
 
@@ -141,31 +141,31 @@ class Bright:
 @pytest.mark.parametrize("upsampling", ["bilinear", "guided"])
 def test_a_photo_is_seen_whole_and_closer(upsampling, config_of):
     """By hand: the whole is bright, and so are the parts on the left; those on the right are not."""
-    painter = Painter(Bright(), config_of("evaluation.flip_tta=true"), "stretch", upsampling)
+    pipeline = ColorizationPipeline(Bright(), config_of("evaluation.flip_tta=true"), "stretch", upsampling)
     photo = np.full((40, 80, 3), 40, "uint8")
     photo[:, :40] = 220
-    (colours,) = painter.colours_of([Image.fromarray(photo)])
+    (colours,) = pipeline.predict([Image.fromarray(photo)])
     assert colours.ab.shape == (32, 64, 2)
     np.testing.assert_allclose(colours.ab[:, :25, 1], 30, atol=1e-4)  # left parts alone: (30 + 30) / 2
     np.testing.assert_allclose(colours.ab[:, 39:, 1], 0, atol=1e-4)  # right parts alone: (30 - 30) / 2
     between = colours.ab[16, 25:39, 1]
     assert (np.diff(between) <= 1e-4).all() and 5 < between[7] < 25, "they fade into each other"
-    assert painter.paint(photo).size == (80, 40)
+    assert pipeline.paint(photo).size == (80, 40)
 
 
 def test_a_photo_of_the_models_size_is_seen_as_it_is_and_without_mirror_images_each_is_seen_once(config_of, noise):
     for overrides, photo in ((["evaluation.flip_tta=true"], noise(16, 32)), ([], noise(40, 80))):
         colorizer = Bright()
-        Painter(colorizer, config_of(*overrides)).colours_of([Image.fromarray(photo)])
+        ColorizationPipeline(colorizer, config_of(*overrides)).predict([Image.fromarray(photo)])
         assert colorizer.shown == 1 + len(overrides), "once, and its mirror image"
 
 
 @pytest.mark.once
 def test_colours_do_not_change_with_the_size_of_the_photo():
     """The model in the box: the same photo at 128, 512 and 1,536 pixels."""
-    painter, size = colorize.load(), (128, 85)
+    pipeline, size = colorize.load(), (128, 85)
     photo = Image.fromarray(data.coffee())
-    seen = [painter.paint(photo.resize((w, round(w * 2 / 3)), Image.Resampling.LANCZOS)) for w in (512, 1536, 128)]
+    seen = [pipeline.paint(photo.resize((w, round(w * 2 / 3)), Image.Resampling.LANCZOS)) for w in (512, 1536, 128)]
     ab = [colours_of(painted.resize(size, Image.Resampling.BOX)) for painted in seen]
     assert np.abs(ab[0] - ab[1]).mean() < 0.5
     assert np.abs(ab[0] - ab[2]).mean() < 3, "of 128 pixels, a closer look sees no more"
@@ -174,7 +174,7 @@ def test_colours_do_not_change_with_the_size_of_the_photo():
 def test_a_photo_of_another_shape_is_set_whole_into_its_mirror_image(config_of, noise):
     colorizer = Telltale()
     photo = noise(16, 8) // 2 + 64  # in the gamut, whatever the colours
-    painted = Painter(colorizer, config_of(), "reflect_pad").paint(photo)
+    painted = ColorizationPipeline(colorizer, config_of(), "reflect_pad").paint(photo)
     (shown,) = colorizer.shown
     np.testing.assert_array_equal(shown[:, 12:20], photo)  # in its own shape, in the middle
     np.testing.assert_array_equal(shown[:, 4:12], photo[:, ::-1])
@@ -187,14 +187,14 @@ def test_a_photo_of_another_shape_is_set_whole_into_its_mirror_image(config_of, 
 def test_squashed_a_photo_has_all_of_the_models_picture(config_of):
     colorizer = Telltale()
     grey = np.full((64, 32), 128, "uint8")
-    ab = colours_of(Painter(colorizer, config_of(), "stretch").paint(grey))
+    ab = colours_of(ColorizationPipeline(colorizer, config_of(), "stretch").paint(grey))
     assert colorizer.shown.shape == (1, 16, 32, 3)
     assert ab[0, 0] == pytest.approx([0, 0], abs=1) and ab[-1, -1] == pytest.approx([15, 31], abs=1)
 
 
 def test_the_shape_is_kept_as_in_training(config_of, photo_folder):
     def resize_mode(*overrides):
-        return Painter(Telltale(), config_of(*overrides)).resize_mode
+        return ColorizationPipeline(Telltale(), config_of(*overrides)).resize_mode
 
     folder = ["data=folder", f"data.root={photo_folder}"]
     assert (
@@ -227,48 +227,50 @@ def test_guided_colours_of_a_flat_photo_are_those_of_its_cells(noise):
 
 
 def test_a_file_a_picture_and_an_array_are_painted_alike(shaken, noise, tmp_path):
-    painter, rgb = Painter(*shaken()), noise(20, 30)
+    pipeline, rgb = ColorizationPipeline(*shaken()), noise(20, 30)
     Image.fromarray(rgb).save(tmp_path / "photo.png")
     image = Image.fromarray(rgb)
-    painted = [painter.paint(photo) for photo in (tmp_path / "photo.png", str(tmp_path / "photo.png"), image, rgb)]
+    painted = [pipeline.paint(photo) for photo in (tmp_path / "photo.png", str(tmp_path / "photo.png"), image, rgb)]
     assert all(np.array_equal(painted[0], other) for other in painted[1:])
     np.testing.assert_array_equal(np.asarray(image), rgb, err_msg="what was given is left as it was")
-    grey = painter.paint(rgb[..., 0])
-    np.testing.assert_array_equal(np.asarray(grey), np.asarray(painter.paint(np.stack([rgb[..., 0]] * 3, -1))))
+    grey = pipeline.paint(rgb[..., 0])
+    np.testing.assert_array_equal(np.asarray(grey), np.asarray(pipeline.paint(np.stack([rgb[..., 0]] * 3, -1))))
 
 
 def test_sixteen_bits_of_a_picture_are_scaled(shaken):
-    painter = Painter(*shaken())
+    pipeline = ColorizationPipeline(*shaken())
     deep = np.linspace(0, 65535, 600).astype("uint16").reshape(20, 30)
-    whole = painter.paint(Image.fromarray(deep))
-    shallow = painter.paint(np.round(deep / 257).astype("uint8"))
+    whole = pipeline.paint(Image.fromarray(deep))
+    shallow = pipeline.paint(np.round(deep / 257).astype("uint8"))
     np.testing.assert_array_equal(np.asarray(whole), np.asarray(shallow))
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((4, 5, 3)), np.zeros((4, 5, 4), "uint8"), np.zeros((0, 5, 3), "uint8")])
 def test_an_array_that_is_no_picture_is_refused(wrong, config_of):
     with pytest.raises(UserError, match="expected uint8"):
-        Painter(Telltale(), config_of()).paint(wrong)
+        ColorizationPipeline(Telltale(), config_of()).paint(wrong)
 
 
 def test_threads_may_share_a_painter(shaken, noise):
-    painter, photos = Painter(*shaken()), [noise(20 + i, 30) for i in range(8)]
+    pipeline, photos = ColorizationPipeline(*shaken()), [noise(20 + i, 30) for i in range(8)]
     start = threading.Barrier(4)
 
     def paint(photo):
         start.wait(60)
-        return np.asarray(painter.paint(photo))
+        return np.asarray(pipeline.paint(photo))
 
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(paint, photos))
     for photo, painted in zip(photos, together):
-        np.testing.assert_array_equal(painted, np.asarray(painter.paint(photo)))
+        np.testing.assert_array_equal(painted, np.asarray(pipeline.paint(photo)))
 
 
 def test_stored_weights_come_back_the_same(shaken, tmp_path, noise):
     colorizer, config = shaken()
     save_model(colorizer, tmp_path / MODEL, about(config))
-    painted = [np.asarray(p.paint(noise(20, 30))) for p in (Painter(colorizer, config), colorize.load(tmp_path))]
+    painted = [
+        np.asarray(p.paint(noise(20, 30))) for p in (ColorizationPipeline(colorizer, config), colorize.load(tmp_path))
+    ]
     np.testing.assert_array_equal(*painted)
 
 
@@ -314,12 +316,12 @@ PEAK = """
 import resource, sys
 import colorize
 from PIL import Image
-painter = colorize.load(sys.argv[1], upsampling="guided")
+pipeline = colorize.load(sys.argv[1], upsampling="guided")
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-painter.paint_over([Image.effect_noise((1200, 900), 60).convert("RGB")])
+pipeline.paint_in_place([Image.effect_noise((1200, 900), 60).convert("RGB")])
 large = Image.effect_noise((8000, 5000), 60).convert("RGB")
 before = peak()
-painter.paint_over([large])
+pipeline.paint_in_place([large])
 print((peak() - before) * (1 if sys.platform == "darwin" else 1024))
 """
 

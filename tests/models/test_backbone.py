@@ -20,7 +20,7 @@ from colorize.models.colorizer import Colorizer, build_network
 from colorize.runs.model_file import read_config
 from colorize.runs.weights import load_colorizer
 from colorize.tracking.tracker import Tracker
-from colorize.training.kept_features import Kept, keeps_answers
+from colorize.training.feature_cache import FeatureCache, caches_features
 from colorize.training.learner import Learner
 from colorize.training.run import run as training_run
 from colorize.training.signals import StopSignals
@@ -111,7 +111,7 @@ def test_kept_embeddings_are_those_of_the_pictures_mirrored_or_not(tiny, config_
     config = with_backbone(config_of, "mobilenet", *KEPT)
     network = build_network(config)
     photos = photos_of(noise(5, 16, 32))
-    kept = Kept(network.frozen, photos, str(tmp_path), mirrored=True)
+    kept = FeatureCache(network.frozen, photos, str(tmp_path), mirrored=True)
     mirrored = np.array([False, True, True, False])
     (own,) = kept.of([3, 0, 4, 4], mirrored)
     rgb = photos.fitted([3, 0, 4, 4])
@@ -122,7 +122,7 @@ def test_kept_embeddings_are_those_of_the_pictures_mirrored_or_not(tiny, config_
     def never(lightness):
         raise AssertionError("these are known already")
 
-    again = Kept(replace(network.frozen, answers=never), photos, str(tmp_path), mirrored=True)
+    again = FeatureCache(replace(network.frozen, features=never), photos, str(tmp_path), mirrored=True)
     np.testing.assert_array_equal(again.values, kept.values)
 
 
@@ -131,25 +131,25 @@ def test_embeddings_that_cannot_be_kept_in_the_cache_are_kept_elsewhere(
 ):
     config = with_backbone(config_of, "mobilenet", *KEPT)
     frozen, photos = build_network(config).frozen, photos_of(noise(5, 16, 32))
-    kept = Kept(frozen, photos, str(tmp_path / "cache"), mirrored=True)
+    kept = FeatureCache(frozen, photos, str(tmp_path / "cache"), mirrored=True)
     (tmp_path / "file").write_text("in the way")
-    elsewhere = Kept(frozen, photos, str(tmp_path / "file"), mirrored=True)
+    elsewhere = FeatureCache(frozen, photos, str(tmp_path / "file"), mirrored=True)
     np.testing.assert_array_equal(elsewhere.values, kept.values)
     told = capsys.readouterr().err
-    assert f"answers of mobilenet cannot be kept in {tmp_path / 'file'}: " in told
+    assert f"features of mobilenet cannot be kept in {tmp_path / 'file'}: " in told
     assert "takes its place for this run" in told
     usage = cache.shutil.disk_usage(tmp_path)
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda folder: usage._replace(free=100))
     with pytest.raises(UserError, match="they need 0 MB, and 0 MB are free.*backbone.cache=false"):
-        Kept(frozen, photos, str(tmp_path / "full"), True, "; or keep none: backbone.cache=false")
-    assert not list((tmp_path / "full" / "answers").iterdir())
+        FeatureCache(frozen, photos, str(tmp_path / "full"), True, "; or keep none: backbone.cache=false")
+    assert not list((tmp_path / "full" / "features").iterdir())
 
 
 def test_a_step_with_kept_embeddings_is_the_step_without(tiny, config_of, noise, photos_of, tmp_path):
     config = with_backbone(config_of, "mobilenet", "decoder.dropout=0")
     network = build_network(config)
     photos = photos_of(noise(4, 16, 32))
-    kept = Kept(network.frozen, photos, str(tmp_path), mirrored=True)
+    kept = FeatureCache(network.frozen, photos, str(tmp_path), mirrored=True)
     learner, rgb = Learner(network), photos.fitted()
     learner.compile("sgd")
     plain = learner.test_on_batch(rgb, return_dict=True)
@@ -159,7 +159,7 @@ def test_a_step_with_kept_embeddings_is_the_step_without(tiny, config_of, noise,
 
 def test_mirror_images_are_read_only_where_they_are_asked_for(tiny, config_of, noise, photos_of, tmp_path):
     config = with_backbone(config_of, "mobilenet", *KEPT)
-    kept = Kept(build_network(config).frozen, photos_of(noise(3, 16, 32)), str(tmp_path), mirrored=False)
+    kept = FeatureCache(build_network(config).frozen, photos_of(noise(3, 16, 32)), str(tmp_path), mirrored=False)
     assert kept.values.shape == (3, 1, 1000) and kept.of([2, 0])[0].shape == (2, 1000)
 
 
@@ -175,7 +175,7 @@ def test_a_whole_run_with_a_backbone(kept, tiny, config_of, tmp_path, capsys):
     device = Device(config.backend, "cpu", "CPU")
     result = training_run(config, read_dataset(config.data), device, Tracker(), StopSignals(), run, [], 0.0)
     assert np.isfinite(result.metrics["ab_rmse"]) and result.frozen_parameters == 3 * 1000 + 1000
-    assert ("its answers are kept" if kept else "in every step") in capsys.readouterr().out.replace("\n", " ")
+    assert ("its features are cached" if kept else "in every step") in capsys.readouterr().out.replace("\n", " ")
     shapes = (run / "shapes.txt").read_text()
     assert "embedding_fuse" in shapes and "class of ImageNet" in shapes
     assert read_config(run).backbone.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -208,7 +208,7 @@ def test_who_begins_with_another_model_has_the_backbone_of_the_file_all_the_same
                      run, [], 0.0)  # fmt: skip
         for found, expected in zip(load_colorizer(run).backbone.get_weights(), own.get_weights()):
             np.testing.assert_array_equal(found, expected)
-    assert len(list((tmp_path / "cache" / "answers").iterdir())) == 2, "of train and val, the same for both runs"
+    assert len(list((tmp_path / "cache" / "features").iterdir())) == 2, "of train and val, the same for both runs"
     frozen = build_network(with_backbone(config_of)).frozen  # random, with the same name and size
     assert frozen.key() != build_network(with_backbone(config_of, "mobilenet", f"backbone.weights={path}")).frozen.key()
 
@@ -221,7 +221,7 @@ def test_who_begins_with_another_model_has_the_backbone_of_the_file_all_the_same
 )  # fmt: skip
 def test_embeddings_are_kept_where_nothing_changes_the_picture(changed, keeps, config_of):
     config = with_backbone(config_of, "mobilenet", *KEPT, *changed)
-    assert keeps_answers(config) is keeps
+    assert caches_features(config) is keeps
 
 
 def test_a_model_with_a_backbone_is_found_again_in_one_file(tiny, config_of, noise, tmp_path):

@@ -29,7 +29,7 @@ from colorize.runs.layout import CHECKPOINTS, save_config
 from colorize.runs.model_file import BOX, KEY, read_about, shared
 from colorize.runs.weights import load_colorizer
 from colorize.training.checkpoint import Checkpoints
-from colorize.training.kept_features import Kept, keeps_answers
+from colorize.training.feature_cache import FeatureCache, caches_features
 from colorize.training.learner import Learner
 from colorize.training.optimizer import build_optimizer
 from colorize.training.resume import arguments_for, resumed
@@ -165,7 +165,7 @@ def test_a_step_on_kept_maps_is_the_step_without(trainable, config_of, noise, ph
     network = build_network(config_of(*LITE, f"encoder.trainable={trainable}"))
     network.model.get_layer("head_ab_scaled").kernel.assign(np.full((1, 1, 4, 2), 0.1, "float32"))
     shown = photos_of(noise(4, 64, 96))
-    kept = Kept(network.frozen, shown, str(tmp_path), mirrored=True)
+    kept = FeatureCache(network.frozen, shown, str(tmp_path), mirrored=True)
     assert kept.values.dtype == np.float16 and kept.values.shape[:2] == (4, 2)
     learner = Learner(network)
     rgb, mirrored = shown.fitted(), np.array([True, False, True, True])
@@ -188,7 +188,7 @@ def test_training_goes_on_exactly(trainable, config_of, noise, photos_of, tmp_pa
     learner.compile(build_optimizer(config_of(*LITE).optimizer, 2, 10, network.encoder_variables, 0.1))
     batch = shown.fitted()
     if network.frozen:
-        batch = (batch, *Kept(network.frozen, shown, str(tmp_path), mirrored=False).of(slice(None)))
+        batch = (batch, *FeatureCache(network.frozen, shown, str(tmp_path), mirrored=False).of(slice(None)))
     learner.train_on_batch(batch)
     arrays = arrays_of(learner)
     ends = []
@@ -204,10 +204,10 @@ def test_training_goes_on_exactly(trainable, config_of, noise, photos_of, tmp_pa
 @pytest.mark.once
 def test_maps_are_kept_by_the_weights_that_made_them(config_of, noise, photos_of, tmp_path):
     network, shown = build_network(config_of(*LITE)), photos_of(noise(2, 64, 96))
-    first = Kept(network.frozen, shown, str(tmp_path), mirrored=False).values.copy()
+    first = FeatureCache(network.frozen, shown, str(tmp_path), mirrored=False).values.copy()
     network.model.get_layer("encoder_stem").conv.kernel.assign(np.ones((3, 3, 3, 32), "float32"))
-    second = Kept(network.frozen, shown, str(tmp_path), mirrored=False).values
-    assert (first != second).any() and len(list((tmp_path / "answers").iterdir())) == 2
+    second = FeatureCache(network.frozen, shown, str(tmp_path), mirrored=False).values
+    assert (first != second).any() and len(list((tmp_path / "features").iterdir())) == 2
 
 
 @pytest.mark.once
@@ -229,7 +229,7 @@ def test_maps_that_never_reach_the_head_are_not_kept(config_of):
     (["encoder.trainable=all"], False), (["encoder.cache=false"], False),
     (["data.augmentation.min_crop_scale=0.9"], False)])  # fmt: skip
 def test_maps_are_kept_where_nothing_changes_the_picture(changed, keeps, config_of):
-    assert keeps_answers(config_of(*LITE, *changed)) is keeps
+    assert caches_features(config_of(*LITE, *changed)) is keeps
 
 
 @pytest.mark.once
@@ -317,7 +317,7 @@ def test_a_file_that_is_not_those_weights_is_refused(damage, tmp_path):
 
 
 @pytest.mark.once
-def test_weights_of_another_network_are_told():
+def test_weights_of_another_network_are_reported():
     other = composed(["encoder=efficientnet_lite2"]).encoder.weights_file
     config = composed(["encoder=efficientnet_lite0", f"encoder.weights={other}"])
     with pytest.raises(UserError, match="is not of efficientnet_lite0: "):
@@ -331,7 +331,7 @@ def test_weights_of_another_network_are_told():
     (["decoder.output_stride=4", "head=bins", "head.stride=2"], "a multiple of decoder.output_stride=4"),
     (["encoder.trainable=8"], "encoder.trainable"), (["encoder.trainable=some"], "encoder.trainable"),
 ])  # fmt: skip
-def test_what_cannot_go_together_is_told(overrides, told):
+def test_what_cannot_go_together_is_reported(overrides, told):
     with pytest.raises(UserError, match=told):
         composed(["encoder=efficientnet_lite0", "encoder.weights=none", "data.height=64", "data.width=96", *overrides])
 
@@ -339,7 +339,7 @@ def test_what_cannot_go_together_is_told(overrides, told):
 @pytest.mark.once
 @pytest.mark.parametrize("change", [{"photos": {}}, {"bins": []}, {"bins": [[0, 0, float("nan")]]}, {"format": 2},
                                     {"mean_ab": [1]}, {"ab_given_lightness": [[1, 2]]}], ids=str)  # fmt: skip
-def test_a_model_file_that_says_nonsense_of_itself_is_told(change, tmp_path):
+def test_a_model_file_that_says_nonsense_of_itself_is_reported(change, tmp_path):
     said = json.loads(read_about(BOX).model_dump_json()) | change
     save_file({"a": np.zeros(3)}, tmp_path / "m.safetensors", {KEY: json.dumps(said)})
     with pytest.raises(UserError, match="is no model file of colorize, or damaged: "):

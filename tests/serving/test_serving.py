@@ -23,7 +23,7 @@ from PIL import Image
 from skimage import color as reference
 
 from colorize.data.decode import NotUsable
-from colorize.inference.load import painter_of
+from colorize.inference.load import pipeline_of
 from colorize.runs.layout import load_config
 from colorize.serving import requests
 from colorize.serving.packaging import NEEDED
@@ -52,13 +52,13 @@ def opened(png: bytes) -> np.ndarray:
 
 
 def test_bytes_base64_paths_and_arrays_are_painted_alike(model_folder, noise, tmp_path):
-    painter, rgb = painter_of(model_folder), noise(20, 30)
+    pipeline, rgb = pipeline_of(model_folder), noise(20, 30)
     data = file_of(rgb)
     (tmp_path / "photo.png").write_bytes(data)
     text = base64.b64encode(data).decode()
     photos = [data, text, f"data:image/png;base64,{text}", tmp_path / "photo.png", rgb, rgb.tolist()]
-    expected = np.asarray(painter.paint(rgb))
-    for png in requests.colorized(painter, photos):
+    expected = np.asarray(pipeline.paint(rgb))
+    for png in requests.colorized(pipeline, photos):
         np.testing.assert_array_equal(opened(png), expected)
 
 
@@ -91,14 +91,14 @@ def test_what_is_no_photo_is_told_and_nothing_is_painted(photo, told, noise):
 
 
 def test_a_request_may_want_stronger_colours(model_folder, noise):
-    painter, rgb = painter_of(model_folder), np.full((4, 5), 128, "uint8")
+    pipeline, rgb = pipeline_of(model_folder), np.full((4, 5), 128, "uint8")
     chroma = [
-        np.hypot(*reference.rgb2lab(opened(requests.colorized(painter, [rgb], strength)[0]))[0, 0, 1:])
+        np.hypot(*reference.rgb2lab(opened(requests.colorized(pipeline, [rgb], strength)[0]))[0, 0, 1:])
         for strength in (0.5, 1.0)
     ]
     assert chroma[0] == pytest.approx(chroma[1] / 2, rel=0.05) and chroma[1] > 30
     with pytest.raises(NotUsable, match="saturation: expected a number from 0"):
-        requests.colorized(painter, [rgb], 3.0)
+        requests.colorized(pipeline, [rgb], 3.0)
 
 
 def test_many_photos_share_one_limit(noise, monkeypatch):
@@ -116,16 +116,16 @@ def test_requests_are_painted_one_after_the_other(noise):
     class Counting:
         now = most = 0
 
-        def paint_over(self, images, saturation):
+        def paint_in_place(self, images, saturation):
             self.now += 1
             self.most = max(self.most, self.now)
             time.sleep(0.01)
             self.now -= 1
 
-    painter = Counting()
+    pipeline = Counting()
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: requests.colorized(painter, [noise(4, 5)]), range(8)))
-    assert painter.most == 1, "their photos would be in memory together"
+        list(pool.map(lambda _: requests.colorized(pipeline, [noise(4, 5)]), range(8)))
+    assert pipeline.most == 1, "their photos would be in memory together"
 
 
 CALLER = """
@@ -170,7 +170,7 @@ def test_a_caller_needs_mlflow_and_the_pinned_packages_alone(logged, noise, tmp_
     done = subprocess.run([sys.executable, "-c", CALLER, *arguments], env=environment, cwd=tmp_path,
                           capture_output=True, text=True, timeout=300)  # fmt: skip
     assert done.returncode == 0, done.stderr
-    expected = np.asarray(painter_of(model_folder).paint(noise(20, 30)))
+    expected = np.asarray(pipeline_of(model_folder).paint(noise(20, 30)))
     np.testing.assert_array_equal(opened((tmp_path / "painted.png").read_bytes()), expected)
     code, used = json.loads(done.stdout.splitlines()[-1])
     assert code.endswith("code/colorize/__init__.py"), "the code that was kept with the model"
@@ -227,7 +227,7 @@ def asked(port: int, body, path="/invocations", kind="application/json") -> tupl
 
 def test_a_server_paints_and_withstands_hostile_requests(served, model_folder, noise):
     rgb = noise(20, 30)
-    expected = np.asarray(painter_of(model_folder).paint(rgb))
+    expected = np.asarray(pipeline_of(model_folder).paint(rgb))
 
     def text(data: bytes) -> str:
         return base64.b64encode(data).decode()

@@ -99,7 +99,7 @@ def test_the_end_waits_longer_for_a_model_than_for_an_answer(open_at, stored, mo
     assert client().get_run(tracker.run_id).info.status == "FINISHED"
 
 
-def test_a_record_that_mlflow_refuses_stops_nothing_and_is_told(open_at, stored, capsys):
+def test_a_record_that_mlflow_refuses_stops_nothing_and_is_reported(open_at, stored, capsys):
     uri, client = stored
     tracker = open_at(uri)
     tracker.start()

@@ -159,7 +159,7 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize(("damage", "word"), DAMAGES)
-def test_a_damaged_checkpoint_is_passed_over_and_told(three, damage, word):
+def test_a_damaged_checkpoint_is_passed_over_and_reported(three, damage, word):
     damage(three.paths()[0])
     assert three.newest(fits)["step"] == 10
     (reason,) = three.rejected.values()

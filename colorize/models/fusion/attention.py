@@ -1,6 +1,6 @@
-"""Self-attention over all cells of the feature map.
+"""Self-attention over all positions of the feature map.
 
-Legend: B batch, h w rows and columns of the feature map, N cells (= h * w), D channels of the residual stream.
+Legend: B batch, h w rows and columns of the feature map, N positions (= h * w), D channels of the residual stream.
 """
 
 import keras
@@ -13,12 +13,12 @@ from colorize.models.fusion.controls import beside
 from colorize.models.graph import with_axes
 
 LONGEST_PERIOD = 10_000.0
-"""Of the sines of positions, in cells (Vaswani et al. 2017, section 3.5)."""
+"""Of the sines of the position embedding (Vaswani et al. 2017, section 3.5)."""
 
 
 @builds(Attention)
 def attention(config: Attention, features):
-    """Transformer blocks, norm first (Dosovitskiy et al. 2021, eq. 2 and 3), over the cells as tokens."""
+    """Transformer blocks, norm first (Dosovitskiy et al. 2021, eq. 2 and 3), over the positions as tokens."""
     _, rows, columns, _ = features.shape
     stream = layers.Dense(config.width, name="attention_in")(features)
     stream = AddPositions(name="positions")(stream)

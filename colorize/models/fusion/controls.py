@@ -22,7 +22,7 @@ def global_pool(config: GlobalPool, features):
     """The mean over the map through two dense layers, concatenated to every position.
 
     As an embedding is fused in Deep Koalarization (Baldassarre et al. 2017, section 2.2), with a vector of our own
-    encoder's: all that a cell can learn of the others is what the whole looks like.
+    encoder's: all that a position can learn of the others is what the whole looks like.
     """
     _, rows, columns, _ = features.shape
     mean = with_axes(layers.GlobalAveragePooling2D(name="pool_mean"), "batch", "channel of the whole map")

@@ -1,4 +1,4 @@
-"""ReNet: GRUs whose timesteps are single cells.
+"""ReNet: GRUs whose timesteps are single positions.
 
 Legend: B batch, h w rows and columns of the feature map, C its channels, U units of one direction.
 """
@@ -15,20 +15,20 @@ AXES = {
     "columns": ("batch", "row", f"{TIMESTEP}column", "feature = unit"),
     "rows": ("batch", f"{TIMESTEP}row", "column", "feature = unit"),
 }
-"""What is a timestep -> the axes of a map whose cells were read along it."""
+"""What is a timestep -> the axes of a map whose positions were read along it."""
 
 
 @builds(PixelGru)
 def pixel_gru(config: PixelGru, features):
     """Along each row, left to right and back; then along each column of that, down and up (Visin et al. 2015, sec. 2).
 
-    After both, every cell has heard of every other one. The weights fit a map of any size.
+    After both, every position has heard of every other one. The weights fit a map of any size.
     """
     stream = features
     layers_in_order = (("columns", config.units), ("rows", config.column_units))
     for number, (along, units) in enumerate(layers_in_order, start=1):
-        halves = with_axes(LineGru(units, along, name=f"gru{number}"), *AXES[along])(stream)
-        stream = layers.Concatenate(name=f"gru{number}_concatenate")(halves)  # (B, h, w, 2 U)
+        directions = with_axes(LineGru(units, along, name=f"gru{number}"), *AXES[along])(stream)
+        stream = layers.Concatenate(name=f"gru{number}_concatenate")(directions)  # (B, h, w, 2 U)
     return beside(features, layers.Dense(config.channels, name="project_units")(stream))
 
 
@@ -69,8 +69,8 @@ class LineGru(keras.Layer):
         """Lines go to the batch axis and come back."""
         turned = ops.transpose(features, (0, 2, 1, 3)) if self.along == "rows" else features
         _, lines, timesteps, channels = turned.shape
-        halves = self.both(ops.reshape(turned, (-1, timesteps, channels)))  # (B * lines, T, U) twice
-        maps = [ops.reshape(half, (-1, lines, timesteps, self.units)) for half in halves]
+        directions = self.both(ops.reshape(turned, (-1, timesteps, channels)))  # (B * lines, T, U) twice
+        maps = [ops.reshape(one, (-1, lines, timesteps, self.units)) for one in directions]
         return [ops.transpose(m, (0, 2, 1, 3)) if self.along == "rows" else m for m in maps]
 
     def get_config(self):

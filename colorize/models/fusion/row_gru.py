@@ -1,7 +1,7 @@
 """GRUs whose timesteps are whole rows, or whole columns, of the feature map.
 
 Legend: B batch, h w rows and columns of the feature map, C its channels, S channels that the sequence brings,
-T timesteps (= h, or w where columns are read), N cells of a timestep (= w, or h), U units of one direction.
+T timesteps (= h, or w where columns are read), N positions of a timestep (= w, or h), U units of one direction.
 """
 
 from keras import layers
@@ -32,32 +32,32 @@ def column_gru(config: ColumnGru, features):
 
 def _lines_read(config: RowGru, features, axes: tuple[str, ...]):
     """A map whose lines (axis 1) are timesteps -> the map that the GRUs make of it: (B, T, N, C) -> (B, T, N, S)."""
-    _, timesteps, cells, channels = features.shape
-    line, cell = axes[1:]
+    _, timesteps, positions, channels = features.shape
+    line, position = axes[1:]
     timestep = f"{TIMESTEP}{line}"
-    to_sequence = layers.Reshape((timesteps, cells * channels), name="to_sequence")
-    sequence = with_axes(to_sequence, "batch", timestep, f"feature = {cell} x channel")(features)  # (B, T, N * C)
+    to_sequence = layers.Reshape((timesteps, positions * channels), name="to_sequence")
+    sequence = with_axes(to_sequence, "batch", timestep, f"feature = {position} x channel")(features)  # (B, T, N * C)
     for number, merge in enumerate(config.merge_modes, start=1):
         gru = layers.GRU(
             config.units, return_sequences=True, kernel_initializer=config.initializer, name="gru"
         )  # named: Keras would count on from network to network
         both = layers.Bidirectional(gru, merge_mode=None, name=f"gru{number}")
-        halves = with_axes(both, "batch", timestep, "feature = unit")(sequence)
+        directions = with_axes(both, "batch", timestep, "feature = unit")(sequence)
         merged = {"sum": layers.Add, "concatenate": layers.Concatenate}[merge]
-        sequence = merged(name=f"gru{number}_{merge}")(halves)  # (B, T, U) or (B, T, 2 U)
-    return _units_to_cells(config, sequence, cells, axes)
+        sequence = merged(name=f"gru{number}_{merge}")(directions)  # (B, T, U) or (B, T, 2 U)
+    return _units_to_positions(config, sequence, positions, axes)
 
 
-def _units_to_cells(config: RowGru, sequence, cells: int, axes: tuple[str, ...]):
-    """Maps the units of each timestep to cells x channels: (B, T, width) -> (B, T, N, S).
+def _units_to_positions(config: RowGru, sequence, positions: int, axes: tuple[str, ...]):
+    """Maps the units of each timestep to positions x channels: (B, T, width) -> (B, T, N, S).
 
-    A reshape where width = N * S, so that each unit has one cell of its own; else a learned projection.
+    A reshape where width = N * S, so that each unit has one position of its own; else a learned projection.
     """
     timesteps = sequence.shape[1]
-    if not config.reshapes(cells):
-        projection = layers.Dense(cells * config.channels, name="project_units")
+    if not config.reshapes(positions):
+        projection = layers.Dense(positions * config.channels, name="project_units")
         sequence = with_axes(projection, "batch", axes[1], f"{axes[2]} x channel")(sequence)  # (B, T, N * S)
-    to_map = layers.Reshape((timesteps, cells, config.channels), name="to_map")
+    to_map = layers.Reshape((timesteps, positions, config.channels), name="to_map")
     return with_axes(to_map, *axes, "channel")(sequence)
 
 

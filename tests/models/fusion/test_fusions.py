@@ -128,7 +128,7 @@ def test_none_has_nothing_to_size_and_takes_the_keys_of_a_sweep(config_of):
         (["fusion=pixel_gru", "fusion.match_parameters_of=global_pool", "fusion.channels=4000"], "at best"),
         (["fusion=conv", "fusion.stride=3"], r"leaves a map \(2, 4, 8\)"),
         (["fusion=attention", "fusion.width=6"], "a multiple of 4"),
-        (["fusion=attention", "encoder=question", "data.height=72", "data.width=64"], "at most 4,096 cells"),
+        (["fusion=attention", "encoder=question", "data.height=72", "data.width=64"], "at most 4,096 positions"),
         (["encoder=residual", "encoder.normalization=group", "encoder.width=12"], "a multiple of encoder.groups=8"),
         (["head=bins", "head.stride=3"], "a multiple of 3, head.stride"),
         (["head=bins", "head.bins=standard", "head.grid=5"], "head.bins=train"),

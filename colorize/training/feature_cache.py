@@ -1,4 +1,5 @@
-"""What a frozen part of the network answers to photos, computed once and kept on disk where augmentation allows it."""
+"""The features that a frozen part of the network makes of photos: computed once and cached on disk, where augmentation
+allows it."""
 
 import hashlib
 import math
@@ -14,7 +15,7 @@ from colorize.config.efficientnet import EfficientNetLite
 from colorize.config.model import PretrainedBackbone
 from colorize.config.schema import Config
 from colorize.console import progress
-from colorize.data.cache import check_space, folder_of_cache, kept_in
+from colorize.data.cache import check_space, folder_of_cache, in_cache
 from colorize.data.dataset import Photos
 from colorize.data.decode_pool import Rows
 from colorize.models.frozen import Frozen
@@ -33,7 +34,7 @@ def frozen_part(config: Config) -> tuple[str, PretrainedBackbone | EfficientNetL
     return None
 
 
-def keeps_answers(config: Config) -> bool:
+def caches_features(config: Config) -> bool:
     """Whether they can be kept: no crop, exposure or mix may change the picture; a mirrored one is kept too."""
     part = frozen_part(config)
     return bool(part and part[1].cache) and _leaves_pictures(config.data.augmentation)
@@ -47,24 +48,24 @@ def _leaves_pictures(augmentation: Augmentation) -> bool:
     )
 
 
-def note_of_answers(config: Config, some: bool) -> list[str]:
+def note_about_features(config: Config, some: bool) -> list[str]:
     """What becomes of them, for the screen: it decides how long a run takes. Nothing where there are none to keep."""
     if not some:
         return []
     group, part = frozen_part(config)
-    if keeps_answers(config):
+    if caches_features(config):
         times = "twice (its mirror image too)" if config.data.augmentation.flip_probability else "once"
-        return [f"{part.name} reads each photo {times}, before training; its answers are kept on disk"]
+        return [f"{part.name} reads each photo {times}, before training; its features are cached on disk"]
     if not part.cache:
         return [f"{part.name} reads every picture in every step ({group}.cache=false)"]
     return [
         f"{part.name} reads every picture anew in every step; with data.augmentation.min_crop_scale=1"
-        " data.augmentation.max_exposure_stops=0 data.augmentation.mixup_probability=0 its answers would be kept"
+        " data.augmentation.max_exposure_stops=0 data.augmentation.mixup_probability=0 its features would be cached"
     ]
 
 
-class Kept:
-    """The answers to some photos, as they are and mirrored.
+class FeatureCache:
+    """The features of some photos, as they are and mirrored.
 
     Args:
         frozen: what computes them.
@@ -75,21 +76,21 @@ class Kept:
     Attributes:
         values: (N, 1 or 2, V), a memory map: of each photo, and of its mirror image, all outputs in one row.
     Raises:
-        UserError: as `colorize.data.cache.kept_in`.
+        UserError: as `colorize.data.cache.in_cache`.
     """
 
     def __init__(self, frozen: Frozen, photos: Photos, cache: str | None, mirrored: bool, instead: str = ""):
         self.shapes = frozen.shapes
-        told = [frozen.key(), str(frozen.shapes), str(photos.size), photos.digest, str(mirrored)]
-        name = f"{hashlib.sha256('|'.join(told).encode()).hexdigest()[:24]}.npy"
+        identity = [frozen.key(), str(frozen.shapes), str(photos.size), photos.digest, str(mirrored)]
+        name = f"{hashlib.sha256('|'.join(identity).encode()).hexdigest()[:24]}.npy"
 
         def opened(folder: Path) -> np.ndarray:
-            path = folder / "answers" / name
+            path = folder / "features" / name
             if not path.exists():
                 _compute(frozen, photos, path, mirrored)
             return np.load(path, mmap_mode="r")
 
-        self.values = kept_in(folder_of_cache(cache), f"answers of {frozen.name}", opened, instead)
+        self.values = in_cache(folder_of_cache(cache), f"features of {frozen.name}", opened, instead)
 
     def of(self, indices, mirrored=None) -> list[np.ndarray]:
         """Of the photos of some indices, and of those mirrored that say so: an array (B, *shape) for each output."""
@@ -110,15 +111,15 @@ def _compute(frozen: Frozen, photos: Photos, path: Path, mirrored: bool) -> None
         with progress(f"{frozen.name} reads {len(photos):,} photos", len(photos)) as advance:
             for part, rgb in photos.batches(AT_ONCE):
                 pictures = (rgb, rgb[:, :, ::-1])[: 1 + mirrored]
-                rows.write(part.start, np.stack([_answers(frozen, turned) for turned in pictures], axis=1))
+                rows.write(part.start, np.stack([_features(frozen, turned) for turned in pictures], axis=1))
                 advance(len(rgb))
         commit(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _answers(frozen: Frozen, rgb: np.ndarray) -> np.ndarray:
+def _features(frozen: Frozen, rgb: np.ndarray) -> np.ndarray:
     """All outputs of each photo in one row, as they are kept."""
     lightness = ops.convert_to_numpy(rgb_to_lightness(np.ascontiguousarray(rgb)))
-    flat = [np.asarray(output).reshape(len(rgb), -1) for output in frozen.answers(lightness)]
+    flat = [np.asarray(output).reshape(len(rgb), -1) for output in frozen.features(lightness)]
     return np.concatenate(flat, axis=1).astype(frozen.dtype)
