@@ -109,13 +109,22 @@ def resumed(folder: Path, overrides: list[str]) -> Config:
 
 def _other_sizes(folder: Path, stored: Config, given: list[str]) -> list[str]:
     """Lines for sizes that are asked for here, and were not when a fusion was sized to another."""
-    if stored.fusion.match_parameters_of is None:
-        return []
+    new = sorted(_sizes_asked(stored, given) - _sizes_asked(stored, _began_with(folder)))
+    return [f"{line}: not asked for when the run began" for line in new]
+
+
+def _began_with(folder: Path) -> list[str]:
+    """The overrides of the command that began a run."""
     file = folder / ".hydra" / "overrides.yaml"
-    began_with = yaml.safe_load(file.read_text()) if file.is_file() else []
-    keys = [f"fusion.{size}" for size in stored.fusion.SIZES]
-    asked = [o.input_line.lstrip("+") for o in parse(given) if o.key_or_group in keys]
-    return [f"{line}: not asked for when the run began" for line in asked if line not in began_with]
+    return yaml.safe_load(file.read_text()) if file.is_file() else []
+
+
+def _sizes_asked(config: Config, overrides: list[str]) -> set[str]:
+    """The overrides that fix sizes of a fusion whose other sizes are matched to another."""
+    if config.fusion.match_parameters_of is None:
+        return set()
+    keys = [f"fusion.{size}" for size in config.fusion.SIZES]
+    return {o.input_line.lstrip("+") for o in parse(overrides) if o.key_or_group in keys}
 
 
 def _check_resumable(folder: Path) -> None:
@@ -167,18 +176,21 @@ def newest_unfinished(overrides: list[str], name: str) -> Path | None:
     now = flat(config.stored())
     place = Path(compose_by_hydra(name, overrides).hydra.run.dir).resolve()
     folders = [folder for folder in [place, *place.parent.glob("*")] if folder.is_dir() and _saved(folder)]
-    same = [folder for folder in folders if _is_same(folder, now)]
+    same = [folder for folder in folders if _is_same(folder, now, overrides)]
     unfinished = [folder for folder in same if not layout.is_finished(folder, config.trainer.epochs)]
     idle = [folder for folder in unfinished if not layout.is_in_use(folder)]
     return max(idle, key=lambda folder: max(path.stat().st_mtime for path in _saved(folder)), default=None)
 
 
-def _is_same(folder: Path, now: dict) -> bool:
+def _is_same(folder: Path, now: dict, overrides: list[str]) -> bool:
     try:
-        before = flat(layout.load_config(folder).stored())
+        stored = layout.load_config(folder)
     except (UserError, OSError):
         return False
-    return before["data.root"] == now["data.root"] and not _differences(before, now, WITHOUT_EFFECT)
+    before = flat(stored.stored())
+    if before["data.root"] != now["data.root"] or _differences(before, now, WITHOUT_EFFECT):
+        return False
+    return _sizes_asked(stored, _began_with(folder)) == _sizes_asked(stored, overrides)
 
 
 def arguments_for(overrides: list[str], name: str) -> list[str]:

@@ -83,7 +83,7 @@ def run(
             say(run.console, take_weights(run.network.model, config.init))
         if tracker.is_new or not resume:
             run.log.start(overrides, run.first_batch)
-        run.keep_answers()
+        run.cache_features()
         run.loop.run()
         result = run.finish()
         status = "FINISHED"
@@ -180,8 +180,8 @@ class _Run:
             photos={part: len(dataset.part(part)) for part in ("train", "val")}, versions=versions(),
         )  # fmt: skip
 
-    def keep_answers(self) -> None:
-        """Lets the frozen part answer to all photos now, where that can be; after its weights have been settled."""
+    def cache_features(self) -> None:
+        """Computes the features of the frozen part now, where they can be cached; after its weights have been settled."""
         config, dataset, frozen = self.config, self.dataset, self.network.frozen
         if frozen is None or not caches_features(config):
             return
