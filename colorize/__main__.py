@@ -24,6 +24,20 @@ def main(arguments: list[str] | None = None) -> None:
         from colorize.cli.train import main as train
 
         return train(arguments[1:])
+    parser = build_parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and (not hasattr(options, "overrides") or any(text.startswith("-") for text in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:  # overrides on both sides of an option
+        options.overrides = options.overrides + rest
+    try:
+        options.command(options)
+    except UserError as error:
+        fail(error, PROGRAM)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The arguments of all commands but `train`, which Hydra reads."""
     parser = argparse.ArgumentParser(prog=PROGRAM, description="Train a colorizer, look at one, or use one.")
     parser.add_argument("--version", action="version", version=f"colorize {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -35,15 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     _add_export(commands)
     _add_demo(commands)
     _add_sync(commands)
-    options, rest = parser.parse_known_args(arguments)
-    if rest and (not hasattr(options, "overrides") or any(text.startswith("-") for text in rest)):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if rest:  # overrides on both sides of an option
-        options.overrides = options.overrides + rest
-    try:
-        options.command(options)
-    except UserError as error:
-        fail(error, PROGRAM)
+    return parser
 
 
 def _add_shapes(commands) -> None:

@@ -33,7 +33,9 @@ class Data(Option):
     height: Positive
     """Rows of a picture, in training and in evaluation."""
     width: Positive
+    """Columns of it; the encoder's stride divides both."""
     batch_size: Positive
+    """Photos of one training step."""
     val_fraction: Annotated[float, Field(gt=0, lt=1)]
     """Share of the photos that the checkpoint is chosen by; decided by a hash of each photo's content."""
     drop_grayscale: bool

@@ -186,6 +186,7 @@ class MinGru(Fusion):
     units: Positive
     """Units of each of the four directions of a block."""
     blocks: Positive
+    """How many, one after the other."""
     channels: Positive
     """Channels of the map that the stream is projected to."""
 
@@ -201,9 +202,11 @@ class Attention(Fusion):
     width: Positive
     """Channels of the residual stream; a multiple of the heads, and of 4 for the position embedding."""
     heads: Positive
+    """Of the attention."""
     hidden: Positive
     """Units of the two-layer perceptron after the attention."""
     blocks: Positive
+    """How many, one after the other."""
     channels: Positive
     """Channels of the map that the stream is projected to."""
 
@@ -251,6 +254,8 @@ class ConvFusion(Fusion):
     hidden: Positive
     """Filters of the first convolution of a block; the second brings them back."""
     blocks: Positive
+    """How many, one after the other."""
     channels: Positive
     """Channels of the map that the stream is projected to."""
     normalization: Normalization
+    """Of each convolution: over the batch, or none."""

@@ -26,7 +26,7 @@ def locate(key: str, overrides: list[Override], choices: dict[str, str], name: s
     for of_group, chosen in choices.items():
         if of_group in groups():
             options = chosen if isinstance(chosen, list) else [chosen]  # several, of the groups in `SEVERAL`
-            options = [name for option in options if option for name in _with_bases(of_group, option)]
+            options = [name for option in options if option for name in with_bases(of_group, option)]
             files += [(base.CONFIGS / of_group / f"{option}.yaml", of_group) for option in options]
     files.append((base.CONFIGS / f"{name}.yaml", None))
     keys = key.split(".")
@@ -40,12 +40,12 @@ def locate(key: str, overrides: list[Override], choices: dict[str, str], name: s
     return None
 
 
-def _with_bases(group: str, option: str) -> list[str]:
+def with_bases(group: str, option: str) -> list[str]:
     """An option, and those of its group that its file begins with, which it inherits from."""
     path = base.CONFIGS / group / f"{option}.yaml"
     content = yaml.safe_load(path.read_text()) if path.is_file() else None
     bases = [base for base in (content or {}).get("defaults", []) if isinstance(base, str) and base != "_self_"]
-    return [option, *[name for base in bases for name in _with_bases(group, base)]]
+    return [option, *[name for base in bases for name in with_bases(group, base)]]
 
 
 def _line(path: Path, keys: list[str]) -> int | None:

@@ -69,6 +69,7 @@ class PyramidEncoder(Encoder):
     filters: Filters
     """Filters of each level, from large to small."""
     normalization: Normalization
+    """Of each convolution: over the batch, or none."""
 
     @property
     def maps(self) -> dict[int, int]:
@@ -96,6 +97,7 @@ class ResidualEncoder(Encoder):
     width: Positive
     """Channels of the first level; each further one has twice as many."""
     levels: Positive
+    """Each at half the size of the one before."""
     depth: Count
     """Residual blocks of a level."""
     normalization: Literal["layer", "group"]
@@ -195,6 +197,7 @@ class SkipDecoder(Decoder):
     num_full_resolution_convs: Count
     """Convolutions at the last size, with the lightness beside the map; 0: none."""
     normalization: Normalization
+    """Of each convolution: over the batch, or none; as in the encoder, so that both learn at one pace."""
     output_stride: Positive
     """Pixels of the picture to a position of the map that it leaves; 1: full size."""
     smallest_width: Count

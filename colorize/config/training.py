@@ -16,9 +16,11 @@ class Optimizer(Option):
     BUILDER: ClassVar = "colorize.training.optimizer"
 
     learning_rate: Annotated[float, Field(gt=0, lt=1)]
+    """At its highest, after the warm-up."""
     warmup_fraction: Share
     """Share of the run in which the learning rate rises."""
     weight_decay: Annotated[float, Field(ge=0)]
+    """Of kernels only, not of biases and norms."""
     clip_norm: Annotated[float, Field(gt=0)]
     """Largest norm of all gradients together."""
     ema_decay: Share
@@ -36,7 +38,9 @@ class Sgd(Optimizer):
 
     name: Literal["sgd"]
     momentum: Share
+    """Share of the step before that is taken again."""
     nesterov: bool
+    """Whether the gradient is taken where the momentum leads."""
 
 
 class Lion(Optimizer):
@@ -57,6 +61,7 @@ class CheckpointPlan(Section):
     """When the whole state of a run is saved, besides at its start, at its end and where it is stopped."""
 
     every_epochs: Positive
+    """Epochs from one to the next."""
     every_steps: Positive | None
     """Within an epoch too; null for runs whose epochs are short."""
     keep: Positive
@@ -80,9 +85,13 @@ class Trainer(Section):
     """How long, on what, and what is shown on the way."""
 
     epochs: Positive
+    """Passes over the training photos."""
     device: Literal["cpu", "gpu"]
+    """What trains; a run with `gpu` refuses to start without one."""
     precision: Literal["float32", "mixed_bfloat16"]
+    """Of the computation; weights are float32 either way."""
     num_workers: Positive
+    """Threads that crop, resize and gather batches."""
     prefetch_batches: Positive
     """Batches that are gathered before they are asked for."""
     batch_timeout_seconds: Positive
@@ -129,6 +138,7 @@ class MlflowTracking(Tracking):
     uri: str | None
     """Address of a tracking server; null is MLFLOW_TRACKING_URI, else `mlflow.db` in the working folder."""
     experiment: str
+    """The experiment under which the MLflow UI lists the run."""
     patience: Annotated[float, Field(ge=0)]
     """Seconds that the end of a run waits for a server that does not answer."""
     register_as: Annotated[

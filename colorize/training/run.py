@@ -181,7 +181,7 @@ class _Run:
         )  # fmt: skip
 
     def cache_features(self) -> None:
-        """Computes the features of the frozen part now, where they can be cached; after its weights have been settled."""
+        """Computes the features of the frozen part, where they can be cached; its weights are settled by then."""
         config, dataset, frozen = self.config, self.dataset, self.network.frozen
         if frozen is None or not caches_features(config):
             return

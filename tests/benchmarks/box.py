@@ -1,7 +1,7 @@
-"""Makes the model in the box: `python tests/benchmarks/box.py RUN --uniform U`, by hand.
+"""Makes the model in the box: `python tests/benchmarks/box.py MODEL --uniform U --temperature T --data KEY=VALUE...`.
 
-Out of the output folder of experiment=photos: another strength of rebalancing (see `tradeoff.py`), kernels in float16,
-no path of the machine that trained it; with the metrics of this very model on the val photos of that run.
+By hand, out of a model of experiment=photos: another strength of rebalancing and another temperature (see `tradeoff.py`),
+kernels in float16, no path of the machine that trained it; with the metrics of this very model on the val photos.
 """
 
 import argparse
@@ -10,14 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from colorize import backend
+from colorize.config.compose import data_and_evaluation
 from colorize.data.load import read_dataset
-from colorize.runs.layout import load_config
+from colorize.hub import find_model
 from colorize.runs.model_file import BOX, read_about, shared
 
 
-def main(run: Path, uniform: float) -> None:
+def main(model: str, uniform: float, temperature: float, overrides: list[str]) -> None:
     """Writes it into the package."""
-    about = read_about(run)
+    found = find_model(model, None, None, Path())
+    file, about, trained = found.file, read_about(found.file), found.config
+    config = data_and_evaluation(trained, overrides)
+    dataset = read_dataset(config.data)
     backend.start("tensorflow", "cpu")
     from colorize.evaluation.evaluate import learned_baselines
     from colorize.evaluation.predictors import run_predictors
@@ -25,22 +29,19 @@ def main(run: Path, uniform: float) -> None:
     from colorize.models.color_bins import rebalancing
     from colorize.runs.weights import load_colorizer, save_model
 
-    config = load_config(run)
-    colorizer = load_colorizer(run)
-    head = colorizer.head
-    loss = config.loss.cross_entropy
+    colorizer = load_colorizer(file, temperature)
+    head, loss = colorizer.head, trained.loss.cross_entropy
     weights = [rebalancing(head.bins, loss.sigma, share) for share in (uniform, loss.uniform_fraction)]
-    shift = np.log(weights[0] / weights[1])
     bias = colorizer.network.get_layer("head_logits").bias
-    bias.assign(bias.numpy() + shift.astype("float32"))
+    bias.assign(bias.numpy() + np.log(weights[0] / weights[1]).astype("float32"))
 
-    dataset = read_dataset(config.data)
     baselines = learned_baselines(dataset, "val")
     predict = predictor(colorizer.predict_on_batch, config.evaluation.flip_tta)
     plain = config.evaluation.model_copy(update={"perceptual": False})
     measured = run_predictors({**baselines.predictors, "ours": predict}, dataset.val, plain, 64, lambda done: None)
-    stored = shared(config)
+    stored = shared(trained)
     stored["loss"]["cross_entropy"] |= {"uniform_fraction": uniform}
+    stored["head"] |= {"temperature": temperature}
     about = about.model_copy(
         update={
             "name": BOX.stem, "data": "Imagenette and landscapes", "config": stored, "metrics": measured.metrics,
@@ -58,7 +59,9 @@ def main(run: Path, uniform: float) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("model")
     parser.add_argument("--uniform", type=float, required=True)
+    parser.add_argument("--temperature", type=float, required=True)
+    parser.add_argument("--data", nargs="*", default=[], help="KEY=VALUE of data, as `evaluate` takes them")
     given = parser.parse_args()
-    main(given.run, given.uniform)
+    main(given.model, given.uniform, given.temperature, given.data)

@@ -22,7 +22,7 @@ SIZES = [(32, 32), (24, 32)]
 
 
 def questions_network(height: int, width: int) -> tuple[Network, dict]:
-    """The wiring of the question of 2018, as Keras 3 accepts it, from bare GRUs; README tells its faults."""
+    """The wiring of the question of 2018, as Keras 3 accepts it, from bare GRUs; docs/timesteps.md lists its faults."""
     picture = keras.Input((height, width, 1))
     features = layers.Conv2D(16, 3, padding="same", activation="relu", name="encoder_conv")(picture)
     units = width // 2  # it worked only because 2 x units was the width
