@@ -32,31 +32,6 @@ from PIL import Image  # noqa: E402
 from colorize.config.compose import composed  # noqa: E402
 from colorize.data.dataset import Photos  # noqa: E402
 
-SLOW = [
-    "resume",
-    "server",
-    "ui",
-    "serving",
-    "export",
-    "faults",
-    "fusions",
-    "training",
-    "sweep",
-    "colorizer",
-    "evaluate",
-    "backend",
-    "nan",
-    "backbone",
-    "demo",
-]
-"""Files that take longest: they go first, so that the others can fill the cores at the end."""
-
-
-def pytest_collection_modifyitems(items):
-    """Sorts files, not the tests in them."""
-    place = {f"test_{name}": number for number, name in enumerate(SLOW)}
-    items.sort(key=lambda item: place.get(item.module.__name__, len(SLOW)))
-
 
 @functools.cache  # a good part of the time of many tests; nothing can be changed in a configuration
 def _composed(overrides):

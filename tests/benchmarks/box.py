@@ -1,6 +1,6 @@
 """Makes the model in the box: `python tests/benchmarks/box.py MODEL --uniform U --temperature T --data KEY=VALUE...`.
 
-By hand, out of a model of experiment=photos: another strength of rebalancing and another temperature (see `tradeoff.py`),
+By hand, out of a model of experiment=photos: another strength of rebalancing, another temperature (see `tradeoff.py`),
 kernels in float16, no path of the machine that trained it; with the metrics of this very model on the val photos.
 """
 

@@ -19,6 +19,8 @@ from colorize.runs.layout import RESULT, load_config
 from colorize.runs.model_file import MODEL
 from colorize.runs.weights import load_colorizer, save_model
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def album(tmp_path, noise):

@@ -14,7 +14,7 @@ TINY = [
     "debug=smoke", f"backend={BACKEND}", "encoder.filters=[4]", "fusion.units=4", "fusion.channels=1",
     "trainer.num_visualized_photos=0", "evaluation.num_compared_photos=2", "evaluation.num_visualized_photos=1",
 ]  # fmt: skip
-pytestmark = pytest.mark.filterwarnings("ignore")  # of what MLflow imports
+pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
 
 
 def swept(place: Path, *overrides: str) -> Training:

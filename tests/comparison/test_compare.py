@@ -23,6 +23,8 @@ from colorize.evaluation.report import Evaluation, evaluation_name, save_photos
 from colorize.metrics.summary import METRICS, pooled
 from colorize.runs.layout import save_config
 
+pytestmark = pytest.mark.once
+
 PHOTOS = 60
 
 

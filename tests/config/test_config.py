@@ -16,6 +16,8 @@ from colorize.config.schema import dump, from_stored, load
 from colorize.errors import UserError
 from colorize.runs.layout import resume_command
 
+pytestmark = pytest.mark.once
+
 OPTIONS = [(group, option) for group, options in groups().items() for option in options]
 WITH_VALUES = [(group, option) for group, option in OPTIONS if option != "seed"]
 """Without the alias, which has none of its own."""

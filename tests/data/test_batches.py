@@ -18,6 +18,8 @@ from colorize.data.load import read_dataset
 from colorize.data.loader import Loader
 from colorize.errors import UserError
 
+pytestmark = pytest.mark.once
+
 DATA = composed([]).data
 
 

@@ -22,6 +22,8 @@ from colorize.data.decode import centred_box
 from colorize.data.decode_pool import DecodeJob, Rows, Settings, decode_all, decode_file
 from colorize.errors import UserError
 
+pytestmark = pytest.mark.once
+
 SETTINGS = Settings(12, 20, "center_crop", 4)
 
 

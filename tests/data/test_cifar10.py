@@ -11,6 +11,8 @@ from colorize.data import cifar10
 from colorize.data.load import read_dataset
 from colorize.errors import UserError
 
+pytestmark = pytest.mark.once
+
 DATA = composed(["data=cifar10"]).data
 PICTURES = 40
 

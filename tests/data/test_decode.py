@@ -10,6 +10,8 @@ from PIL import Image, ImageCms
 
 from colorize.data.decode import NotUsable, _plain_jpeg, decode
 
+pytestmark = pytest.mark.once
+
 
 def save(path, image, **options):
     image.save(path, **options)

@@ -16,6 +16,8 @@ from colorize.data.manifest import printable
 from colorize.data.split import by_content
 from colorize.errors import UserError
 
+pytestmark = pytest.mark.once
+
 DATA = composed(["data=folder", "data.root=x", "data.height=12", "data.width=20"], combinations=False).data
 
 

@@ -13,6 +13,8 @@ from colorize.__main__ import build_parser
 from colorize.cli.command_line import check_command_line
 from colorize.config.base import PROJECT
 
+pytestmark = pytest.mark.once
+
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"(?m)^(?:<!-- (.*) -->\n)?```(bash|python)\n((?:.*\n)*?)```$")
 PLACES = {
@@ -84,7 +86,6 @@ def test_every_other_command_has_arguments_that_are_known():
 
 
 @pytest.mark.slow
-@pytest.mark.once
 @pytest.mark.parametrize("block", HERE, ids=str)
 def test_a_block_runs(block, tmp_path):
     """In a folder that has what a clone has, with what is installed already."""

@@ -1,6 +1,9 @@
 """The page of all configuration keys is what the schema and the files say now."""
 
+import pytest
 from configuration_page import PAGE, page
+
+pytestmark = pytest.mark.once
 
 
 def test_the_page_is_current_and_says_what_every_key_means():

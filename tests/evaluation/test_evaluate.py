@@ -25,6 +25,8 @@ from colorize.models.colorizer import Colorizer, build_network
 from colorize.runs.model_file import MODEL, read_about
 from colorize.runs.weights import load_colorizer, save_model
 
+pytestmark = pytest.mark.once
+
 MLFLOW_WARNS = pytest.mark.filterwarnings("ignore")  # of what it imports
 
 

@@ -13,6 +13,8 @@ from colorize.errors import UserError
 from colorize.inference.jobs import jobs_for
 from colorize.inference.photo_files import read, write
 
+pytestmark = pytest.mark.once
+
 Base = ExifTags.Base
 FORMATS = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "tif": "TIFF", "bmp": "BMP"}
 

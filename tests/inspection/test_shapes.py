@@ -18,6 +18,8 @@ from colorize.inspection.shape_report import shape_report, write_shapes
 from colorize.models.colorizer import Network, build_network
 from colorize.models.graph import stages_of, with_axes
 
+pytestmark = pytest.mark.once
+
 SIZES = [(32, 32), (24, 32)]
 
 

@@ -18,7 +18,7 @@ from colorize.training.checkpoint import Checkpoints
 from colorize.training.clock import Clock
 from colorize.training.loop import TrainingLoop
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 
 MOMENTS = {

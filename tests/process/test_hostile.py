@@ -20,7 +20,7 @@ from colorize.runs.layout import CONFIG, load_config
 from colorize.runs.model_file import MODEL
 from colorize.runs.weights import load_colorizer
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ from colorize.training.state import TrainState
 from colorize.training.variables import values_of
 from colorize.training.warm_start import take_weights
 
+pytestmark = pytest.mark.slow
+
 OTHER_BACKEND = "jax" if BACKEND == "tensorflow" else "tensorflow"
 KILLS = 20
 

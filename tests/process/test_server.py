@@ -22,7 +22,7 @@ from colorize.hub import find_model
 from colorize.training.clock import Clock
 from colorize.training.run import _Run
 
-pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
+pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
 TRACKED = [*PLAN, "trainer.num_visualized_photos=1", "tracking.patience=1.0"]
 
 

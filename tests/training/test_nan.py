@@ -14,6 +14,8 @@ from colorize.training.learner import Learner
 from colorize.training.optimizer import build_optimizer
 from colorize.training.state import arrays_of
 
+pytestmark = pytest.mark.slow
+
 WHITE = 255
 """A batch of nothing else is the bad one here."""
 

@@ -9,6 +9,8 @@ import pytest
 
 from colorize.training.signals import Stopped, StopSignals
 
+pytestmark = pytest.mark.once
+
 STOPS_ITSELF = """
 import os, signal, time
 for _ in range({signals}):

@@ -7,7 +7,8 @@ from browser import needs_browser, until
 from PIL import Image
 from processes import TINY, launch
 
-pytestmark = [pytest.mark.once, needs_browser, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
+# Warnings: of what MLflow imports.
+pytestmark = [pytest.mark.once, pytest.mark.slow, needs_browser, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from colorize.metrics.perceptual import fid
 from colorize.metrics.perceptual.fid import InceptionFeatures, Moments, Resized, frechet_distance
 from colorize.metrics.perceptual.weight_files import WEIGHT_FILES, layout
 
+pytestmark = pytest.mark.once
+
 
 def moments(features) -> Moments:
     result = Moments()
@@ -107,7 +109,6 @@ def inception_weights(reference) -> dict:
     return weights
 
 
-@pytest.mark.once
 def test_inception_is_the_graph_of_2015(noise, monkeypatch):
     """It equals keras.applications' network but for the last block, whose fourth tower takes the maximum."""
     rng = np.random.default_rng(0)

@@ -12,6 +12,8 @@ from skimage import data as samples
 from colorize.errors import UserError
 from colorize.metrics.perceptual.lpips import Lpips
 
+pytestmark = pytest.mark.once
+
 ALEXNET_PADDING = [2, 2, 1, 1, 1]
 
 

@@ -19,6 +19,8 @@ from colorize.metrics.perceptual.weight_files import (
     read_weights,
 )
 
+pytestmark = pytest.mark.once
+
 
 class Malicious:
     """Unpickled in the usual way, it makes a folder."""
