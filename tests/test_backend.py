@@ -22,6 +22,7 @@ def losses(backend: str) -> list[float]:
     return report["losses"]
 
 
+@pytest.mark.slow
 def test_the_losses_of_20_steps_agree():
     tensorflow, jax = losses("tensorflow"), losses("jax")
     assert len(tensorflow) == 20 and len(set(tensorflow)) == 20

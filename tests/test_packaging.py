@@ -46,6 +46,7 @@ def run(installed: Path, folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_it_trains_where_its_user_is_and_leaves_nothing_where_it_is_installed(installed, tmp_path):
     before = {path for path in installed.rglob("*") if "__pycache__" not in path.parts}
     tiny = ["debug=smoke", f"backend={BACKEND}", "encoder.filters=[4]", "fusion=none", "trainer.epochs=1"]

@@ -191,6 +191,7 @@ def test_a_photo_that_hangs_its_process_is_the_only_one_rejected(decoded_with_pi
     assert hung.reason == "its decoder crashed, or was not done in 2 s" and hung.passing
 
 
+@pytest.mark.slow
 def test_a_drive_that_hangs_is_an_error(decoded_with_pipes):
     with pytest.raises(UserError, match="does its drive still answer"):
         decoded_with_pipes(5)

@@ -65,6 +65,7 @@ def test_examples_are_short(outside):
     ["fusion=blur"], ["encoder=patches"], ["loss=[smooth_l1,smooth]"],
     ["fusion=blur", "encoder=patches", "fusion.match_parameters_of=row_gru"],
 ])  # fmt: skip
+@pytest.mark.slow
 def test_new_options_are_composed_looked_at_and_trained(overrides, config_with, noise, tmp_path):
     config = config_with(*overrides)
     network = build_network(config)
@@ -90,6 +91,7 @@ def test_a_new_metric_stands_among_the_others(outside, config_with, noise, photo
     assert ops.convert_to_numpy(measured.values["ours"]["delta_saturation"]).shape == (3,)
 
 
+@pytest.mark.slow
 def test_an_installed_extension_is_known_to_every_command(outside, tmp_path):
     place, _ = outside
     project = tmp_path / "project"

@@ -61,6 +61,7 @@ def test_an_exported_model_paints_as_the_original(name, model, noise, tmp_path, 
     assert np.abs(painted[0] - expected).max() <= 1 and np.abs(expected - rgb[0]).max() > 20
 
 
+@pytest.mark.slow
 def test_the_model_in_the_box_is_written_in_every_format(noise, tmp_path, capsys):
     """A head of bins over EfficientNet; each file is run on eight photos as it is written."""
     exported = export(None, list(FORMATS), tmp_path / "out")

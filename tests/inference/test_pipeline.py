@@ -326,6 +326,7 @@ print((peak() - before) * (1 if sys.platform == "darwin" else 1024))
 """
 
 
+@pytest.mark.slow
 def test_a_large_photo_takes_no_memory_beside_its_own(model_folder):
     done = subprocess.run([sys.executable, "-c", PEAK, str(model_folder)], capture_output=True, text=True, cwd=PROJECT)
     assert done.returncode == 0, done.stderr

@@ -165,6 +165,7 @@ def test_mirror_images_are_read_only_where_they_are_asked_for(tiny, config_of, n
 
 @pytest.mark.once
 @pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.slow
 def test_a_whole_run_with_a_backbone(kept, tiny, config_of, tmp_path, capsys):
     """From photos to result: with embeddings computed before, and in every step; the weights of a file are pinned."""
     path = tmp_path / "imagenet.weights.h5"
@@ -186,6 +187,7 @@ def test_a_whole_run_with_a_backbone(kept, tiny, config_of, tmp_path, capsys):
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_who_begins_with_another_model_has_the_backbone_of_the_file_all_the_same(tiny, config_of, tmp_path):
     """And answers are kept by the weights that gave them, whatever these are called."""
     path, runs = tmp_path / "imagenet.weights.h5", [tmp_path / "first", tmp_path / "second"]

@@ -171,6 +171,7 @@ def model(tmp_path, config_of, photo_folder):
 
 
 @pytest.mark.once
+@pytest.mark.slow
 def test_a_run_that_begins_with_a_model_of_bins_keeps_them_and_goes_on_without_it(model, config_of, tmp_path, capsys):
     """Its head knows no other bins, whatever colours the new photos have."""
     shape = [

@@ -219,6 +219,7 @@ def test_mixed_precision_keeps_head_and_loss_in_float32(config_of, noise):
     ],
     ids=["row_gru float32", "row_gru mixed_bfloat16", "none float32", "seed float32"],
 )
+@pytest.mark.slow
 def test_a_few_steps_learn_a_photo_by_heart(overrides, precision, config_of):
     config = config_of(*overrides, f"trainer.precision={precision}", "decoder.dropout=0")
     ramp = np.linspace(40, 220, config.data.width).astype("uint8")

@@ -125,6 +125,7 @@ def trained_of(network):
         pytest.param("all", "encoder_stem", True, marks=pytest.mark.once),
     ],
 )
+@pytest.mark.slow
 def test_what_is_frozen_stays_and_what_is_trained_moves(trainable, first, statistics_move, config_of, noise):
     network = build_network(config_of(*LITE, f"encoder.trainable={trainable}"))
     learner = Learner(network)
@@ -181,6 +182,7 @@ def test_a_step_on_kept_maps_is_the_step_without(trainable, config_of, noise, ph
 
 
 @pytest.mark.parametrize("trainable", ["2", pytest.param("all", marks=pytest.mark.once)])
+@pytest.mark.slow
 def test_training_goes_on_exactly(trainable, config_of, noise, photos_of, tmp_path):
     """As a graph, on kept maps where there are some; the state holds the frozen weights and all statistics too."""
     network = build_network(config_of(*LITE, f"encoder.trainable={trainable}", "decoder.dropout=0.3"))

@@ -161,6 +161,7 @@ def needed_by(names) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_caller_needs_mlflow_and_the_pinned_packages_alone(logged, noise, tmp_path, model_folder):
     tracker = logged("a", register="colorizer")
     (tmp_path / "photo.png").write_bytes(file_of(noise(20, 30)))
@@ -225,6 +226,7 @@ def asked(port: int, body, path="/invocations", kind="application/json") -> tupl
         connection.close()
 
 
+@pytest.mark.slow
 def test_a_server_paints_and_withstands_hostile_requests(served, model_folder, noise):
     rgb = noise(20, 30)
     expected = np.asarray(pipeline_of(model_folder).paint(rgb))

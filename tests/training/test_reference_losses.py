@@ -19,6 +19,7 @@ compare. With others, or on another processor, twenty steps make 5e-5 of the sev
 
 
 @pytest.mark.parametrize("name", RUNS)
+@pytest.mark.slow
 def test_losses_are_those_of_before(name):
     losses, network, photos = run(name, BACKEND)
     np.testing.assert_allclose(losses, STORED_NUMBERS[name], rtol=TOLERANCE)

@@ -26,6 +26,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("fusion", "encoder"), PAIRS)
+@pytest.mark.slow
 def test_every_fusion_with_every_encoder_trains_saves_and_loads(fusion, encoder, config_of, tmp_path, noise):
     config = small(config_of, fusion, encoder)
     rgb = noise(2, config.data.height, config.data.width)
@@ -49,6 +50,7 @@ def test_every_fusion_with_every_encoder_trains_saves_and_loads(fusion, encoder,
 @pytest.mark.parametrize(
     "fusion", [pytest.param(name, marks=[] if name == "min_gru" else pytest.mark.once) for name in FUSIONS]
 )
+@pytest.mark.slow
 def test_every_fusion_resumes(fusion, config_of, noise):
     """As a graph: what a step is made of is another thing then. (In another process: tests/process/test_resume.py.)"""
     config = small(config_of, fusion)
@@ -95,6 +97,7 @@ def test_a_fusion_at_the_finest_map_changes_nothing_else(fusion, config_of):
 @pytest.mark.parametrize("of", [["data=cifar10", "encoder.filters=[24,48]"], ["data.height=64", "data.width=80"]])
 @pytest.mark.parametrize("stride", [2, 4])
 @pytest.mark.parametrize("fusion", [name for name in FUSIONS if name != "none"])
+@pytest.mark.slow
 def test_a_fusion_is_sized_to_the_parameters_of_another(fusion, stride, of, config_of):
     here = [*of, f"fusion.stride={stride}"]
     config = config_of(*here, f"fusion={fusion}", "fusion.match_parameters_of=row_gru")
