@@ -9,7 +9,7 @@ from small import ENCODERS, FUSIONS, about, small
 from colorize.errors import UserError
 from colorize.inspection.dependency_map import check_wiring
 from colorize.models.colorizer import Colorizer, build_network
-from colorize.models.fusion.min_gru import BidirectionalMinGru, DirectedMinGru, linear_scan
+from colorize.models.fusion.min_gru import linear_scan
 from colorize.models.fusion.pixel_gru import LineGru
 from colorize.models.match_parameters import count_parameters, matched_fusion, with_matched_fusion
 from colorize.runs.weights import load_weights, save_model
@@ -179,13 +179,3 @@ def test_a_pixel_gru_whose_backward_half_stays_turned_is_found(config_of, monkey
 
     monkeypatch.setattr(LineGru, "call", wrong)
     assert len(check_wiring(build_network(small(config_of, "pixel_gru")))) >= 2, "one along each axis"
-
-
-def test_layers_of_our_own_come_back_from_their_configuration():
-    for layer in (
-        LineGru(3, "rows", name="a"),
-        BidirectionalMinGru(3, "columns", name="b"),
-        DirectedMinGru(3, "columns", True, name="c"),
-    ):
-        again = type(layer).from_config(layer.get_config())
-        assert again.get_config() == layer.get_config()
