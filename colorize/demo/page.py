@@ -17,7 +17,7 @@ from starlette.formparsers import MultiPartParser
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
 
-from colorize.data.decode import NotUsable
+from colorize.data.decode import MAX_PIXELS, NotUsable
 from colorize.data.examples import EXAMPLES
 from colorize.demo.models import ModelChoices
 from colorize.errors import UserError
@@ -27,10 +27,8 @@ from colorize.inference.load import MOST_SATURATION
 from colorize.inference.photo_files import encode, photo_of
 from colorize.inference.pipeline import ColorizationPipeline, Colours
 
-LARGEST_BYTES = 32_000_000
+MAX_FILE_BYTES = 32_000_000
 """Of a file that is dropped."""
-
-MAX_PIXELS = 40_000_000
 
 SHOWN = 1200
 """Pixels of the longer side of what the page shows; what is downloaded has its full size."""
@@ -78,8 +76,8 @@ def colorize_file(pipeline: ColorizationPipeline, data: bytes, name: str) -> Col
     Raises:
         NotUsable: it is no photo, or too large.
     """
-    if len(data) > LARGEST_BYTES:
-        raise NotUsable(f"{len(data) / 1e6:.0f} MB; at most {LARGEST_BYTES / 1e6:.0f}")
+    if len(data) > MAX_FILE_BYTES:
+        raise NotUsable(f"{len(data) / 1e6:.0f} MB; at most {MAX_FILE_BYTES / 1e6:.0f}")
     photo = photo_of(data, MAX_PIXELS)
     small = _small(photo.image)
     (colours,) = pipeline.predict([photo.image])
@@ -102,7 +100,7 @@ def build_page(models: ModelChoices) -> None:
         ui.label("colorize").classes("text-2xl")
         choice = ui.select(models.choices, value=next(iter(models.choices)), label="Model").classes("w-full")
         upload = ui.upload(
-            label="Drop a photo, grey or in colour", auto_upload=True, max_files=1, max_file_size=LARGEST_BYTES
+            label="Drop a photo, grey or in colour", auto_upload=True, max_files=1, max_file_size=MAX_FILE_BYTES
         ).classes("w-full")
         with ui.row().classes("w-full items-center") as examples:
             ui.label("or one of scikit-image's:")
@@ -186,7 +184,7 @@ def build_page(models: ModelChoices) -> None:
         for name in EXAMPLES:
             ui.button(name, on_click=lambda name=name: take_example(name)).props("flat dense").mark(f"example-{name}")
     upload.on_upload(take)
-    upload.on_rejected(lambda: state.set_text(f"Refused: one photo of at most {LARGEST_BYTES / 1e6:.0f} MB"))
+    upload.on_rejected(lambda: state.set_text(f"Refused: one photo of at most {MAX_FILE_BYTES / 1e6:.0f} MB"))
     choice.on_value_change(show)
     slider.on_value_change(divide)
     saturation.on_value_change(lay)
@@ -196,7 +194,7 @@ def build_page(models: ModelChoices) -> None:
 def serve(models: ModelChoices, port: int, opens_browser: bool) -> None:
     """Serves the page until it is interrupted; to this machine alone."""
     # Starlette would put what is larger into a file.
-    MultiPartParser.spool_max_size = 2 * LARGEST_BYTES
+    MultiPartParser.spool_max_size = 2 * MAX_FILE_BYTES
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
 
     warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; here, since threads share such filters
@@ -206,8 +204,8 @@ def serve(models: ModelChoices, port: int, opens_browser: bool) -> None:
         length = request.headers.get("content-length", "")
         if request.method == "POST" and not length.isdigit():
             return PlainTextResponse("how long?", status_code=411)
-        if int(length or 0) > LARGEST_BYTES + 100_000:
-            return PlainTextResponse(f"at most {LARGEST_BYTES} bytes", status_code=413)
+        if int(length or 0) > MAX_FILE_BYTES + 100_000:
+            return PlainTextResponse(f"at most {MAX_FILE_BYTES} bytes", status_code=413)
         return await call_next(request)
 
     @ui.page("/")

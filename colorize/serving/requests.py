@@ -21,9 +21,9 @@ COLUMN = "image"
 SATURATION = "saturation"
 """Of its parameters: strength of the colours, 0 to 2."""
 
-MOST_PHOTOS = 64
-LARGEST_BYTES = 16_000_000
-MAX_PIXELS = 40_000_000
+MAX_PHOTOS = 64
+MAX_PHOTO_BYTES = 16_000_000
+MAX_REQUEST_PIXELS = 40_000_000
 """Of all photos of a request together."""
 
 _one_request = threading.Lock()
@@ -47,14 +47,14 @@ def colorized(pipeline, photos: Sequence, saturation: float = 1.0) -> list[bytes
         check_saturation(saturation)
     except UserError as error:
         raise NotUsable(str(error)) from None
-    if not 1 <= len(photos) <= MOST_PHOTOS:
-        raise NotUsable(f"expected 1 to {MOST_PHOTOS} photos in a request, received {len(photos)}")
+    if not 1 <= len(photos) <= MAX_PHOTOS:
+        raise NotUsable(f"expected 1 to {MAX_PHOTOS} photos in a request, received {len(photos)}")
     with _one_request:
         return _painted(pipeline, photos, saturation)
 
 
 def _painted(pipeline, photos: Sequence, saturation: float) -> list[bytes]:
-    images, left = [], MAX_PIXELS
+    images, left = [], MAX_REQUEST_PIXELS
     for number, photo in enumerate(photos, start=1):
         try:
             images.append(_image_of(photo, left))
@@ -74,10 +74,10 @@ def _image_of(photo, largest: int) -> Image.Image:
         except OSError as error:
             raise NotUsable(f"{photo} cannot be read: {error.strerror or error}") from None
     if isinstance(photo, (bytes, bytearray)):
-        if len(photo) > LARGEST_BYTES:
-            raise NotUsable(f"{len(photo):,} bytes; expected at most {LARGEST_BYTES:,}")
+        if len(photo) > MAX_PHOTO_BYTES:
+            raise NotUsable(f"{len(photo):,} bytes; expected at most {MAX_PHOTO_BYTES:,}")
         _check_pixels(_pixels_of(photo), largest)
-        return decode_in_thread(bytes(photo), READ, MAX_PIXELS).image.convert("RGB")
+        return decode_in_thread(bytes(photo), READ, MAX_REQUEST_PIXELS).image.convert("RGB")
     return _from_numbers(photo, largest)
 
 
@@ -93,7 +93,7 @@ def _pixels_of(file: bytes) -> int:
 def _check_pixels(pixels: int, left: int) -> None:
     if pixels > left:
         raise NotUsable(
-            f"{pixels / 1e6:.1f} megapixels; expected at most {MAX_PIXELS / 1e6:.0f} of all photos of a request"
+            f"{pixels / 1e6:.1f} megapixels; expected at most {MAX_REQUEST_PIXELS / 1e6:.0f} of all photos of a request"
             " together"
         )
 
@@ -101,8 +101,8 @@ def _check_pixels(pixels: int, left: int) -> None:
 def _decoded(text: str) -> bytes:
     if text.startswith("data:"):
         _, _, text = text.partition(",")
-    if len(text) > 2 * LARGEST_BYTES:
-        raise NotUsable(f"{len(text):,} characters of base64; expected a file of at most {LARGEST_BYTES:,} bytes")
+    if len(text) > 2 * MAX_PHOTO_BYTES:
+        raise NotUsable(f"{len(text):,} characters of base64; expected a file of at most {MAX_PHOTO_BYTES:,} bytes")
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):

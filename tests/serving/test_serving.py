@@ -106,7 +106,7 @@ def test_many_photos_share_one_limit(noise, monkeypatch):
         requests.colorized(None, [b"x"] * 65)
     with pytest.raises(NotUsable, match="received 0"):
         requests.colorized(None, [])
-    monkeypatch.setattr(requests, "MAX_PIXELS", 1500)
+    monkeypatch.setattr(requests, "MAX_REQUEST_PIXELS", 1500)
     for third in (noise(20, 30), file_of(noise(20, 30)), file_of(noise(20, 30), "JPEG")):
         with pytest.raises(NotUsable, match="photo 3 of 3: 0.0 megapixels; expected at most 0 of all photos"):
             requests.colorized(None, [noise(20, 30), noise(20, 30), third])
