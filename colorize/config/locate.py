@@ -44,8 +44,9 @@ def with_bases(group: str, option: str) -> list[str]:
     """An option, and those of its group that its file begins with, which it inherits from."""
     path = base.CONFIGS / group / f"{option}.yaml"
     content = yaml.safe_load(path.read_text()) if path.is_file() else None
-    bases = [base for base in (content or {}).get("defaults", []) if isinstance(base, str) and base != "_self_"]
-    return [option, *[name for base in bases for name in with_bases(group, base)]]
+    entries = (content or {}).get("defaults", [])
+    inherited = [entry for entry in entries if isinstance(entry, str) and entry != "_self_"]
+    return [option, *[name for entry in inherited for name in with_bases(group, entry)]]
 
 
 def _line(path: Path, keys: list[str]) -> int | None:
