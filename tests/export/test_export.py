@@ -4,6 +4,7 @@ import importlib.util
 
 import numpy as np
 import pytest
+from messages import refused
 from small import keep
 
 from colorize.__main__ import main
@@ -130,7 +131,7 @@ def test_what_cannot_be_written_is_reported(model, tmp_path, monkeypatch):
 def test_mistakes_are_told_at_once(model, tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "colorizer.keras").write_text("mine")
-    with pytest.raises(UserError, match="is there already"):
+    with refused("export.file_exists"):
         export(str(model), ["keras"], tmp_path / "out")
     find = importlib.util.find_spec
     monkeypatch.setattr(
