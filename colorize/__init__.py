@@ -5,21 +5,30 @@ pipeline = colorize.load()   # the model in the box; or an output folder
 pipeline.paint("photo.jpg").save("painted.png")
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
 from colorize.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from colorize.inference.pipeline import ColorizationPipeline
 
 __all__ = ["UserError", "load"]
 __version__ = "0.2.0"
 
 
 def load(
-    model=None,
+    model: str | Path | None = None,
     *,
-    resize_mode: str | None = None,
-    upsampling: str = "bilinear",
+    resize_mode: Literal["reflect_pad", "stretch"] | None = None,
+    upsampling: Literal["bilinear", "guided"] = "bilinear",
     temperature: float | None = None,
     saturation: float = 1.0,
     tracking: str | None = None,
-):
+) -> ColorizationPipeline:
     """Loads a trained model to paint with; Keras is started by it, on the backend that the model was trained with,
     unless it is there already or KERAS_BACKEND says otherwise.
 

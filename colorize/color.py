@@ -7,6 +7,8 @@ are rounded as scikit-image rounds them, so that the two agree.
 import numpy as np
 from keras import ops
 
+from colorize.arrays import Ab, Lab, Lightness, Plane, Rgb, RgbFloat, RgbUint8
+
 # Linear sRGB -> XYZ, one row per output (IEC 61966-2-1, primaries of ITU-R BT.709 under D65).
 RGB_TO_XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 XYZ_TO_RGB = np.linalg.inv(RGB_TO_XYZ)
@@ -34,7 +36,7 @@ TINY = 1e-9  # instead of a division by nothing, at black and white
 AB_SCALE = 110.0  # all of sRGB has |a|, |b| below this
 
 
-def rgb_to_lab(rgb):
+def rgb_to_lab(rgb: Rgb) -> Lab:
     """Converts sRGB to Lab.
 
     Args:
@@ -47,19 +49,19 @@ def rgb_to_lab(rgb):
     return ops.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], axis=-1)
 
 
-def rgb_to_lightness(rgb):
+def rgb_to_lightness(rgb: Rgb) -> Lightness:
     """The L of `rgb_to_lab` alone, (..., 1), at a third of the cost."""
     weights = (RGB_TO_XYZ[1] / WHITE_D65[1]).astype("float32")
     # As a sum along the last axis, which XLA keeps apart from what follows: twice as fast on a CPU as `_apply`.
     return 116.0 * _lab_curve(ops.sum(_linear(rgb) * weights, axis=-1, keepdims=True)) - 16.0
 
 
-def lightness_to_grey(lightness):
+def lightness_to_grey(lightness: Lightness) -> Lightness:
     """The grey of a lightness, L in 0..100, as sRGB in 0..1: what `lab_to_rgb` gives each channel at ab = 0."""
     return _encode(_lab_curve_inverse((ops.cast(lightness, "float32") + 16.0) / 116.0))
 
 
-def lab_to_rgb(lab):
+def lab_to_rgb(lab: Lab) -> RgbFloat:
     """Converts Lab to sRGB; what lies outside the gamut is clipped in RGB, as scikit-image does.
 
     Args:
@@ -70,12 +72,12 @@ def lab_to_rgb(lab):
     return _encode(_lab_to_linear(lab)[0])
 
 
-def to_uint8(rgb_float):
+def to_uint8(rgb_float: RgbFloat) -> RgbUint8:
     """Rounds RGB in 0..1 to uint8 in 0..255."""
     return ops.cast(ops.round(rgb_float * 255.0), "uint8")
 
 
-def compose(lightness, ab):
+def compose(lightness: Lightness, ab: Ab) -> RgbUint8:
     """Lightness (..., 1) and ab (..., 2) in Lab units -> uint8 RGB (..., 3), clipped to the gamut.
 
     It is what the field's metrics are defined on; where a colour is clipped, its lightness changes.
@@ -83,7 +85,7 @@ def compose(lightness, ab):
     return to_uint8(lab_to_rgb(_lab_of(lightness, ab)))
 
 
-def compose_in_gamut(lightness, ab):
+def compose_in_gamut(lightness: Lightness, ab: Ab) -> RgbUint8:
     """As `compose`, but a colour that sRGB does not have keeps its lightness and gives up as much colour as it must.
 
     It moves towards the grey of its own luminance, straight in linear light, until no channel is out of 0..1. Luminance
@@ -97,11 +99,11 @@ def compose_in_gamut(lightness, ab):
     return to_uint8(_encode(luminance + share * away))
 
 
-def _lab_of(lightness, ab):
+def _lab_of(lightness: Lightness, ab: Ab) -> Lab:
     return ops.concatenate([ops.cast(lightness, "float32"), ops.cast(ab, "float32")], axis=-1)
 
 
-def _lab_to_linear(lab):
+def _lab_to_linear(lab: Lab) -> tuple[RgbFloat, Lightness]:
     """Linear RGB (..., 3), out of 0..1 where sRGB does not have the colour, and its luminance (..., 1)."""
     lightness, a, b = ops.unstack(ops.cast(lab, "float32"), 3, axis=-1)
     y = (lightness + 16.0) / 116.0
@@ -111,40 +113,40 @@ def _lab_to_linear(lab):
     return _apply(XYZ_TO_RGB * WHITE_D65, xyz), xyz[..., 1:2]
 
 
-def _apply(matrix, pixels):
+def _apply(matrix: np.ndarray, pixels: RgbFloat) -> RgbFloat:
     # Written out: a matmul would run in bfloat16 or TF32 where an accelerator is allowed to.
     channels = ops.unstack(pixels, 3, axis=-1)
     rows = [sum(float(m) * channel for m, channel in zip(row, channels)) for row in matrix]
     return ops.stack(rows, axis=-1)
 
 
-def _power(base, exponent: float):
+def _power(base: Plane, exponent: float) -> Plane:
     # Of positive numbers: three times as fast as `**` on a CPU, and as exact (1e-7).
     return ops.exp(ops.log(base) * exponent)
 
 
-def _linear(rgb):
+def _linear(rgb: Rgb) -> RgbFloat:
     is_uint8 = "int" in str(rgb.dtype)
     return ops.take(LINEAR_OF_UINT8, ops.cast(rgb, "int32")) if is_uint8 else _decode(ops.cast(rgb, "float32"))
 
 
-def _decode(rgb):
+def _decode(rgb: RgbFloat) -> RgbFloat:
     # Both branches of `where` are differentiated, so each gets only values that it is made for.
     curved = _power((ops.maximum(rgb, SRGB_LINEAR_BELOW) + SRGB_OFFSET) / (1 + SRGB_OFFSET), SRGB_GAMMA)
     return ops.where(rgb > SRGB_LINEAR_BELOW, curved, rgb / SRGB_LINEAR_SLOPE)
 
 
-def _encode(linear):
+def _encode(linear: Plane) -> Plane:
     below = SRGB_LINEAR_BELOW / SRGB_LINEAR_SLOPE
     curved = (1 + SRGB_OFFSET) * _power(ops.maximum(linear, below), 1 / SRGB_GAMMA) - SRGB_OFFSET
     return ops.clip(ops.where(linear > below, curved, linear * SRGB_LINEAR_SLOPE), 0.0, 1.0)
 
 
-def _lab_curve(share):
+def _lab_curve(share: Plane) -> Plane:
     root = _power(ops.maximum(share, LAB_LINEAR_BELOW), 1 / 3)
     return ops.where(share > LAB_LINEAR_BELOW, root, LAB_LINEAR_SLOPE * share + LAB_OFFSET)
 
 
-def _lab_curve_inverse(curved):
+def _lab_curve_inverse(curved: Plane) -> Plane:
     cubed = curved**3
     return ops.where(curved > LAB_LINEAR_BELOW_INVERSE, cubed, (curved - LAB_OFFSET) / LAB_LINEAR_SLOPE)

@@ -1,11 +1,14 @@
 """Finding a trained model: the one in the box, a file, an output folder, a run of MLflow, a registered model."""
 
+from __future__ import annotations
+
 import json
 import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 from colorize.config.base import TRAIN
 from colorize.config.schema import Config
@@ -15,6 +18,11 @@ from colorize.runs.layout import CONFIG, EVALUATION, PHOTOS, RESULT, TRACKING, l
 from colorize.runs.model_file import BOX, MODEL, PRETRAINED, About, model_path, read_about, read_config
 from colorize.tracking.journal import Marks
 from colorize.tracking.uri import uri_of
+
+if TYPE_CHECKING:
+    from colorize.inference.pipeline import ColorizationPipeline
+    from colorize.inference.predict import ResizeMode
+    from colorize.inference.upsampling import Upsampling
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 
@@ -41,7 +49,7 @@ class FoundModel:
     file: Path
     out: Path
     run_id: str | None = None
-    tracking_uri: str | None = None
+    tracking_uri: str = ""
     manifest: Path | None = None
 
     @property
@@ -117,6 +125,8 @@ def _stored(name: str, tracking_uri: str | None, out: Path | None, place: Path) 
     from colorize.tracking.client import StoredRuns
 
     stored = StoredRuns(tracking_uri)
+    run_id: str | None
+    fetched: Path | None
     if name.startswith("models:/"):
         fetched, run_id = stored.fetch_registered(name, place)
     else:
@@ -135,7 +145,7 @@ def _stored(name: str, tracking_uri: str | None, out: Path | None, place: Path) 
 def _in_folder(name: str, out: Path | None) -> FoundModel:
     folder = Path(name)
     file = model_path(folder)
-    uri = uri_of(load_config(folder)) if (folder / CONFIG).is_file() else None
+    uri = uri_of(load_config(folder)) if (folder / CONFIG).is_file() else ""
     manifest = folder / PHOTOS if (folder / PHOTOS).is_file() else None
     # The marks first: a server that was away while it trained, or has lost the run, gave it an id when it was synced.
     marked = Marks(folder / TRACKING, uri).run_id if uri else None
@@ -158,9 +168,9 @@ def read_result(path: Path | None) -> dict:
 
 
 def load_pipeline(
-    model: str | Path | None, resize_mode: str | None, upsampling: str, temperature: float | None, tracking: str | None,
-    device: str = "cpu", saturation: float = 1.0,
-):  # fmt: skip
+    model: str | Path | None, resize_mode: ResizeMode | None, upsampling: Upsampling, temperature: float | None,
+    tracking: str | None, device: str = "cpu", saturation: float = 1.0,
+) -> ColorizationPipeline:  # fmt: skip
     """As `colorize.load`."""
     for name, value in (("resize_mode", resize_mode), ("upsampling", upsampling)):
         if value not in CHOICES[name]:

@@ -7,7 +7,11 @@ import shutil
 import tempfile
 import warnings
 
-from colorize import backend
+from type_checks import check_types
+
+check_types()  # before any of what it checks is imported
+
+from colorize import backend  # noqa: E402
 
 BACKEND = os.environ.get("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

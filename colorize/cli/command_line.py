@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 
 from colorize.compat import hydras_arguments
 from colorize.config.base import groups
 from colorize.config.compose import compose_by_hydra, composed, is_hydras, parse, unreadable
+from colorize.config.locate import line_of
 from colorize.console import fail
 from colorize.errors import UserError
 
@@ -49,7 +50,7 @@ def check_command_line(arguments: list[str]) -> list[str]:
             raise UserError(f"backend: a sweep has one, expected {sorted(backends)[0]} alone; start one for each")
     except UserError as error:
         fail(error)
-    plain = {o.input_line: o.input_line.lstrip("+") for o in parse(known.overrides) if not is_hydras(o)}
+    plain = {line_of(o): line_of(o).lstrip("+") for o in parse(known.overrides) if not is_hydras(o)}
     return [plain.get(text, text) for text in arguments]
 
 
@@ -70,7 +71,7 @@ def _swept_in(name: str, overrides: list[str]) -> list[str]:
     """What the configuration itself sweeps, as an experiment may (`hydra.sweeper.params`), but for keys given here."""
     parsed = parse(overrides)
     known = groups()["experiment"]  # another one is refused, in our words, with the first job
-    chosen = [o.input_line for o in parsed if o.key_or_group == "experiment" and str(o.value()) in known]
+    chosen = [line_of(o) for o in parsed if o.key_or_group == "experiment" and str(o.value()) in known]
     swept = compose_by_hydra(name, chosen).hydra.sweeper.get("params") or {}
     for key in swept:
         if key.lstrip("+~").partition("=")[0].partition("@")[0].startswith("hydra"):
@@ -91,7 +92,7 @@ def _jobs(overrides: list[str]) -> list[list[str]]:
             key = override.get_key_element()
             choices.append([f"{key}={value}" for value in _values(override, is_search)])
         else:
-            choices.append([override.input_line])
+            choices.append([line_of(override)])
     if not is_search and math.prod(map(len, choices)) <= JOBS_CHECKED:
         return [list(job) for job in itertools.product(*choices)]
     first = [values[0] for values in choices]
@@ -99,11 +100,11 @@ def _jobs(overrides: list[str]) -> list[list[str]]:
 
 
 def _values(override: Override, is_search: bool) -> list[str]:
-    if is_search and override.is_interval_sweep():  # of what a search may choose, both ends
-        interval = override.value()
-        return [str(interval.start), str(interval.end)]
+    value = override.value()
+    if is_search and isinstance(value, IntervalSweep):  # of what a search may choose, both ends
+        return [str(value.start), str(value.end)]
     try:
         values = list(override.sweep_string_iterator())
         return [values[0], values[-1]] if override.is_range_sweep() and len(values) > JOBS_CHECKED else values
     except HydraException as error:
-        raise unreadable(override.input_line, f"a sweep here needs a list or a range: {error}") from None
+        raise unreadable(line_of(override), f"a sweep here needs a list or a range: {error}") from None

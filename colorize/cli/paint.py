@@ -139,7 +139,8 @@ def paint_jobs(pipeline, jobs: list[Job], options: Options, failures: dict[Path,
 
 def groups(jobs: list[Job]) -> Iterator[list[Job]]:
     """Photos in chunks that fit into memory together; a large one alone."""
-    group, pixels = [], 0
+    group: list[Job] = []
+    pixels = 0
     for job in jobs:
         if group and (len(group) == PHOTOS_AT_ONCE or pixels + job.pixels > PIXELS_PER_GROUP):
             yield group
@@ -154,11 +155,12 @@ def _paint_group(pipeline, group: list[Job], options: Options, failures: dict[Pa
     from colorize.inference.compare_grid import save_comparison_grid, small  # Keras
 
     photos = _each(lambda job: read(job.source), group, failures)
-    before = _each(lambda job: small(photos[job].image), list(photos), failures) if options.compare else photos
+    before = _each(lambda job: small(photos[job].image), list(photos), failures) if options.compare else {}
+    todo = list(before if options.compare else photos)
     try:
-        chroma = dict(zip(before, pipeline.paint_in_place([photos[job].image for job in before])))
+        chroma = dict(zip(todo, pipeline.paint_in_place([photos[job].image for job in todo])))
     except Exception:  # such as a lack of memory for one of them; what is painted twice keeps its lightness
-        chroma = _each(lambda job: pipeline.paint_in_place([photos[job].image])[0], list(before), failures)
+        chroma = _each(lambda job: pipeline.paint_in_place([photos[job].image])[0], todo, failures)
 
     def finish(job: Job) -> None:
         write(photos[job], job.target)
@@ -172,21 +174,17 @@ def _paint_group(pipeline, group: list[Job], options: Options, failures: dict[Pa
 def _each(do: Callable[[Job], T], jobs: list[Job], failures: dict[Path, str]) -> dict[Job, T]:
     """Does something for each job; leaves out those that fail, and says why."""
 
-    def attempt(job: Job) -> tuple[T | None, str]:
+    done: dict[Job, T] = {}
+    for job in jobs:
         try:
-            return do(job), ""
+            done[job] = do(job)
         except NotUsable as error:
-            return None, str(error)
+            failures[job.source] = str(error)
         except OSError as error:
-            return None, f"{job.target} cannot be written: {error.strerror or error}"
-        except (
-            Exception
-        ) as error:  # Pillow lets many kinds through where a file lies; the others are painted all the same
-            return None, f"{type(error).__name__}: {first_line(error)}"
-
-    results = dict(zip(jobs, map(attempt, jobs)))
-    failures.update({job.source: reason for job, (_, reason) in results.items() if reason})
-    return {job: result for job, (result, reason) in results.items() if not reason}
+            failures[job.source] = f"{job.target} cannot be written: {error.strerror or error}"
+        except Exception as error:  # Pillow lets many kinds through where a file lies; the others are painted
+            failures[job.source] = f"{type(error).__name__}: {first_line(error)}"
+    return done
 
 
 def _tell(console: Console, painted: dict[Job, Outcome], options: Options) -> None:

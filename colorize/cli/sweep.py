@@ -9,15 +9,20 @@ import json
 import math
 import sys
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from colorize.console import fail
 from colorize.errors import UserError
 from colorize.runs.layout import RESULT
 from colorize.tracking.uri import is_server
+
+if TYPE_CHECKING:
+    from colorize.tracking.client import StoredRuns
 
 SWEEP, FAILURE, COMPARISON = "sweep.json", "error.txt", "comparison"
 
@@ -53,24 +58,24 @@ class SweepCallback(Callback):
         if (self.folder / SWEEP).exists():
             fail(UserError(f"hydra.sweep.dir: {self.folder} holds another sweep, which is kept; choose another folder"))
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.stored, self.parent = None, None
-        tracking = OmegaConf.to_container(config.tracking)
-        if tracking["name"] != "off":
+        self.stored: StoredRuns | None = None
+        self.parent: str | None = None
+        if config.tracking.name != "off":
             try:
-                self._start_parent(tracking, list(config.hydra.overrides.task))
+                self._start_parent(config.tracking, list(config.hydra.overrides.task))
             except UserError as error:
                 if not is_server(self.stored.uri if self.stored else ""):
                     fail(error)
                 print(f"the sweep has no run of its own: {error}. Its jobs go on", file=sys.stderr)
         (self.folder / SWEEP).write_text(json.dumps({"parent_run_id": self.parent}) + "\n")
 
-    def _start_parent(self, tracking: dict, overrides: list[str]) -> None:
+    def _start_parent(self, tracking: DictConfig, overrides: list[str]) -> None:
         from colorize.tracking.client import StoredRuns
 
-        self.stored = StoredRuns(tracking["uri"])
+        self.stored = StoredRuns(tracking.uri)
         name = f"sweep: {' '.join(overrides) or 'one job'}"[:250]
         tags = {"overrides": " ".join(overrides), "folder": str(self.folder), "sweep": "true"}
-        self.parent = self.stored.start(tracking["experiment"], name, tags)
+        self.parent = self.stored.start(tracking.experiment, name, tags)
         atexit.register(self._end, "KILLED")  # does nothing after another end
 
     def on_multirun_end(self, config: DictConfig, **kwargs) -> None:
@@ -98,8 +103,8 @@ class SweepCallback(Callback):
     def _log_target(self):
         return (self.stored, self.parent) if self.parent else None
 
-    def _end(self, status: str, failed: list[Path] = ()) -> None:
-        if self.parent is None:
+    def _end(self, status: str, failed: Iterable[Path] = ()) -> None:
+        if self.stored is None or self.parent is None:
             return
         parent, self.parent = self.parent, None
         try:

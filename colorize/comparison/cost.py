@@ -26,7 +26,8 @@ def _of(group: Group) -> list[str]:
 
 def _mean(group: Group, name: str) -> float | None:
     values = [run.result.get(name) for run in group.runs]
-    return None if None in values else float(np.mean(values))
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
 
 
 def _shown(value: float | None, unit: str = "") -> str:

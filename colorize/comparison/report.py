@@ -92,7 +92,7 @@ def make_comparison(groups: list[Group], reference: Group, left_out: list[str]) 
 
 
 def _sentence(label: str, reference: str, difference: Difference) -> str:
-    size = f"{difference.mean:+.3f} ab RMSE against {reference}"
+    size = f"{signed('ab_rmse', difference.mean)} ab RMSE against {reference}"
     intervals = f"photos {brackets('ab_rmse', difference.over_photos)}"
     if difference.over_seeds:
         intervals += f", seeds {brackets('ab_rmse', difference.over_seeds)}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from colorize.config.schema import Config, load
+from colorize.config.training import MlflowTracking
 from colorize.errors import UserError
 from colorize.evaluation.report import Evaluation, evaluations_in, read_evaluation, read_photos
 from colorize.hub import RUN_ID, read_result
@@ -130,6 +131,6 @@ def _curve(path: Path) -> np.ndarray:
 
 def tracking_of(runs: list[Run]) -> tuple[str, str] | None:
     """URI and experiment of MLflow where all runs are logged; None where they have none in common."""
-    places = {(uri_of(run.config), getattr(run.config.tracking, "experiment", None)) for run in runs}
-    uri, experiment = places.pop()
-    return (uri, experiment) if not places and uri else None
+    logged = [run.config.tracking for run in runs if isinstance(run.config.tracking, MlflowTracking)]
+    places = {(uri_of(run.config), tracking.experiment) for run, tracking in zip(runs, logged)}
+    return places.pop() if len(logged) == len(runs) and len(places) == 1 else None

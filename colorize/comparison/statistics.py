@@ -1,7 +1,7 @@
 """Intervals of 95 % confidence: over seeds by Student's t where there are several, else over photos by bootstrap."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ Limits = tuple[float, float] | None
 class Estimate:
     """A metric of a group: the mean over its runs, its interval, and what the interval is over (seeds, photos)."""
 
-    mean: float
+    mean: float | None
     limits: Limits
     over: str
 
@@ -43,7 +43,7 @@ class Difference:
             half; None for metrics that a photo does not have.
     """
 
-    mean: float
+    mean: float | None
     over_photos: Limits
     over_seeds: Limits
     better: float | None
@@ -56,7 +56,7 @@ class Difference:
 
     def conclusion(self, metric: str) -> str:
         """In words."""
-        if self.over_photos is None and self.over_seeds is None:
+        if self.mean is None or (self.over_photos is None and self.over_seeds is None):
             return "not known: no interval"
         if self.including_zero:
             which = "both intervals include" if len(self.including_zero) == 2 else "the interval includes"
@@ -93,7 +93,7 @@ def differences(group: Group, reference: Group) -> dict[str, Difference]:
             a, b = [m[name] for m in ours], [m[name] for m in theirs]
             of_seeds = seed_limits(a, b, group.seeds == reference.seeds)
             share = _better_share(group, reference, name)
-            result[name] = Difference(_mean(a) - _mean(b), of_photos.get(name), of_seeds, share)
+            result[name] = Difference(_minus(_mean(a), _mean(b)), of_photos.get(name), of_seeds, share)
     return result
 
 
@@ -170,5 +170,11 @@ def _better_share(group: Group, reference: Group, name: str) -> float | None:
     return float(np.mean((gain > 0) + 0.5 * (gain == 0)))
 
 
-def _mean(values: list[float | None]) -> float | None:
-    return None if None in values else float(np.mean(values))
+def _mean(values: Sequence[float | None]) -> float | None:
+    """None where one is not known: the PSNR of photos that are exact is infinite, and so stored as none."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
+
+
+def _minus(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else a - b

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from colorize.config.messages import Problem
+
+if TYPE_CHECKING:
+    from colorize.config.schema import Config
 
 PACKAGE = Path(__file__).resolve().parent.parent
 PROJECT = PACKAGE.parent
@@ -25,6 +28,8 @@ Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Normalization = Literal["batch", "none"]
 Filters = Annotated[list[Positive], Field(min_length=1)]
+Values = dict[str, Any]
+"""Plain nested values, as in YAML."""
 
 
 class Section(BaseModel):
@@ -46,18 +51,21 @@ class Option(Section):
     name: str
     """Of the option, as a `Literal`."""
 
-    def problems(self, config) -> Iterator[Problem]:
+    def problems(self, config: Config) -> Iterator[Problem]:
         """What cannot go together with the rest of a configuration, each value being fine alone."""
         yield from ()
 
-    def missing_here(self, config) -> Iterator[Problem]:
+    def missing_here(self, config: Config) -> Iterator[Problem]:
         """What this machine lacks to train it; not asked of a model that is trained already."""
         yield from ()
 
 
-def options(group: type[Option]) -> dict[str, type[Option]]:
+OptionT = TypeVar("OptionT", bound=Option)
+
+
+def options(group: type[OptionT]) -> dict[str, type[OptionT]]:
     """Name -> class of all options of a group that are known by now."""
-    found = {}
+    found: dict[str, type[OptionT]] = {}
     for child in group.__subclasses__():
         names = get_args(child.model_fields["name"].annotation)
         found |= {**dict.fromkeys(names, child), **options(child)}
@@ -70,9 +78,9 @@ def groups() -> dict[str, list[str]]:
     return {folder.name: sorted(path.stem for path in folder.glob("*.yaml")) for folder in folders}
 
 
-def flat(values: dict, prefix: str = "") -> dict:
+def flat(values: Values, prefix: str = "") -> Values:
     """Nested dicts as one, with dotted keys."""
-    result = {}
+    result: Values = {}
     for key, value in values.items():
         result |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return result

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import yaml
 from hydra import compose, initialize_config_dir
@@ -21,9 +22,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from colorize.compat import node_of
 from colorize.config import base
-from colorize.config.base import flat, groups
-from colorize.config.locate import locate, on_command_line
-from colorize.config.messages import Problem, Refusal, nearest, unknown_key
+from colorize.config.base import Values, flat, groups
+from colorize.config.locate import line_of, locate, on_command_line
+from colorize.config.messages import Locate, Problem, Refusal, nearest, unknown_key
 from colorize.config.schema import Config, validate
 from colorize.errors import UserError
 
@@ -59,7 +60,7 @@ def composed(overrides: list[str], name: str = "train", combinations: bool = Tru
         _check_hydras(hydras, compose_by_hydra(name, chosen).hydra)
     config = compose_by_hydra(name, forced)
     _check_hydra_of_files(config.hydra, [text for text, o in zip(forced, parsed) if o in hydras])
-    choices = OmegaConf.to_container(config.hydra.runtime.choices)
+    choices = _plain(config.hydra.runtime.choices)
     return to_config(config, lambda key: locate(key, parsed, choices, name), combinations)
 
 
@@ -76,7 +77,7 @@ def data_and_evaluation(config: Config, overrides: list[str]) -> Config:
     for override in parsed:
         if override.key_or_group.partition(".")[0] not in ("data", "evaluation"):
             raise UserError(
-                f"{override.input_line!r}: only data and evaluation can be changed here, as in data=folder"
+                f"{line_of(override)!r}: only data and evaluation can be changed here, as in data=folder"
                 " data.root=PATH evaluation.perceptual=true; all else is the model's own"
             )
     return changed(config, overrides)
@@ -88,7 +89,7 @@ def changed(config: Config, overrides: list[str]) -> Config:
     values = config.model_dump(serialize_as_any=True)
     for override in parsed:
         _check_option(override)
-    chosen = [override.input_line for override in parsed if override.key_or_group in groups()]
+    chosen = [line_of(override) for override in parsed if override.key_or_group in groups()]
     if chosen:
         fresh = composed(chosen, combinations=False).model_dump(serialize_as_any=True)
         values |= {line.lstrip("+").partition("=")[0]: fresh[line.lstrip("+").partition("=")[0]] for line in chosen}
@@ -110,21 +111,24 @@ def compose_by_hydra(name: str, overrides: list[str]) -> DictConfig:
         raise UserError(f"the configuration cannot be composed: {error}{hint}") from None
 
 
-def to_config(config: DictConfig, locate=None, combinations: bool = True) -> Config:
+def _plain(config: DictConfig, resolve: bool = False) -> Values:
+    return cast(Values, OmegaConf.to_container(config, resolve=resolve))  # a DictConfig becomes a dict
+
+
+def to_config(config: DictConfig, locate: Locate | None = None, combinations: bool = True) -> Config:
     """Validates what Hydra composed, its own section left out."""
-    without_hydra = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    without_hydra = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     _check_references(without_hydra, locate)
     try:
-        values = OmegaConf.to_container(without_hydra, resolve=True)
+        values = _plain(without_hydra, resolve=True)
     except OmegaConfBaseException as error:
         raise UserError(f"the configuration cannot be resolved: {error}") from None
-    config = validate(values, locate, combinations)
-    return config
+    return validate(values, locate, combinations)
 
 
-def _check_references(config: DictConfig, locate) -> None:
+def _check_references(config: DictConfig, locate: Locate | None) -> None:
     """Refuses what would be computed when it is read, such as `${oc.env:TOKEN}`, which would end up in the log."""
-    values = flat(OmegaConf.to_container(config, resolve=False))
+    values = flat(_plain(config))
     expected = "a value, or a reference to another one as in ${data.height}; the shell knows the environment: $NAME"
     found = [
         key for key, value in values.items() if isinstance(value, str | list) and "${" in REFERENCE.sub("", str(value))
@@ -136,7 +140,7 @@ def _check_references(config: DictConfig, locate) -> None:
 def _check_hydra_of_files(hydra: DictConfig, overrides: list[str]) -> None:
     """Refuses a file of a group that says of Hydra what is not its to say."""
     plain = _plain_hydra(tuple(overrides), base.CONFIGS)
-    for key, value in flat(OmegaConf.to_container(hydra, resolve=False)).items():
+    for key, value in flat(_plain(hydra)).items():
         known = any(key == name or key.startswith(f"{name}.") for name in HYDRAS_IN_FILES + HYDRAS_OWN)
         if not known and plain.get(key) != value:
             allowed = ", ".join(f"hydra.{name}" for name in HYDRAS_IN_FILES)
@@ -147,9 +151,9 @@ def _check_hydra_of_files(hydra: DictConfig, overrides: list[str]) -> None:
 
 
 @lru_cache(maxsize=8)  # the jobs of a sweep ask for the same
-def _plain_hydra(overrides: tuple[str, ...], configs: Path) -> dict:
+def _plain_hydra(overrides: tuple[str, ...], configs: Path) -> Values:
     """What `train.yaml` in the folder of configurations and the command line say of Hydra, flat."""
-    return flat(OmegaConf.to_container(compose_by_hydra("train", list(overrides)).hydra, resolve=False))
+    return flat(_plain(compose_by_hydra("train", list(overrides)).hydra))
 
 
 def parse(overrides: list[str]) -> list[Override]:
@@ -198,12 +202,12 @@ def _check_hydras(overrides: list[Override], hydra: DictConfig) -> None:
             if key not in node:
                 prefix = ".".join(["hydra", *keys[: depth - 1]])
                 problem = unknown_key(prefix, key, [str(name) for name in node], received=key)
-                raise Refusal([problem], lambda _, override=override: on_command_line(override))
+                raise Refusal([problem], {problem.key: on_command_line(override)}.get)
             node = node_of(node, key)
 
 
 def _forced(override: Override) -> str:
-    line = override.input_line
+    line = line_of(override)
     key = override.key_or_group
     if override.is_sweep_override():
         raise UserError(f"{line!r} on the command line lists several values: a sweep needs -m")

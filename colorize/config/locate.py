@@ -11,8 +11,14 @@ from colorize.config import base
 from colorize.config.base import groups
 
 
+def line_of(override: Override) -> str:
+    """An override as it was typed."""
+    assert override.input_line is not None  # Hydra's own defaults alone have none
+    return override.input_line
+
+
 def on_command_line(override: Override) -> str:
-    return f"command line: {override.input_line}"
+    return f"command line: {line_of(override)}"
 
 
 def locate(key: str, overrides: list[Override], choices: dict[str, str], name: str = "train") -> str | None:
@@ -22,7 +28,9 @@ def locate(key: str, overrides: list[Override], choices: dict[str, str], name: s
         if written not in groups() and (key == written or key.startswith(written + ".")):
             return on_command_line(override)
     group = key.partition(".")[0]
-    files = [(base.CONFIGS / g / f"{choices[g]}.yaml", g) for g in ("debug", "experiment") if choices.get(g)]
+    files: list[tuple[Path, str | None]] = [
+        (base.CONFIGS / g / f"{choices[g]}.yaml", g) for g in ("debug", "experiment") if choices.get(g)
+    ]
     for of_group, chosen in choices.items():
         if of_group in groups():
             options = chosen if isinstance(chosen, list) else [chosen]  # several, of the groups in `SEVERAL`

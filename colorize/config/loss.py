@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from colorize.config.base import Option, Positive, Section
 from colorize.config.messages import Problem
 from colorize.config.model import BinsHead
+
+if TYPE_CHECKING:
+    from colorize.config.schema import Config
 
 
 class Term(Option):
@@ -69,7 +72,7 @@ class CrossEntropy(Term):
     grey_below: Annotated[float, Field(ge=0)]
     """Lab units: a photo none of whose |a|, |b| is larger is left out."""
 
-    def problems(self, config) -> Iterator[Problem]:
+    def problems(self, config: Config) -> Iterator[Problem]:
         """A head that tells no bins."""
         if not isinstance(config.head, BinsHead):
             yield Problem("head", "head=bins, whose bins loss=cross_entropy is about", f"head={config.head.name}")

@@ -7,8 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from colorize.errors import UserError
+
+Locate = Callable[[str], str | None]
+"""From a dotted key to where its value was written."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Problem:
 class Refusal(UserError):
     """A configuration that cannot be run, with all its problems."""
 
-    def __init__(self, problems: Iterable[Problem], locate: Callable[[str], str | None] | None = None):
+    def __init__(self, problems: Iterable[Problem], locate: Locate | None = None):
         self.problems = list(problems)
         blocks = [_block(problem, locate(problem.key) if locate else None) for problem in self.problems]
         super().__init__("\n".join(["this configuration cannot be run:", *blocks]))
@@ -47,7 +52,7 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.0)), None)
 
 
-def from_pydantic(error: dict, root: type[BaseModel]) -> Problem:
+def from_pydantic(error: ErrorDetails, root: type[BaseModel]) -> Problem:
     """Puts one entry of `ValidationError.errors()` into our words."""
     keys = [str(part) for part in error["loc"]]
     key = ".".join(keys)
@@ -68,13 +73,15 @@ def unknown_key(prefix: str, name: str, known: list[str], received: str) -> Prob
     return Problem(key, expected, received, close)
 
 
-def _parent(location: tuple, root: type[BaseModel]) -> type[BaseModel]:
+def _parent(location: tuple[int | str, ...], root: type[BaseModel]) -> type[BaseModel]:
     model = root
     for part in location[:-1]:
-        model = _keys(model)[part].annotation
+        kind = _keys(model)[str(part)].annotation
+        assert isinstance(kind, type) and issubclass(kind, BaseModel)  # only sections have keys
+        model = kind
     return model
 
 
-def _keys(model: type[BaseModel]) -> dict:
+def _keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """The fields of a part, as they are called in YAML."""
     return {field.alias or name: field for name, field in model.model_fields.items()}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from colorize.config.base import Count, Filters, Normalization, Option, Positive, Share
 from colorize.config.messages import Problem
+
+if TYPE_CHECKING:
+    from colorize.config.schema import Config
 
 LOWEST_TEMPERATURE = 0.001
 """Of the annealed mean: all of it is on one bin there, and further down float32 comes to its end."""
@@ -35,12 +38,12 @@ class Encoder(Option):
         """The same, with no weights from elsewhere: a model file brings them."""
         return self
 
-    def problems(self, config) -> Iterator[Problem]:
+    def problems(self, config: Config) -> Iterator[Problem]:
         """Sizes that it cannot halve so often."""
         yield from _odd_sizes(config, max(self.maps), f"the stride of encoder={self.name}")
 
 
-def _odd_sizes(config, divisor: int, what: str) -> Iterator[Problem]:
+def _odd_sizes(config: Config, divisor: int, what: str) -> Iterator[Problem]:
     for key in ("height", "width"):
         size = getattr(config.data, key)
         if size % divisor:
@@ -110,7 +113,7 @@ class ResidualEncoder(Encoder):
         """Stride -> channels of each map that the decoder is given, the smallest last."""
         return {2**level: self.width * 2 ** (level - 1) for level in range(1, self.levels + 1)}
 
-    def problems(self, config) -> Iterator[Problem]:
+    def problems(self, config: Config) -> Iterator[Problem]:
         """Groups that do not divide the channels, too."""
         yield from super().problems(config)
         if self.normalization == "group" and self.width % self.groups:
@@ -160,7 +163,7 @@ class PretrainedBackbone(Backbone):
         """Rows and columns below which nothing of the picture is left at its end."""
         return 75 if self.name == "inception_resnet_v2" else 32
 
-    def problems(self, config) -> Iterator[Problem]:
+    def problems(self, config: Config) -> Iterator[Problem]:
         """A size that its weights were not trained at, or that it cannot read."""
         if self.weights == "imagenet" and self.size != self.trained_at:
             expected = f"{self.trained_at}, at which the weights of {self.name} were trained"
@@ -170,7 +173,7 @@ class PretrainedBackbone(Backbone):
         if self.sha256 and not self.of_a_file:
             yield Problem("backbone.sha256", "null, where no file is named", self.sha256)
 
-    def missing_here(self, config) -> Iterator[Problem]:
+    def missing_here(self, config: Config) -> Iterator[Problem]:
         """A file of weights."""
         if self.of_a_file and not Path(self.weights).is_file():
             expected = "imagenet, none, or the path of a file of weights"
@@ -205,7 +208,7 @@ class SkipDecoder(Decoder):
     upsampling: Literal["transposed", "bilinear"]
     """How sizes are doubled: by a learned 2x2 convolution, or bilinearly, which leaves no grid."""
 
-    def problems(self, config) -> Iterator[Problem]:
+    def problems(self, config: Config) -> Iterator[Problem]:
         """It doubles sizes until it is at its output stride, from which the head goes on."""
         stride, coarsest = self.output_stride, max(config.encoder.maps)
         possible = [2**n for n in range(coarsest.bit_length()) if 2**n <= coarsest]
@@ -223,7 +226,7 @@ class KoalarizationDecoder(Decoder):
     filters: Annotated[list[Positive], Field(min_length=4, max_length=4)]
     """Of each convolution but the last, which is the head."""
 
-    def problems(self, config) -> Iterator[Problem]:
+    def problems(self, config: Config) -> Iterator[Problem]:
         """An encoder of another stride."""
         coarsest = max(config.encoder.maps)
         if coarsest != self.STRIDE:
@@ -257,7 +260,7 @@ class BinsHead(Head):
     temperature: Annotated[float, Field(ge=LOWEST_TEMPERATURE, le=1)]
     """Of the annealed mean: towards 0 the most probable bin, 1 the mean. It can be changed after training."""
 
-    def problems(self, config) -> Iterator[Problem]:
+    def problems(self, config: Config) -> Iterator[Problem]:
         """Cells that do not divide the picture or the decoder's map; standard bins on another grid."""
         yield from _odd_sizes(config, self.stride, "head.stride")
         if self.bins == "standard" and self.grid != 10:

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module, metadata
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from colorize.config.base import Option
 from colorize.errors import UserError, first_line
 
-Builder = TypeVar("Builder", bound=Callable)
+Builder = TypeVar("Builder", bound=Callable[..., Any])
 
-_BUILDERS: dict[type, Callable] = {}
+_BUILDERS: dict[type[Option], Callable[..., Any]] = {}
 
 
-def builds(*options: type) -> Callable[[Builder], Builder]:
+def builds(*options: type[Option]) -> Callable[[Builder], Builder]:
     """Marks a function or class as the builder of some options; it is called with the option first."""
 
     def register(builder: Builder) -> Builder:
@@ -43,7 +44,7 @@ def load_extensions() -> None:
             raise UserError(f"extension {extension.name} ({extension.value}): {what}; mend or uninstall it") from None
 
 
-def build(option, *args, **kwargs):
+def build(option: Option, *args: Any, **kwargs: Any) -> Any:
     """What the builder of an option makes of it.
 
     Raises:

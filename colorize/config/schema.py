@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, create_model
 
-from colorize.config.base import Option, Section, options
+from colorize.config.base import Option, Section, Values, options
 from colorize.config.data import Data
 from colorize.config.efficientnet import EfficientNetLite  # noqa: F401 - defined there, and known from here on
 from colorize.config.fusion import FeatureMap, Fusion
 from colorize.config.loss import Losses, Term
-from colorize.config.messages import Problem, Refusal, from_pydantic, nearest
+from colorize.config.messages import Locate, Problem, Refusal, from_pydantic, nearest
 from colorize.config.model import (
     LOWEST_TEMPERATURE,
     Backbone,
@@ -55,7 +55,7 @@ class Config(Section):
     resume: str | None
     """Output folder of the run that is continued. How a run is started is no part of what it is: it is not stored."""
 
-    def stored(self) -> dict:
+    def stored(self) -> Values:
         """What the run is, as plain values."""
         return self.model_dump(exclude={"resume"}, serialize_as_any=True)  # also of an option that was put in place
 
@@ -69,17 +69,18 @@ class Config(Section):
         """The map that is fused."""
         maps = self.encoder.maps
         stride = self.fusion.stride or max(maps)
-        joined = isinstance(self.backbone, PretrainedBackbone) and stride == max(maps)
-        channels = self.backbone.channels if joined else maps[stride]
+        channels = maps[stride]
+        if isinstance(self.backbone, PretrainedBackbone) and stride == max(maps):
+            channels = self.backbone.channels
         return FeatureMap(stride, self.data.height // stride, self.data.width // stride, channels)
 
 
-GROUPS = {name: field.annotation for name, field in Config.model_fields.items()}
-GROUPS = {name: group for name, group in GROUPS.items() if isinstance(group, type) and issubclass(group, Option)}
+_FIELDS = {name: field.annotation for name, field in Config.model_fields.items()}
+GROUPS = {name: kind for name, kind in _FIELDS.items() if isinstance(kind, type) and issubclass(kind, Option)}
 """Key -> class of the groups whose options are classes of their own."""
 
 
-def _chosen(values: dict, locate) -> type[Config]:
+def _chosen(values: Values, locate: Locate | None) -> type[Config]:
     """The configuration whose options are settled by the `name` of each, so that each key has one type.
 
     Raises:
@@ -99,7 +100,7 @@ def _chosen(values: dict, locate) -> type[Config]:
     return _config_of(tuple(found.items()))
 
 
-def _is_label(label) -> bool:
+def _is_label(label: object) -> bool:
     return isinstance(label, str) and re.fullmatch("[a-z][a-z0-9_]*", label) is not None and not hasattr(Losses, label)
 
 
@@ -107,8 +108,9 @@ def _no_label(label: str) -> Problem:
     return Problem(f"loss.{label}", "a label of small letters, digits and _, for example l1_of_skin", label)
 
 
-def _option(key: str, section: dict) -> type[Option] | Problem:
-    known = options(GROUPS.get(key, Term))
+def _option(key: str, section: Values) -> type[Option] | Problem:
+    group: type[Option] = GROUPS.get(key, Term)
+    known = options(group)
     listed, name = ", ".join(repr(name) for name in known), section.get("name")
     if "name" not in section:
         return Problem(f"{key}.name", f"one of {listed}", f"keys {', '.join(map(str, section))}", f"{key}.name")
@@ -118,11 +120,12 @@ def _option(key: str, section: dict) -> type[Option] | Problem:
 
 @lru_cache
 def _config_of(chosen: tuple[tuple[str, type[Option]], ...]) -> type[Config]:
-    terms = {key.removeprefix("loss."): (option, ...) for key, option in chosen if key.startswith("loss.")}
-    fields = {key: (option, ...) for key, option in chosen if not key.startswith("loss.")}
-    return create_model(
-        "Config", __base__=Config, **fields, loss=(create_model("Losses", __base__=Losses, **terms), ...)
-    )
+    terms: dict[str, Any] = {
+        key.removeprefix("loss."): (option, ...) for key, option in chosen if key.startswith("loss.")
+    }
+    fields: dict[str, Any] = {key: (option, ...) for key, option in chosen if not key.startswith("loss.")}
+    fields["loss"] = (create_model("Losses", __base__=Losses, **terms), ...)
+    return create_model("Config", __base__=Config, **fields)
 
 
 def _problems(config: Config, to_train: bool) -> list[Problem]:
@@ -134,7 +137,7 @@ def _problems(config: Config, to_train: bool) -> list[Problem]:
     return problems
 
 
-def validate(values: dict, locate=None, combinations: bool = True, to_train: bool = True) -> Config:
+def validate(values: Values, locate: Locate | None = None, combinations: bool = True, to_train: bool = True) -> Config:
     """Turns plain nested values into a `Config`.
 
     Args:
@@ -168,7 +171,7 @@ def load(path: Path) -> Config:
     return from_stored(values, str(path))
 
 
-def from_stored(values: dict, where: str) -> Config:
+def from_stored(values: Values, where: str) -> Config:
     """The configuration out of the plain values that a run stored; `where`, for messages.
 
     Raises:
@@ -205,6 +208,6 @@ def with_temperature(config: Config, temperature: float | None) -> Config:
 
 def changed_temperature(config: Config, trained: Config) -> float | None:
     """The temperature of a configuration where it is another one than in training, else None."""
-    if not isinstance(config.head, BinsHead) or config.head.temperature == trained.head.temperature:
-        return None
-    return config.head.temperature
+    before = trained.head.temperature if isinstance(trained.head, BinsHead) else None
+    now = config.head.temperature if isinstance(config.head, BinsHead) else None
+    return None if now == before else now

@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from colorize.arrays import RgbPhotos
 from colorize.config.data import Augmentation
 from colorize.data.decode import centred_box, resize
 
@@ -30,7 +31,7 @@ def augment(image: Image.Image, shape: tuple[int, int], augmentation: Augmentati
     return (Image.fromarray(exposure_table(stops)[np.asarray(picture)]) if stops else picture), mirrored
 
 
-def mix(rgb: np.ndarray, probability: float, rng) -> np.ndarray:
+def mix(rgb: RgbPhotos, probability: float, rng: np.random.Generator) -> RgbPhotos:
     """With that probability, lays a batch over itself in another order; uint8 (B, H, W, 3) -> the same.
 
     mixup (Zhang et al. 2018, section 1), all photos in one ratio out of Beta(MIX_ALPHA, MIX_ALPHA), half of whose draws

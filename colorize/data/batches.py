@@ -1,6 +1,8 @@
 """Batches of training photos: which photo, cropped how, is a pure function of (seed, step); gathered ahead of time."""
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -11,6 +13,13 @@ from colorize.data.dataset import Photos
 
 ORDER, AUGMENTATION, MIXING = 0, 1, 2
 """Streams of random numbers that must not repeat one another."""
+
+
+class Features(Protocol):
+    """What a frozen part of the network makes of each photo, known beforehand; `FeatureCache`."""
+
+    def of(self, indices: Sequence[int], mirrored: Sequence[bool] | None = None) -> list[np.ndarray]:
+        """Of the photos of some indices, and of those mirrored that say so: an array (B, *shape) for each output."""
 
 
 class Batches:
@@ -26,8 +35,8 @@ class Batches:
         self.photos, self.shape, self.batch_size = photos, (height, width), batch_size
         self.augmentation, self.seed = augmentation, seed
         self._start = 0, 0
-        self.features = None
-        """`FeatureCache` of the photos, where a frozen part's features of them are known: they come with the pixels."""
+        self.features: Features | None = None
+        """Of the photos, where they are known: they come with the pixels."""
 
     @property
     def steps_per_epoch(self) -> int:

@@ -5,6 +5,7 @@ is made under another name and renamed when it is whole; a lock lets the second 
 """
 
 import atexit
+import errno
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ from typing import TypeVar
 import numpy as np
 from filelock import FileLock, Timeout
 
+from colorize.arrays import StoredPhotos
 from colorize.data.decode_pool import Decoded, DecodeJob, Rows, Settings, decode_all
 from colorize.errors import UserError
 
@@ -40,7 +42,7 @@ class Prepared:
         decoded: SHA-256 of the file -> (row, what became of it).
     """
 
-    pixels: np.ndarray
+    pixels: StoredPhotos
     decoded: dict[str, tuple[int, Decoded]]
 
 
@@ -145,6 +147,8 @@ def _make(entry: Path, jobs: list[DecodeJob], settings: Settings, total_bytes: i
         check_space(partial, len(jobs) * settings.height * settings.width * 3)
         is_final = _fill(partial, jobs, settings, total_bytes, advance)
         prepared = _open(partial, len(jobs), settings)  # the map stays good, whatever becomes of the name
+        if prepared is None:
+            raise OSError(errno.EIO, "what was written there cannot be read back", str(partial))
         if is_final:
             if entry.exists():  # damaged, or it would have been opened
                 shutil.rmtree(entry)
@@ -159,16 +163,16 @@ def _fill(folder: Path, jobs: list[DecodeJob], settings: Settings, total_bytes: 
     row_of = {job.sha256: job.row for job in jobs}
     shape = len(jobs), settings.height, settings.width, 3
     rows = Rows(str(folder / PIXELS), np.lib.format.open_memmap(folder / PIXELS, "w+", "uint8", shape).offset)
-    decoded: list[Decoded | None] = [None] * len(jobs)
+    decoded: dict[int, Decoded] = {}
     for result in decode_all(jobs, settings, rows, total_bytes):
         decoded[row_of[result.sha256]] = result
         advance(1)
     with open(folder / PIXELS, "r+b") as file:
         _sync(file)
     with open(folder / PHOTOS, "w", encoding="ascii") as lines:
-        lines.writelines(json.dumps(asdict(result)) + "\n" for result in decoded)
+        lines.writelines(json.dumps(asdict(decoded[row])) + "\n" for row in range(len(jobs)))
         _sync(lines)
-    return not any(result.passing for result in decoded)
+    return not any(result.passing for result in decoded.values())
 
 
 def _sync(file) -> None:
@@ -181,8 +185,9 @@ def _open(entry: Path, files: int, settings: Settings) -> Prepared | None:
     try:
         pixels = np.load(entry / PIXELS, mmap_mode="r")
         with open(entry / PHOTOS, encoding="ascii") as lines:
-            decoded = [Decoded(**json.loads(line)) for line in lines]
-    except (OSError, ValueError, TypeError):
+            found = [json.loads(line) for line in lines]
+        decoded = [Decoded(**{**values, "converted": tuple(values["converted"])}) for values in found]
+    except (OSError, ValueError, TypeError, KeyError):
         return None
     if pixels.shape != (files, settings.height, settings.width, 3) or len(decoded) != files:
         return None

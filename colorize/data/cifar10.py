@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from colorize.arrays import PhotosInMemory
 from colorize.config.data import CifarData
 from colorize.config.registry import builds
 from colorize.data.dataset import Dataset, Photos, digest_of
@@ -46,7 +47,8 @@ def read_cifar10(config: CifarData, test: bool, manifest: Path | None = None) ->
     }
     hashes = [text for name, photos in groups.items() for text in (name, *photos.hashes)]
     digest = digest_of([repr((config.height, config.width)), *hashes])
-    return Dataset("cifar10", str(folder), **groups, test=_test(folder, config) if test else None, digest=digest)
+    of_test = _test(folder, config) if test else None
+    return Dataset("cifar10", str(folder), groups["train"], groups["grey"], groups["val"], test=of_test, digest=digest)
 
 
 def _test(folder: Path, config: CifarData) -> Photos:
@@ -54,12 +56,12 @@ def _test(folder: Path, config: CifarData) -> Photos:
     return _photos(stored, [hashlib.sha256(picture).hexdigest() for picture in stored], "test", config)
 
 
-def _photos(stored: np.ndarray, hashes: list[str], name: str, config: CifarData) -> Photos:
+def _photos(stored: PhotosInMemory, hashes: list[str], name: str, config: CifarData) -> Photos:
     names = tuple(f"{name}/{number:05}" for number in range(len(stored)))
     return Photos(stored, np.arange(len(stored)), names, tuple(hashes), (config.height, config.width))
 
 
-def _read(folder: Path, names: list[str]) -> np.ndarray:
+def _read(folder: Path, names: list[str]) -> PhotosInMemory:
     """uint8 (N, 32, 32, 3)."""
     parts = []
     for name in names:
@@ -74,7 +76,7 @@ def _read(folder: Path, names: list[str]) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _is_grey(stored: np.ndarray) -> np.ndarray:
+def _is_grey(stored: PhotosInMemory) -> np.ndarray:
     return (stored == stored[..., :1]).all(axis=(1, 2, 3))
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from colorize.arrays import Indices, PhotosInMemory, StoredPhotos
 from colorize.data.decode import centred_box, resize
 from colorize.data.manifest import Manifest
 
@@ -34,8 +36,8 @@ class Photos:
         prepared: how the stored pixels came out of the files.
     """
 
-    stored: np.ndarray
-    rows: np.ndarray
+    stored: StoredPhotos
+    rows: Indices
     names: tuple[str, ...]
     hashes: tuple[str, ...]
     size: tuple[int, int]
@@ -57,7 +59,7 @@ class Photos:
         """One photo as it is stored."""
         return Image.fromarray(self.stored[self.rows[index]])
 
-    def fitted(self, indices=None) -> np.ndarray:
+    def fitted(self, indices: Any = None) -> PhotosInMemory:
         """Photos (all of them, or those of some indices) as evaluation sees them: uint8 (N, H, W, 3)."""
         rows = self.rows if indices is None else self.rows[indices]
         if self.stored.shape[1:3] == self.size:
@@ -67,14 +69,14 @@ class Photos:
     def _resized(self, image: Image.Image) -> Image.Image:
         return resize(image, *self.size, centred_box(image.size, *self.size))
 
-    def batches(self, batch_size: int | None = None) -> Iterator[tuple[slice, np.ndarray]]:
+    def batches(self, batch_size: int | None = None) -> Iterator[tuple[slice, PhotosInMemory]]:
         """All photos in order, a batch at a time: which they are, and uint8 (B, H, W, 3)."""
         step = batch_size or max(1, PIXELS_PER_BATCH // (self.size[0] * self.size[1]))
         for start in range(0, len(self), step):
             part = slice(start, min(start + step, len(self)))
             yield part, self.fitted(part)
 
-    def subset(self, chosen) -> "Photos":
+    def subset(self, chosen: Any) -> "Photos":
         """The photos of some indices (an integer array or a mask)."""
         indices = np.arange(len(self))[chosen]
         names, hashes = ([values[i] for i in indices] for values in (self.names, self.hashes))

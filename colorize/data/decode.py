@@ -3,14 +3,17 @@
 import functools
 import io
 import struct
+import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 import simplejpeg
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+
+from colorize.arrays import Pixels
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
@@ -73,7 +76,7 @@ class Picture:
         about: what else the file says; None of a plain JPEG.
     """
 
-    source: Image.Image | np.ndarray
+    source: Image.Image | Pixels
     converted: tuple[str, ...]
     format: str
     size: tuple[int, int]
@@ -86,7 +89,7 @@ class Picture:
         return self.source if isinstance(self.source, Image.Image) else Image.fromarray(self.source)
 
     @property
-    def pixels(self) -> np.ndarray:
+    def pixels(self) -> Pixels:
         """uint8 (H, W, 3)."""
         return np.asarray(self.source)
 
@@ -115,7 +118,7 @@ def decode(data: bytes, wanted: tuple[int, int] | None = None, lock: AbstractCon
 
 def decode_in_thread(
     data: bytes,
-    formats: Sequence[str] = FORMATS,
+    formats: tuple[str, ...] = FORMATS,
     largest: int | None = None,
     keeps_alpha: bool = False,
     wanted: tuple[int, int] | None = None,
@@ -130,7 +133,7 @@ def decode_in_thread(
     """
     if not data:
         raise NotUsable("empty file")
-    largest = largest or Image.MAX_IMAGE_PIXELS
+    largest = largest or Image.MAX_IMAGE_PIXELS or sys.maxsize
     plain = _plain_jpeg(data, wanted, largest)
     if plain is not None:
         return plain
@@ -183,9 +186,10 @@ def _draft_size(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, in
 
 
 def _to_srgb(image: Image.Image, size: tuple[int, int], keeps_alpha: bool) -> Picture:
-    converted, file_format = [], image.format
-    if getattr(image, "n_frames", 1) > 1:
-        converted.append(f"first of {image.n_frames} frames")
+    converted, file_format = [], image.format or ""
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        converted.append(f"first of {frames} frames")
     image.load()
     about = About.of(image)
     turn = TURNS.get(about.exif.get(ORIENTATION, 1))
@@ -243,7 +247,9 @@ def eight_bits(image: Image.Image) -> Image.Image:
 def _out_of_profile(image: Image.Image, profile: bytes) -> tuple[Image.Image, str]:
     try:
         transform, name = _transform(profile, image.mode)
-        return ImageCms.applyTransform(image, transform), f"from the profile {name}"
+        in_srgb = ImageCms.applyTransform(image, transform)
+        assert in_srgb is not None  # not in place
+        return in_srgb, f"from the profile {name}"
     except (ImageCms.PyCMSError, OSError, ValueError, KeyError):
         return image, "its ICC profile is broken and was ignored"
 
@@ -269,7 +275,7 @@ def resize(image: Image.Image, height: int, width: int, box=None) -> Image.Image
     return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
 
 
-def is_grey(pixels: np.ndarray) -> bool:
+def is_grey(pixels: Pixels) -> bool:
     """Whether red, green and blue are equal everywhere: uint8 (H, W, 3)."""
     red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
     return np.array_equal(red[0], green[0]) and np.array_equal(red, green) and np.array_equal(green, blue)

@@ -17,6 +17,7 @@ import numpy as np
 from filelock import FileLock
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from colorize.arrays import Pixels
 from colorize.data.decode import NotUsable, Picture, centred_box, decode, is_grey, resize
 from colorize.errors import UserError
 
@@ -89,7 +90,7 @@ class Decoded:
     pixels_sha256: str = ""
 
 
-def decode_file(job: DecodeJob, settings: Settings, lock=None) -> tuple[Decoded, np.ndarray | None]:
+def decode_file(job: DecodeJob, settings: Settings, lock=None) -> tuple[Decoded, Pixels | None]:
     """Reads, checks, converts and resizes one file: what became of it, and uint8 (H, W, 3) where it is used.
 
     `lock` is for `decode.decode`.
@@ -110,7 +111,7 @@ def decode_file(job: DecodeJob, settings: Settings, lock=None) -> tuple[Decoded,
         result.reason, result.passing = f"cannot be read: {getattr(error, 'strerror', None) or 'out of memory'}", True
         return result, None
     result.grey = is_grey(pixels)
-    result.pixels_sha256 = hashlib.sha256(pixels).hexdigest()
+    result.pixels_sha256 = hashlib.sha256(pixels.data).hexdigest()
     return result, pixels
 
 
@@ -124,7 +125,7 @@ def _read(job: DecodeJob) -> bytes:
     return data
 
 
-def _fitted(picture: Picture, settings: Settings) -> np.ndarray:
+def _fitted(picture: Picture, settings: Settings) -> Pixels:
     height, width = settings.height, settings.width
     if picture.pixels.shape[:2] == (height, width):
         return picture.pixels
@@ -227,7 +228,9 @@ def _start_process(lock: str) -> None:
 
 def _end_with_parent() -> None:
     """A parent that was killed cannot end its pool."""
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
     os._exit(1)
 
 

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from skimage import data
+
+from colorize.arrays import Pixels
 
 EXAMPLES = {"astronaut": data.astronaut, "cat": data.chelsea, "coffee": data.coffee, "rocket": data.rocket}
 """Name -> function that returns the photo, uint8 RGB (H, W, 3)."""
 
 
-def example_photos() -> list[np.ndarray]:
+def example_photos() -> list[Pixels]:
     """All of them."""
     return [read() for read in EXAMPLES.values()]
 

@@ -91,8 +91,10 @@ class _Folder:
             self.part[file.name] = by_content(file.sha256, {"val": self.config.val_fraction})
 
     def _against(self, file: File, status: str, detail: str, decoded: Decoded | None = None) -> None:
-        known = {"format": decoded.format, "width": decoded.width, "height": decoded.height} if decoded else {}
-        self.manifest.records.append(FileRecord(file.name, status, detail, sha256=file.sha256, **known))
+        record = FileRecord(file.name, status, detail, sha256=file.sha256)
+        if decoded:
+            record.format, record.width, record.height = decoded.format, decoded.width, decoded.height
+        self.manifest.records.append(record)
         self.part.pop(file.name, None)
 
     def keep_one_of_each(self, kind: str) -> None:
@@ -169,9 +171,11 @@ class _Folder:
         config = self.config
         facts = [repr((config.height, config.width, config.cache_scale, config.resize_token, config.min_side_pixels))]
         hashes = [text for part in ("train", "grey", "val") for text in (part, *parts[part].hashes)]
-        parts["test"] = parts["test"] if len(parts["test"]) else None
-        source, digest = str(self.tree.root), digest_of(facts + hashes)
-        return Dataset(config.name, source, **parts, digest=digest, manifest=self.manifest)
+        test = parts.pop("test")
+        return Dataset(
+            config.name, str(self.tree.root), **parts, test=test if len(test) else None,
+            digest=digest_of(facts + hashes), manifest=self.manifest,
+        )  # fmt: skip
 
     def _photos(self, names: list[str]) -> Photos:
         hashes = [self.files[name].sha256 for name in names]

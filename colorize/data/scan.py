@@ -56,7 +56,8 @@ def look_through(root: Path) -> Tree:
     """
     tree = Tree(root)
     seen: set[tuple[int, int]] = set()
-    folders, links = [""], []
+    folders: list[str] = [""]
+    links: list[str] = []
     while folders or links:
         folder = folders.pop() if folders else links.pop(0)
         try:

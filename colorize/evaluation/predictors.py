@@ -105,8 +105,8 @@ class _Perceptual:
         from colorize.metrics.perceptual.fid import InceptionFeatures, Moments
         from colorize.metrics.perceptual.lpips import Lpips
 
-        self.lpips = Lpips(evaluation.lpips_weights)
-        self.features = InceptionFeatures(evaluation.inception_weights)
+        self.lpips = Lpips(evaluation.lpips_weights or "")
+        self.features = InceptionFeatures(evaluation.inception_weights or "")
         self.truth, self.first = Moments(), next(iter(predictors))
         self.painted = {name: Moments() for name in predictors}
 

@@ -4,9 +4,9 @@ Ours are `keras.ops` in float32 on whatever device; scikit-image's are NumPy in 
 """
 
 from collections.abc import Iterable
+from importlib.metadata import version
 
 import numpy as np
-import skimage
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -26,7 +26,8 @@ def differences(photos: Iterable[tuple[int, np.ndarray, np.ndarray]], values: Va
     Returns:
         `ab_rmse`, `psnr`, `ssim` (where a side has 11 pixels), `ciede2000`; 0 where all agree to the last digit.
     """
-    ours, largest = {**values, "psnr": decibels(values["rgb_rmse"])}, {}
+    ours = {**values, "psnr": decibels(values["rgb_rmse"])}
+    largest: dict[str, float] = {}
     for index, rgb, ab in photos:
         for name, theirs in reference_metrics(rgb, ab).items():
             difference = 0.0 if theirs == ours[name][index] else abs(theirs - ours[name][index])
@@ -51,4 +52,4 @@ def reference_metrics(rgb: np.ndarray, ab: np.ndarray) -> dict[str, float]:
 def in_words(found: dict[str, float], photos: int) -> str:
     """The differences as a sentence of the protocol."""
     listed = ", ".join(f"{name} {value:.1e}" for name, value in found.items())
-    return f"Computed again by scikit-image {skimage.__version__} on {photos} photos; largest difference: {listed}."
+    return f"Computed again by scikit-image {version('scikit-image')} on {photos} photos; largest difference: {listed}."

@@ -10,8 +10,10 @@ from PIL import Image
 from colorize.errors import UserError
 from colorize.inference.photo_files import READ, WRITTEN
 
-ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".jp2", ".j2k")
-ENDINGS += (".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".avif", ".ico", ".pcx", ".sgi", ".qoi")
+ENDINGS = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".jp2", ".j2k", ".ppm",
+    ".pgm", ".pbm", ".pnm", ".tga", ".avif", ".ico", ".pcx", ".sgi", ".qoi",
+)  # fmt: skip
 """Of files that are looked for in folders."""
 
 
@@ -74,7 +76,7 @@ def _job(source: Path, target: Path) -> Job:
         return Job(source, target, 0)
 
 
-def painted_name(name: str, image_format: str) -> str:
+def painted_name(name: str, image_format: str | None) -> str:
     """What the painted photo is called: as the photo, and `.png` behind it where its format is not written."""
     return name if image_format in WRITTEN else f"{name}.png"
 

@@ -1,13 +1,21 @@
 """From the name of a model to what paints with it; what can be refused without Keras is refused first."""
 
+from __future__ import annotations
+
 import os
 import sys
 from numbers import Real
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from colorize.config.schema import with_temperature
 from colorize.errors import UserError
 from colorize.runs.model_file import read_about, read_config
+
+if TYPE_CHECKING:
+    from colorize.inference.pipeline import ColorizationPipeline
+    from colorize.inference.predict import ResizeMode
+    from colorize.inference.upsampling import Upsampling
 
 CHOICES = {"resize_mode": ("reflect_pad", "stretch", None), "upsampling": ("bilinear", "guided")}
 
@@ -25,9 +33,9 @@ def check_saturation(saturation: float) -> None:
 
 
 def pipeline_of(
-    place: Path, resize_mode: str | None = None, upsampling: str = "bilinear", temperature: float | None = None,
-    device: str = "cpu", saturation: float = 1.0,
-):  # fmt: skip
+    place: Path, resize_mode: ResizeMode | None = None, upsampling: Upsampling = "bilinear",
+    temperature: float | None = None, device: str = "cpu", saturation: float = 1.0,
+) -> ColorizationPipeline:  # fmt: skip
     """What paints with the model in a file, or in an output folder."""
     config = with_temperature(read_config(place), temperature)
     if "keras" not in sys.modules:

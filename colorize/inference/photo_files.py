@@ -5,7 +5,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
@@ -92,15 +92,15 @@ def photo_of(data: bytes, largest: int = MAX_PAINTED_PIXELS) -> Photo:
     picture = decode_in_thread(data, READ, largest, keeps_alpha=True)
     about = picture.about
     if about is None:  # of a plain JPEG: its header is read again, which is quick
-        with Image.open(io.BytesIO(data), formats=READ) as image:
-            about = About.of(image)
+        with Image.open(io.BytesIO(data), formats=READ) as file:
+            about = About.of(file)
     image = picture.image
     return Photo(image, picture.alpha, picture.format, _metadata(about, picture.format, image.size), picture.converted)
 
 
 def _metadata(about: About, image_format: str, size: tuple[int, int]) -> dict:
     """What of a file's metadata is true of the painted photo too."""
-    kept = {"icc_profile": SRGB, "exif": _exif(about.exif, size)}
+    kept: dict[str, Any] = {"icc_profile": SRGB, "exif": _exif(about.exif, size)}
     xmp = about.info.get("xmp") or about.info.get("XML:com.adobe.xmp")
     if xmp:
         kept["xmp"] = _xmp(xmp if isinstance(xmp, bytes) else xmp.encode())
@@ -138,8 +138,8 @@ def _exif(exif: Image.Exif, size: tuple[int, int]) -> Image.Exif:
 
 
 def _xmp(xmp: bytes) -> bytes:
-    for name in XMP_NOT_KEPT.split():
-        name = re.escape(name.encode())
+    for tag in XMP_NOT_KEPT.split():
+        name = re.escape(tag.encode())
         xmp = re.sub(rb"\s" + name + rb"\s*=\s*(\"[^\"]*\"|'[^']*')|<" + name + rb">[^<]*</" + name + rb">", b"", xmp)
     return xmp
 

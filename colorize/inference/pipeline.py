@@ -161,11 +161,11 @@ class ColorizationPipeline:
         colours = []
         for image, own in zip(images, boxes):
             ab, *closer = [next(said) for _ in own]
-            ab = together(ab, closer, own[1:], image.size) if closer else ab
+            ab = together(ab, closer, [box for box in own[1:] if box], image.size) if closer else ab
             colours.append(Colours(ab, self._guide(image, ab) if self.upsampling == "guided" else None))
         return colours
 
-    def _boxes(self, image: Image.Image) -> list[Box | None]:
+    def _boxes(self, image: Image.Image) -> Sequence[Box | None]:
         """Which parts of a photo the model is shown; None: the whole. One of the model's own size is seen as it is."""
         multi_scale = self.multi_scale and (image.height, image.width) != tuple(self.size)
         return looks(image) if multi_scale else [None]
@@ -194,7 +194,8 @@ class ColorizationPipeline:
     def _paint_bands(self, bands: list[_Band]) -> None:
         pixels = [band.pixels() for band in bands]
         ends = np.cumsum([len(p) for p in pixels])[:-1]
-        rgb, lightness = np.concatenate(pixels), [None] * len(bands)
+        rgb = np.concatenate(pixels)
+        lightness: Sequence[np.ndarray | None] = [None] * len(bands)
         if self.upsampling == "guided":
             lightness = np.split(self._lightness_of(rgb), ends)
         ab = np.concatenate([band.ab(part) for band, part in zip(bands, lightness)])
@@ -235,7 +236,8 @@ def _bands(image: Image.Image, colours: Bilinear) -> Iterator[_Band]:
 
 def _chunks(bands: Iterator[_Band]) -> Iterator[list[_Band]]:
     """Bands, of several photos where these are small, that make `PIXELS_PER_CHUNK` together."""
-    chunk, pixels = [], 0
+    chunk: list[_Band] = []
+    pixels = 0
     for band in bands:
         size = band.rows * band.image.width
         if chunk and pixels + size > PIXELS_PER_CHUNK:

@@ -62,6 +62,7 @@ class Guided(Bilinear):
 
     def band(self, top: int, rows: int, lightness: np.ndarray | None = None) -> np.ndarray:
         """As `Bilinear.band`; of this lightness."""
+        assert lightness is not None
         resized = self._resized(top, rows)
         ab, slope, guide = resized[..., :2], resized[..., 2:4], resized[..., 4:]
         return ab + slope * (lightness[..., None] - guide)

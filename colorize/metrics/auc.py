@@ -3,6 +3,8 @@
 import numpy as np
 from keras import ops
 
+from colorize.arrays import Ab, BinOfPixel, Plane
+
 LONGEST = 150
 """Lab units at which the curve ends."""
 
@@ -16,7 +18,7 @@ EQUAL = 1e-3
 """Lab units below which two colours are the same: float32 is that exact."""
 
 
-def pixel_auc(ab_true, ab_predicted):
+def pixel_auc(ab_true: Ab, ab_predicted: Ab) -> Plane:
     """What each pixel adds to the area, 0..1; the area is their mean.
 
     The curve is the share of pixels whose distance d is at most t, at t = 0, 1, ..., 150; its area by trapezoids,
@@ -34,7 +36,7 @@ def pixel_auc(ab_true, ab_predicted):
     return ops.where(distance < EQUAL, 1.0, area)
 
 
-def colour_bin(ab):
+def colour_bin(ab: Ab) -> BinOfPixel:
     """Number of the bin of 10 x 10 Lab units that a colour is in: (..., 2) -> int32 (...,) in 0..BINS - 1."""
     steps = ops.clip(ops.round(ab / STEP), LOWEST, -LOWEST) - LOWEST
     return ops.cast(steps[..., 0] * SIDE + steps[..., 1], "int32")

@@ -4,11 +4,13 @@ import math
 
 from keras import ops
 
+from colorize.arrays import Flags, Lab, Plane
+
 DEGREES = 180.0 / math.pi
 POWER_25_7 = 25.0**7
 
 
-def ciede2000(lab, lab_other):
+def ciede2000(lab: Lab, lab_other: Lab) -> Plane:
     """How different two colours look: about 1 is just seen.
 
     Formula: CIE 142-2001, in the order of Sharma, Wu and Dalal 2005 (section 2, equations 2 to 22), with all three
@@ -49,7 +51,7 @@ def ciede2000(lab, lab_other):
     return ops.sqrt(ops.maximum(squared, 0.0))  # rounding may take it below 0 for equal colours
 
 
-def _tilt(hue):
+def _tilt(hue: Plane) -> Plane:
     """1 - .17 cos(h - 30) + .24 cos 2h + .32 cos(3h + 6) - .20 cos(4h - 63), from one cosine and one sine.
 
     By the addition theorems: four cosines of every pixel would take as long as all the rest.
@@ -59,7 +61,7 @@ def _tilt(hue):
     cos_3, sin_3 = cos_2 * cos_1 - sin_2 * sin_1, sin_2 * cos_1 + cos_2 * sin_1
     cos_4, sin_4 = cos_2 * cos_2 - sin_2 * sin_2, 2.0 * sin_2 * cos_2
 
-    def turned(cos, sin, degrees):
+    def turned(cos: Plane, sin: Plane, degrees: float) -> Plane:
         return cos * math.cos(degrees / DEGREES) + sin * math.sin(degrees / DEGREES)
 
     return (
@@ -68,32 +70,32 @@ def _tilt(hue):
     )  # fmt: skip
 
 
-def _mean_hue(hue_1, hue_2, is_grey):
+def _mean_hue(hue_1: Plane, hue_2: Plane, is_grey: Flags) -> Plane:
     total = hue_1 + hue_2
     far = ops.abs(hue_1 - hue_2) > 180.0
     mean = ops.where(far, ops.where(total < 360.0, total + 360.0, total - 360.0), total) / 2.0
     return ops.where(is_grey, total, mean)
 
 
-def _saturating(chroma):
+def _saturating(chroma: Plane) -> Plane:
     squared = chroma * chroma
     to_7th = squared * squared * squared * chroma
     return ops.sqrt(to_7th / (to_7th + POWER_25_7))
 
 
-def _length(a, b):
+def _length(a: Plane, b: Plane) -> Plane:
     return ops.sqrt(a * a + b * b)
 
 
-def _hue(a, b):
+def _hue(a: Plane, b: Plane) -> Plane:
     """Degrees in 0..360; 0 for grey."""
     degrees = ops.arctan2(b, a) * DEGREES
     return ops.where(degrees < 0.0, degrees + 360.0, degrees)
 
 
-def _sin(degrees):
+def _sin(degrees: Plane) -> Plane:
     return ops.sin(degrees / DEGREES)
 
 
-def _cos(degrees):
+def _cos(degrees: Plane) -> Plane:
     return ops.cos(degrees / DEGREES)

@@ -2,8 +2,10 @@
 
 from keras import ops
 
+from colorize.arrays import PerPhoto, Plane, RgbPhotos
 
-def colorfulness(rgb):
+
+def colorfulness(rgb: RgbPhotos) -> tuple[PerPhoto, PerPhoto]:
     """Colorfulness of each picture (Hasler and Suesstrunk 2003, section 7).
 
     With rg = R - G and yb = (R + G) / 2 - B over the pixels: sqrt(var rg + var yb) + 0.3 sqrt(mean rg^2 + mean yb^2).
@@ -20,7 +22,7 @@ def colorfulness(rgb):
     return _spread(rg, yb), _spread(ops.abs(rg), ops.abs(yb))
 
 
-def _spread(rg, yb):
+def _spread(rg: Plane, yb: Plane) -> PerPhoto:
     axes = (1, 2)
     variance = ops.var(rg, axis=axes) + ops.var(yb, axis=axes)
     shift = ops.mean(rg, axis=axes) ** 2 + ops.mean(yb, axis=axes) ** 2

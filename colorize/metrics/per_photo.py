@@ -1,11 +1,13 @@
 """The numbers of each photo, a batch at a time, in one compiled function."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from colorize.arrays import AbPhotos, BinOfPixel, PerPhoto, RgbPhotos
 from colorize.color import compose, rgb_to_lab
 from colorize.metrics.auc import BINS, balancing_weights, colour_bin, pixel_auc
 from colorize.metrics.ciede2000 import ciede2000
@@ -31,11 +33,11 @@ class PhotoMetrics(keras.Model):
         what the photo counts in the mean of all.
     """
 
-    def __init__(self, pixels_per_bin: np.ndarray):
+    def __init__(self, pixels_per_bin: np.ndarray) -> None:
         super().__init__(name="photo_metrics", dtype="float32")
         self.weights_of_bins = balancing_weights(pixels_per_bin)
 
-    def call(self, inputs):
+    def call(self, inputs: Sequence[Any]) -> dict[str, PerPhoto]:
         """See the class."""
         rgb, ab = inputs
         lab = rgb_to_lab(rgb)
@@ -49,7 +51,7 @@ class PhotoMetrics(keras.Model):
             **{name: function(rgb, painted) for name, function in PER_PHOTO.items()},
         }
 
-    def _errors(self, rgb, painted, ab_true, ab):
+    def _errors(self, rgb: RgbPhotos, painted: RgbPhotos, ab_true: AbPhotos, ab: AbPhotos) -> dict[str, PerPhoto]:
         error = ab_true - ab
         off = ops.cast(rgb, "float32") - ops.cast(painted, "float32")
         area = pixel_auc(ab_true, ab)
@@ -65,7 +67,7 @@ class PhotoMetrics(keras.Model):
         }
 
 
-def _both(suffix: str, rgb) -> dict:
+def _both(suffix: str, rgb: RgbPhotos) -> dict[str, PerPhoto]:
     papers, with_absolute = colorfulness(rgb)
     return {f"colorfulness{suffix}": papers, f"colorfulness_abs{suffix}": with_absolute}
 
@@ -73,7 +75,7 @@ def _both(suffix: str, rgb) -> dict:
 class ColourBins(keras.Model):
     """The bin of colour of each pixel, uint8 (B, H, W, 3) -> int32 (B, H, W); `predict_on_batch` runs it compiled."""
 
-    def call(self, rgb):
+    def call(self, rgb: RgbPhotos) -> BinOfPixel:
         """See the class."""
         return colour_bin(rgb_to_lab(rgb)[..., 1:])
 

@@ -3,13 +3,15 @@
 import numpy as np
 from keras import ops
 
+from colorize.arrays import BlurredChannels, Channels, PerPhoto, RgbPhotos
+
 WINDOW, SIGMA = 11, 1.5  # Wang et al. 2004, section III.C
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 LONGEST_BANDED = 256
 """Pixels of a side up to which the window is applied as a matrix product, which is far faster and grows with it."""
 
 
-def ssim(rgb, other):
+def ssim(rgb: RgbPhotos, other: RgbPhotos) -> PerPhoto:
     """SSIM of each picture (Wang et al. 2004, eq. 13): a Gaussian window of 11 pixels, RGB channels averaged.
 
     As scikit-image's `structural_similarity` with `gaussian_weights`, `use_sample_covariance=False` and
@@ -34,10 +36,10 @@ def ssim(rgb, other):
 def _gaussian() -> np.ndarray:
     offsets = np.arange(WINDOW) - WINDOW // 2
     weights = np.exp(-0.5 * (offsets / SIGMA) ** 2)
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
-def _blur(pictures):
+def _blur(pictures: Channels) -> BlurredChannels:
     """The Gaussian mean around each pixel whose window fits: (B, H, W, C) -> (B, H - 10, W - 10, C)."""
     _, height, width, channels = pictures.shape
     if max(height, width) <= LONGEST_BANDED:

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from colorize.arrays import PerPhoto, RgbPhotos
 
 Values = dict[str, np.ndarray]
 """Name -> float64 (N,), a number per photo, as `PhotoMetrics` returns them."""
@@ -46,11 +49,13 @@ METRICS = {
 """Name -> metric, in the order of tables. LPIPS and FID are there where they were asked for."""
 
 
-PER_PHOTO: dict[str, Callable] = {}
+PerPhotoMetric = Callable[[RgbPhotos, RgbPhotos], PerPhoto]
+
+PER_PHOTO: dict[str, PerPhotoMetric] = {}
 """Name -> function of the metrics that `metric` added."""
 
 
-def metric(name: str, title: str, decimals: int, better: str) -> Callable[[Callable], Callable]:
+def metric(name: str, title: str, decimals: int, better: str) -> Callable[[PerPhotoMetric], PerPhotoMetric]:
     """Adds a metric: the mean over photos of a function in `keras.ops`.
 
     It takes the truth and what was painted with its lightness, uint8 (B, H, W, 3) both, and returns float32 (B,).
@@ -60,7 +65,7 @@ def metric(name: str, title: str, decimals: int, better: str) -> Callable[[Calla
         title, decimals, better: as of `Metric`.
     """
 
-    def register(function: Callable) -> Callable:
+    def register(function: PerPhotoMetric) -> PerPhotoMetric:
         METRICS[name], PER_PHOTO[name] = Metric(title, decimals, better), function
         return function
 
@@ -79,7 +84,10 @@ def pooled(values: Values, axis: int = -1) -> dict[str, np.ndarray]:
     - `delta_colorfulness`: |mean - mean of the truth|, DDColor's; `..._per_image`: the mean of |photo - its truth|.
     - all others: the mean over photos, of `auc_balanced` weighted.
     """
-    mean = lambda name: np.mean(values[name], axis=axis)  # noqa: E731
+
+    def mean(name: str) -> np.ndarray:
+        return np.asarray(np.mean(values[name], axis=axis))
+
     result = {"ab_rmse": np.sqrt(np.mean(values["ab_rmse"] ** 2, axis=axis)), "ab_mae": mean("ab_mae")}
     exact = values["rgb_rmse"] == 0
     result["psnr_pooled"] = decibels(np.sqrt(np.mean(values["rgb_rmse"] ** 2, axis=axis)))
@@ -95,13 +103,13 @@ def pooled(values: Values, axis: int = -1) -> dict[str, np.ndarray]:
         result[f"delta_{name}"] = np.abs(mean(name) - mean(f"{name}_truth"))
         result[f"delta_{name}_per_image"] = np.mean(np.abs(values[name] - values[f"{name}_truth"]), axis=axis)
     result |= {name: mean(name) for name in ("lpips", *PER_PHOTO) if name in values}
-    return {name: result[name] for name in METRICS if name in result}
+    return {name: np.asarray(result[name]) for name in METRICS if name in result}
 
 
-def decibels(rgb_rmse):
+def decibels(rgb_rmse: ArrayLike) -> np.ndarray:
     """PSNR of an error in 0..255; infinite for none."""
     with np.errstate(divide="ignore"):
-        return 20.0 * np.log10(255.0 / np.asarray(rgb_rmse, "float64"))
+        return np.asarray(20.0 * np.log10(255.0 / np.asarray(rgb_rmse, "float64")))
 
 
 def shown(name: str, value: float | None) -> str:

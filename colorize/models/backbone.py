@@ -13,6 +13,7 @@ import numpy as np
 from keras import applications, layers, ops
 from keras.applications import densenet, inception_resnet_v2, mobilenet, vgg19
 
+from colorize.arrays import Features, FeaturesOut, LightnessPhotos, Vectors
 from colorize.color import lab_to_rgb
 from colorize.config.model import PretrainedBackbone
 from colorize.config.schema import Config
@@ -61,7 +62,7 @@ class Backbone(keras.Model):
         self.trainable = False
         self.built = True  # as its network is; Keras would guess its input from the shape of a first batch
 
-    def call(self, lightness):
+    def call(self, lightness: LightnessPhotos) -> Vectors:
         """Grey sRGB of that lightness, 0..255, brought to the network's size and prepared as for its training."""
         neutral = ops.zeros_like(lightness)
         grey = lab_to_rgb(ops.concatenate([lightness, neutral, neutral], axis=-1)) * 255.0
@@ -86,7 +87,7 @@ def with_digest(config: Config) -> Config:
     return config.model_copy(update={"backbone": backbone})
 
 
-def _network(config: PretrainedBackbone, pretrained: bool) -> keras.Model:
+def _network(config: PretrainedBackbone, pretrained: bool) -> keras.Layer:
     build = APPLICATIONS[config.name].build
     options = {"input_shape": (config.size, config.size, 3), "classifier_activation": None, "name": config.name}
     if not pretrained:
@@ -118,7 +119,7 @@ def _network(config: PretrainedBackbone, pretrained: bool) -> keras.Model:
     return network
 
 
-def _randomize(network: keras.Model) -> None:
+def _randomize(network: keras.Layer) -> None:
     """The same weights on every backend and for every seed: a model that was trained with them finds them again."""
     rng = np.random.default_rng(0)
     for variable in network.weights:
@@ -128,7 +129,7 @@ def _randomize(network: keras.Model) -> None:
             variable.assign(rng.standard_normal(variable.shape, "float32") * np.float32(deviation))
 
 
-def join_embedding(config: PretrainedBackbone, features, embedding):
+def join_embedding(config: PretrainedBackbone, features: Features, embedding: Vectors) -> FeaturesOut:
     """Repeats the embedding over the map and brings both to some channels: (B, h, w, C), (B, E) -> (B, h, w, channels).
 
     The fusion layer of Deep Koalarization (Baldassarre et al. 2017, section 2.2).

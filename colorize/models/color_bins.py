@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
-from colorize.config.model import BinsHead, RegressionHead
+from colorize.arrays import Ab, RgbPhotos, Shares
+from colorize.config.model import BinsHead, Head
 from colorize.data.dataset import Photos
 
 STANDARD_313 = {
@@ -45,7 +46,7 @@ class Bins:
         return [(float(a), float(b), float(share)) for (a, b), share in zip(self.centres, self.shares)]
 
 
-def bins_for(head: BinsHead | RegressionHead, photos: Photos) -> Bins | None:
+def bins_for(head: Head, photos: Photos) -> Bins | None:
     """What a head needs to know of the training photos: their bins where it classifies, else nothing."""
     return bins_of(photos, head) if isinstance(head, BinsHead) else None
 
@@ -64,7 +65,7 @@ def bins_of(photos: Photos, config: BinsHead) -> Bins:
     return Bins(centres, counts[a, b] / counts.sum())
 
 
-def _counted(rgb: np.ndarray, grid: int, reach: int) -> np.ndarray:
+def _counted(rgb: RgbPhotos, grid: int, reach: int) -> np.ndarray:
     from skimage.color import rgb2lab  # here: a served model paints without it
 
     ab = rgb2lab(rgb)[..., 1:].reshape(-1, 2)
@@ -103,7 +104,7 @@ def rebalancing(bins: Bins, sigma: float, uniform: float) -> np.ndarray:
     return weights / (smoothed * weights).sum()
 
 
-def soft_targets(ab, centres: np.ndarray, neighbours: int, sigma: float):
+def soft_targets(ab: Ab, centres: np.ndarray, neighbours: int, sigma: float) -> Shares:
     """Shares a colour out among its nearest bins by a Gaussian (Zhang et al. 2016, section 2.1).
 
     Args:

@@ -3,12 +3,14 @@
 Legend: B batch, H W rows and columns.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import keras
 
+from colorize.arrays import AbPhotos, LightnessPhotos, RgbPhotos
 from colorize.color import rgb_to_lightness
 from colorize.config.model import Encoder, PretrainedBackbone
 from colorize.config.registry import build
@@ -37,7 +39,7 @@ class Network:
         model: the model; with a backbone, its second input is the embedding (B, E).
         stages: the layers of each part: encoder, backbone, fusion, decoder, head.
         fused: the map that the fusion leaves, symbolic.
-        head: knows the colours of what comes out; None where there is nothing to learn.
+        head: knows the colours of what comes out.
         losses: label -> weight and term of the loss.
         backbone: what computes the embedding.
         frozen: a part whose features of a photo never change; None where there is none.
@@ -47,7 +49,7 @@ class Network:
     model: keras.Model
     stages: dict[str, list[keras.Layer]]
     fused: keras.KerasTensor
-    head: Regression | Classification | None = None
+    head: Regression | Classification
     losses: dict[str, tuple[float, Callable]] = field(default_factory=dict)
     backbone: Backbone | None = None
     frozen: Frozen | None = None
@@ -61,7 +63,7 @@ class Network:
         inputs = [self.model.inputs[0], *self.known]
         return self.model if self.backbone else keras.Model(inputs, self.model.output, name="colorizer_tail")
 
-    def output(self, lightness, known=(), training: bool = False):
+    def output(self, lightness: LightnessPhotos, known: Sequence[Any] = (), training: bool = False) -> Any:
         """What the head learns.
 
         Args:
@@ -72,6 +74,7 @@ class Network:
             known = [self.backbone(lightness)]
         if not known:
             return self.model(scale_lightness(lightness), training=training)
+        assert self.tail is not None  # what is known was asked of it
         return self.tail([scale_lightness(lightness), *known], training=training)
 
     @property
@@ -129,7 +132,8 @@ def _build(config: Config, bins: Bins | None, pretrained: bool) -> Network:
     last, skips = build(encoder, picture)
     _check_maps(encoder, picture, [*skips, last])
     frozen = frozen_outputs([picture], [*skips, last])
-    inputs, outputs, backbone = [picture], {"encoder": [*skips, last]}, None
+    inputs, backbone = [picture], None
+    outputs: dict[str, list[keras.KerasTensor]] = {"encoder": [*skips, last]}
     if isinstance(config.backbone, PretrainedBackbone):
         backbone = Backbone(config.backbone, pretrained)
         inputs.append(keras.Input((CLASSES,), name="embedding", dtype="float32"))
@@ -143,7 +147,7 @@ def _build(config: Config, bins: Bins | None, pretrained: bool) -> Network:
     terms = {label: (term.weight, build(term, head)) for label, term in config.loss.terms.items()}
     model = keras.Model(inputs if backbone else picture, output, name="colorizer")
     network = Network(model, stages_of(outputs, inputs), fused, head, terms)
-    if backbone:
+    if backbone and isinstance(config.backbone, PretrainedBackbone):
         part = Frozen.of_backbone(backbone, config.backbone)
         return replace(network, backbone=backbone, frozen=part, known=(inputs[1],))
     # Finer maps than the decoder's last never reach it.
@@ -169,7 +173,7 @@ def _check_maps(encoder: Encoder, picture, maps: list) -> None:
         )
 
 
-def scale_lightness(lightness):
+def scale_lightness(lightness: LightnessPhotos) -> LightnessPhotos:
     """L in 0..100 -> -1..1, as the network takes it."""
     return lightness / 50.0 - 1.0
 
@@ -191,6 +195,6 @@ class Colorizer(keras.Model):
         self.network, self.backbone = network.model, network.backbone  # so that Keras knows their weights
         self.built = True  # as its parts are; Keras would guess their inputs from the shapes of a first batch
 
-    def call(self, rgb, training=False):
+    def call(self, rgb: RgbPhotos, training: bool = False) -> AbPhotos:
         """Predicts ab from nothing but the lightness of the photos."""
         return self.head.ab(self.parts.output(rgb_to_lightness(rgb), training=training))

@@ -6,9 +6,12 @@ for swish, and a stem that does not grow with the rest. Strides are 2 to 32, hal
 Legend: B batch, H W rows and columns, C channels, N channels of the depthwise convolution.
 """
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
+from colorize.arrays import Features, LightnessPhotos, RgbFloat
 from colorize.color import lightness_to_grey
 from colorize.config.efficientnet import EfficientNetLite
 from colorize.config.registry import builds
@@ -21,7 +24,7 @@ MOMENTUM = 0.99
 
 
 @builds(EfficientNetLite)
-def efficientnet_lite_encoder(config: EfficientNetLite, lightness_scaled):
+def efficientnet_lite_encoder(config: EfficientNetLite, lightness_scaled: LightnessPhotos) -> tuple[Any, list]:
     """The network up to its last block, with the weights that the configuration names.
 
     Returns:
@@ -97,7 +100,7 @@ class GreyPicture(keras.Layer):
         float32 (B, H, W, 3), (v - 127) / 128 of the values 0..255 of sRGB, three times the same.
     """
 
-    def call(self, lightness_scaled):
+    def call(self, lightness_scaled: LightnessPhotos) -> RgbFloat:
         """In float32, whatever the precision: bfloat16 has no 256 levels in 0..255."""
         grey = lightness_to_grey((lightness_scaled + 1.0) * 50.0) * 255.0
         return ops.repeat((grey - 127.0) / 128.0, 3, axis=-1)
@@ -148,7 +151,7 @@ class Stem(_Part):
         """Its layers, by PyTorch's names."""
         return {"_conv_stem": self.conv, "_bn0": self.norm}
 
-    def call(self, picture):
+    def call(self, picture: Features) -> Any:
         """Normalises by the statistics of the batch only where it is trained."""
         return ops.relu6(self.norm(self.conv(picture)))
 
@@ -196,7 +199,7 @@ class InvertedResidual(_Part):
         filtering = {"_depthwise_conv": self.depthwise, "_bn1": self.depthwise_norm}
         return {**expanding, **filtering, "_project_conv": self.project, "_bn2": self.project_norm}
 
-    def call(self, features):
+    def call(self, features: Features) -> Any:
         """Normalises by the statistics of the batch only where it is trained."""
         inner = ops.relu6(self.expand_norm(self.expand(features))) if self.width else features
         inner = ops.relu6(self.depthwise_norm(self.depthwise(inner)))

@@ -3,15 +3,18 @@
 Legend: B batch, H W rows and columns of the picture, h w of the feature map, C channels.
 """
 
+from typing import Any
+
 from keras import layers
 
+from colorize.arrays import Features, FeaturesOut, LightnessPhotos
 from colorize.config.model import KoalarizationEncoder, PyramidEncoder, QuestionEncoder, ResidualEncoder
 from colorize.config.registry import builds
 from colorize.models.layers import convolve
 
 
 @builds(QuestionEncoder)
-def question_encoder(config: QuestionEncoder, lightness_scaled):
+def question_encoder(config: QuestionEncoder, lightness_scaled: LightnessPhotos) -> tuple[Any, list]:
     """The question's one convolution: 3x3, relu, same size out as in.
 
     Returns:
@@ -22,7 +25,7 @@ def question_encoder(config: QuestionEncoder, lightness_scaled):
 
 
 @builds(PyramidEncoder)
-def pyramid_encoder(config: PyramidEncoder, lightness_scaled):
+def pyramid_encoder(config: PyramidEncoder, lightness_scaled: LightnessPhotos) -> tuple[Any, list]:
     """One level per entry of `filters`: a convolution of stride 2 and, from the second level on, one at that size.
 
     The first level is the strided convolution alone: another one at half size would cost as much as all the others
@@ -41,7 +44,7 @@ def pyramid_encoder(config: PyramidEncoder, lightness_scaled):
 
 
 @builds(KoalarizationEncoder)
-def koalarization_encoder(config: KoalarizationEncoder, lightness_scaled):
+def koalarization_encoder(config: KoalarizationEncoder, lightness_scaled: LightnessPhotos) -> tuple[Any, list]:
     """The encoder of Deep Koalarization: eight 3x3 convolutions with relu (Baldassarre et al. 2017, table 1).
 
     Returns:
@@ -55,7 +58,7 @@ def koalarization_encoder(config: KoalarizationEncoder, lightness_scaled):
 
 
 @builds(ResidualEncoder)
-def residual_encoder(config: ResidualEncoder, lightness_scaled):
+def residual_encoder(config: ResidualEncoder, lightness_scaled: LightnessPhotos) -> tuple[Any, list]:
     """Levels of residual blocks, each with norm and relu before its two convolutions (He et al. 2016b, figure 4e).
 
     The norm is over the channels of a position (as in ConvNeXt, Liu et al. 2022), which keeps rows apart, or over
@@ -75,7 +78,7 @@ def residual_encoder(config: ResidualEncoder, lightness_scaled):
     return levels[-1], levels[:-1]
 
 
-def _residual_block(config: ResidualEncoder, features, filters: int, name: str):
+def _residual_block(config: ResidualEncoder, features: Features, filters: int, name: str) -> FeaturesOut:
     inner = features
     for number in (1, 2):
         inner = _norm(config, f"{name}_norm{number}")(inner)

@@ -61,5 +61,5 @@ def _digest_of(model: keras.Model) -> str:
     """SHA-256 of all its weights, wherever they came from."""
     digest = hashlib.sha256()
     for weight in model.get_weights():
-        digest.update(np.ascontiguousarray(weight))
+        digest.update(np.ascontiguousarray(weight).data)
     return digest.hexdigest()

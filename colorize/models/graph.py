@@ -61,7 +61,7 @@ class LayerRecord:
         return self.layer.count_params()
 
 
-def stages_of(outputs: dict[str, Iterable[keras.KerasTensor]], inputs: list) -> dict[str, list[keras.Layer]]:
+def stages_of(outputs: dict[str, list[keras.KerasTensor]], inputs: list) -> dict[str, list[keras.Layer]]:
     """The layers of each part of a network, in the order of the graph.
 
     Args:
@@ -85,7 +85,8 @@ def layers_between(inputs: list, outputs: Iterable[keras.KerasTensor]) -> list[k
 def records_of(stages: dict[str, list[keras.Layer]]) -> list[LayerRecord]:
     """A record for each layer; two for one that returns two directions, in the place of its `forward_layer` and its
     `backward_layer`."""
-    records, known = [], {}
+    records: list[LayerRecord] = []
+    known: dict[int, tuple[str, ...]] = {}
     for stage, layers in stages.items():
         for layer in layers:
             outputs, axes = outputs_of(layer), axes_of(layer, known)

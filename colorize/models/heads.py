@@ -6,6 +6,7 @@ prediction, Q bins.
 
 from keras import layers, ops
 
+from colorize.arrays import AbPhotos, Features, Output
 from colorize.color import AB_SCALE
 from colorize.config.model import BinsHead, RegressionHead
 from colorize.config.registry import builds
@@ -25,7 +26,7 @@ class Regression:
     def __init__(self, config: RegressionHead, bins: Bins | None = None):
         self.config = config
 
-    def outputs(self, features, stride: int):
+    def outputs(self, features: Features, stride: int) -> Output:
         """A linear 1x1 convolution in float32, scaled to Lab units, at full size. It starts at zero, which is grey."""
         convolution = layers.Conv2D(2, 1, kernel_initializer="zeros", dtype="float32", name="head_ab_scaled")
         ab_scaled = with_axes(convolution, *AXES[:3], "channel = a, b scaled")(features)
@@ -36,7 +37,7 @@ class Regression:
         whole = layers.UpSampling2D(stride, interpolation="bilinear", dtype="float32", name="head_full_size")
         return with_axes(whole, *AXES[:3], "channel = a, b in Lab units")(ab)
 
-    def ab(self, output):
+    def ab(self, output: AbPhotos) -> AbPhotos:
         """The output as it is."""
         return output
 
@@ -55,7 +56,7 @@ class Classification:
     def __init__(self, config: BinsHead, bins: Bins):
         self.config, self.bins = config, bins
 
-    def outputs(self, features, stride: int):
+    def outputs(self, features: Features, stride: int) -> Output:
         """Logits in float32, (B, h, w, Q), of convolutions that do not overlap. They start at 0: all bins alike."""
         stride = self.config.stride // stride
         convolution = layers.Conv2D(
@@ -63,7 +64,7 @@ class Classification:
         )
         return with_axes(convolution, *AXES[:3], "bin")(features)
 
-    def ab(self, logits):
+    def ab(self, logits: Features) -> AbPhotos:
         """The annealed mean, sum_q c_q softmax(logits / T)_q (eq. 5), brought to full size bilinearly."""
         shares = ops.softmax(logits / self.config.temperature, axis=-1)
         ab = ops.matmul(shares, self.bins.centres.astype("float32"))  # NumPy: a tensor would be an input of ONNX

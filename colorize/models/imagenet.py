@@ -20,10 +20,9 @@ def read_imagenet_weights(config: EfficientNetLite) -> Arrays:
     Raises:
         UserError: they are not there, or the file holds something else.
     """
-    missing = config.weights_missing()
-    if missing:
+    missing, path = config.weights_missing(), config.weights_file
+    if missing or path is None:
         raise UserError(f"encoder.weights: expected weights of {config.name}, received {missing}")
-    path = config.weights_file
     try:
         if config.weights == "imagenet" and hashlib.sha256(path.read_bytes()).hexdigest() != SHA256[config.name]:
             raise ValueError("by its SHA-256 it is not the file of version 0.1.0")

@@ -1,12 +1,16 @@
 """The convolution that encoder and decoder are made of."""
 
+from typing import Any
+
 from keras import layers
+
+from colorize.arrays import Features
 
 MOMENTUM = 0.95
 """Of the running statistics, over some 20 steps: Keras's .99 would evaluate a run of a few epochs by stale ones."""
 
 
-def convolve(features, filters: int, name: str, normalization: str, strides: int = 1):
+def convolve(features: Features, filters: int, name: str, normalization: str, strides: int = 1) -> Any:
     """A 3x3 convolution, batch normalisation where asked for (Ioffe and Szegedy 2015), relu.
 
     Batch normalisation and no other: in use it is a fixed scale and shift of each channel, so that rows stay apart and

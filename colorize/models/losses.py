@@ -5,6 +5,7 @@ Legend: B batch, H W rows and columns of the picture, h w those of the predictio
 
 from keras import ops
 
+from colorize.arrays import AbPhotos, Features, Plane, Scalar
 from colorize.color import AB_SCALE
 from colorize.config.loss import L1, L2, CrossEntropy, SmoothL1
 from colorize.config.registry import builds
@@ -23,11 +24,11 @@ class AbError:
     def __init__(self, config, head):
         self.config, self.head = config, head
 
-    def of_error(self, error):
+    def of_error(self, error: Plane) -> Plane:
         """Of absolute errors (B, H, W, 2) in Lab units."""
         raise NotImplementedError
 
-    def __call__(self, ab_true, output):
+    def __call__(self, ab_true: AbPhotos, output: AbPhotos) -> Scalar:
         """The loss.
 
         Args:
@@ -46,7 +47,7 @@ class AbError:
 class SmoothL1Loss(AbError):
     """Huber 1964, eq. 1.4, divided by delta: quadratic below it, linear above."""
 
-    def of_error(self, error):
+    def of_error(self, error: Plane) -> Plane:
         """As of `AbError`."""
         quadratic = ops.minimum(error, self.config.delta)
         return quadratic**2 / (2 * self.config.delta) + error - quadratic
@@ -56,7 +57,7 @@ class SmoothL1Loss(AbError):
 class L1Loss(AbError):
     """The absolute error."""
 
-    def of_error(self, error):
+    def of_error(self, error: Plane) -> Plane:
         """As of `AbError`."""
         return error
 
@@ -66,7 +67,7 @@ class L2Loss(AbError):
     """The squared error by 2 AB_SCALE, which is smooth L1 with delta = AB_SCALE: gradients stay as large as those of
     the others, and clipping means the same."""
 
-    def of_error(self, error):
+    def of_error(self, error: Plane) -> Plane:
         """As of `AbError`."""
         return error**2 / (2 * AB_SCALE)
 
@@ -87,7 +88,7 @@ class CrossEntropyLoss:
         self.config, self.stride, self.bins = config, head.config.stride, head.bins
         self.weights = rebalancing(head.bins, config.sigma, config.uniform_fraction)
 
-    def __call__(self, ab_true, logits):
+    def __call__(self, ab_true: AbPhotos, logits: Features) -> Scalar:
         """The loss.
 
         Args:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from math import inf
 
 import keras
 
@@ -18,6 +17,8 @@ TOLERANCE = 0.02
 """Share by which two numbers of parameters may differ and still count as matched."""
 LARGEST = 2**20
 """No size is tried above this."""
+IMPOSSIBLE = 2**62
+"""Parameters of a fusion that cannot be: more than any has."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Match:
     """A fusion with sizes of its own, and both numbers of parameters."""
 
     fusion: Fusion
-    parameters: float
-    wanted: float
+    parameters: int
+    wanted: int
 
     @property
     def deviation(self) -> float:
@@ -67,10 +68,10 @@ def with_matched_fusion(config: Config) -> Config:
     return config.model_copy(update={"fusion": match.fusion}) if match else config
 
 
-def count_parameters(fusion: Fusion, feature_map: FeatureMap) -> float:
-    """Weights of a fusion at a feature map, as Keras counts them; infinite where it cannot be there."""
+def count_parameters(fusion: Fusion, feature_map: FeatureMap) -> int:
+    """Weights of a fusion at a feature map, as Keras counts them; `IMPOSSIBLE` where it cannot be there."""
     if any(fusion.problems_at(feature_map)):
-        return inf
+        return IMPOSSIBLE
     return _counted(fusion.model_dump_json(), type(fusion), feature_map)
 
 

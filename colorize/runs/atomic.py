@@ -73,7 +73,7 @@ class WriteErrors:
         last: what the last one was, by what was written.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.in_a_row: Counter[str] = Counter()
         self.last: dict[str, OSError] = {}
 

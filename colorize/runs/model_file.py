@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError,
 from safetensors import SafetensorError, safe_open
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
+from colorize.config.base import Values
 from colorize.config.schema import Config, from_stored
 from colorize.errors import UserError
 
@@ -66,7 +67,7 @@ class About(BaseModel):
     format: int = FORMAT
     name: str
     date: str
-    config: dict
+    config: Values
     bins: Annotated[list[tuple[FiniteFloat, FiniteFloat, Share]], Field(min_length=1)] | None
     data: str
     data_digest: str
@@ -94,7 +95,7 @@ class About(BaseModel):
         return {KEY: self.model_dump_json(), "format": "np"}
 
 
-def shared(config: Config) -> dict:
+def shared(config: Config) -> Values:
     """A configuration as it may be given to others: without paths of this machine, and without a tracking server.
 
     `config.yaml` in an output folder has them.

@@ -5,6 +5,7 @@ What a run needs to go on, optimizer and random state included: `checkpoint`.
 
 from pathlib import Path
 
+import keras
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
@@ -18,7 +19,7 @@ from colorize.runs.atomic import difference, write_whole
 from colorize.runs.model_file import About, model_path, read_about
 
 
-def variables_of(colorizer: Colorizer) -> dict:
+def variables_of(colorizer: Colorizer) -> dict[str, keras.Variable]:
     """All weights that painting needs, by name: of the network, and of a backbone beside it."""
     own = {variable.path: variable for variable in colorizer.network.weights}
     backbone = colorizer.backbone.weights if colorizer.backbone else []

@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 
 
-class PaintingModel(mlflow.pyfunc.PythonModel):
+class PaintingModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]  # a module that is loaded lazily
     """Photos in, photos out; see `colorize.serving.requests`."""
 
     def load_context(self, context):

@@ -76,7 +76,7 @@ def _image_of(photo, largest: int) -> Image.Image:
     if isinstance(photo, (bytes, bytearray)):
         if len(photo) > MAX_PHOTO_BYTES:
             raise NotUsable(f"{len(photo):,} bytes; expected at most {MAX_PHOTO_BYTES:,}")
-        _check_pixels(_pixels_of(photo), largest)
+        _check_pixels(_pixels_of(bytes(photo)), largest)
         return decode_in_thread(bytes(photo), READ, MAX_REQUEST_PIXELS).image.convert("RGB")
     return _from_numbers(photo, largest)
 

@@ -34,8 +34,10 @@ THUMBNAIL = 256
 REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST")
 """Answers to what was asked, not of a server in trouble."""
 
-KINDS = ("start", "resume", "end", "forget", "parameters", "tags", "metrics", "dataset", "picture", "table")
-KINDS += ("file", "folder", "model", "description")
+KINDS = (
+    "start", "resume", "end", "forget", "parameters", "tags", "metrics", "dataset", "picture", "table", "file",
+    "folder", "model", "description",
+)  # fmt: skip
 
 
 class Delivery:
@@ -183,6 +185,7 @@ class Delivery:
         self._file_in_output(MODEL)
         self.mlflow.set_tracking_uri(self.uri)  # the registry looks for the model there, whatever its client was told
         models = ModelRegistry(self.mlflow, self.client)
+        assert self.run_id is not None  # the record of a start comes before that of a model
         model_id = models.log(self.run_id, self.output.resolve(), record)
         if record["register"]:
             score, digest = record["score"], record["dataset"]["digest"]

@@ -1,5 +1,6 @@
 """`python -m colorize sync OUTPUT`: what a run logged and MLflow has not got yet is delivered now."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from colorize.runs import layout
 from colorize.runs.layout import TRACKING
 from colorize.tracking.delivery import Delivery, is_refusal
 from colorize.tracking.journal import JOURNAL, Journal, Marks
-from colorize.tracking.uri import default_uri, uri_of
+from colorize.tracking.uri import uri_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def sync(output: Path, uri: str | None = None) -> Synced:
         raise UserError(f"{output} has no {TRACKING}/{JOURNAL}: no output folder, or trained with tracking=off")
     try:
         with layout.locked(output):
-            return _Sync(output, uri or uri_of(layout.load_config(output)) or default_uri()).run()
+            return _Sync(output, uri or uri_of(layout.load_config(output))).run()
     except layout.InUse:
         raise UserError(f"the run in {output} still goes on, and delivers by itself") from None
 
@@ -67,11 +68,15 @@ class _Sync:
         return Synced(self.delivery.uri, self.marks.run_id, done, self.refusals)
 
     def _deliver(self, number: int, record: dict) -> None:
-        is_taken = self._ask(lambda: self.delivery.deliver(record) is None)
+        is_taken = self._ask(lambda: self._taken(record))
         self.marks.note(number, self.delivery.run_id, not is_taken)
         self.marks.save()
 
-    def _ask(self, call) -> bool:
+    def _taken(self, record: dict) -> bool:
+        self.delivery.deliver(record)
+        return True
+
+    def _ask(self, call: Callable[[], bool]) -> bool:
         """What MLflow answers; False where it refuses."""
         try:
             return call()

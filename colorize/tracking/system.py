@@ -30,7 +30,7 @@ class SystemMetrics:
     def _run(self) -> None:
         monitors = _monitors()
         while not self._stop.wait(EVERY):
-            values = {}
+            values: dict[str, float] = {}
             for monitor in monitors:
                 monitor.collect_metrics()
                 values |= {f"{SYSTEM}{name}": value for name, value in monitor.aggregate_metrics().items()}

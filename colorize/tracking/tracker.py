@@ -38,17 +38,22 @@ def open_tracker(config: Config, output: Path, parent: str | None = None) -> "Tr
         output: the output folder.
         parent: run of the sweep that this run is a job of.
     """
-    return MlflowTracker(config, output, parent) if isinstance(config.tracking, MlflowTracking) else Tracker()
+    wanted = config.tracking
+    return MlflowTracker(config, wanted, output, parent) if isinstance(wanted, MlflowTracking) else Tracker()
 
 
 class Tracker:
     """Takes everything and keeps nothing: `tracking=off`, and the interface of the other."""
 
-    run_id: str | None = None
     is_new: bool = False
     """Whether it has nothing of the run yet, also where that goes on."""
     seconds: float = 0.0
     """Time that the training has spent in tracking, or waited for it, so far."""
+
+    @property
+    def run_id(self) -> str | None:
+        """What MLflow calls the run; None where there is none, or as long as it has not answered."""
+        return None
 
     def start(self) -> None:
         """Makes sure that the run can be logged."""
@@ -131,13 +136,13 @@ class MlflowTracker(Tracker):
     """
 
     @_timed
-    def __init__(self, config: Config, output: Path, parent: str | None):
-        self.config, self.output, self.parent = config, output, parent
+    def __init__(self, config: Config, tracking: MlflowTracking, output: Path, parent: str | None):
+        self.config, self.tracking, self.output, self.parent = config, tracking, output, parent
         self.uri, self._write_errors, self._is_finished = uri_of(config), WriteErrors(), False
         # MLflow is imported here and not in the thread: Keras is being imported beside it.
         self.journal = Journal(output / TRACKING)
         self.sender = Sender(self.journal, Delivery(self.uri, output, self.journal.run_key))
-        self.patience = config.tracking.patience if is_server(self.uri) else PATIENCE_WITH_A_DATABASE
+        self.patience = tracking.patience if is_server(self.uri) else PATIENCE_WITH_A_DATABASE
         self.is_new = self.journal.count == 0
         self._record_start() if self.is_new else self._record("resume")
         self.sender.start()
@@ -148,14 +153,13 @@ class MlflowTracker(Tracker):
 
     @property
     def run_id(self) -> str | None:
-        """What MLflow calls the run; None as long as it has not answered."""
         return self.sender.delivery.run_id
 
     def _record_start(self) -> None:
         tags = {"mlflow.user": getpass.getuser(), "mlflow.source.name": sys.argv[0], "mlflow.source.type": "LOCAL"}
         if self.parent:
             tags["mlflow.parentRunId"] = self.parent
-        name, experiment = run_name(self.config), self.config.tracking.experiment
+        name, experiment = run_name(self.config), self.tracking.experiment
         self._record("start", key=self.journal.run_key, experiment=experiment, name=name, tags=tags)
 
     @_timed
@@ -220,7 +224,7 @@ class MlflowTracker(Tracker):
     ) -> None:
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()
         values = {key: str(value) for key, value in parameters.items()}
-        register = self.config.tracking.register_as
+        register = self.tracking.register_as
         self._record(
             "model", weights=digest, parameters=values, metrics=metrics, score=score, dataset=dataset, step=step,
             register=register,
@@ -258,7 +262,7 @@ class MlflowTracker(Tracker):
         if refusals:
             print(f"MLflow at {self.uri} refused {len(refusals)} records, the first: {refusals[0]}", file=sys.stderr)
         if left:
-            known = self.config.tracking.uri or "@" in self.uri or self.uri == default_uri()
+            known = self.tracking.uri or "@" in self.uri or self.uri == default_uri()
             elsewhere = "" if known else f" --tracking {quote(self.uri)}"
             print(
                 f"{left} of {self.journal.count} records did not reach MLflow at {self.uri}:"

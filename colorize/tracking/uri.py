@@ -38,9 +38,9 @@ def default_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
 
 
-def uri_of(config: Config) -> str | None:
-    """Where a configuration logs its run; None where it logs nothing."""
-    return (config.tracking.uri or default_uri()) if isinstance(config.tracking, MlflowTracking) else None
+def uri_of(config: Config) -> str:
+    """Where a configuration logs its run, or would log it."""
+    return (config.tracking.uri if isinstance(config.tracking, MlflowTracking) else None) or default_uri()
 
 
 def noted(config: Config) -> Config:
@@ -57,7 +57,7 @@ def noted(config: Config) -> Config:
 def ui_command(config: Config) -> str:
     """The command that shows the runs."""
     uri = uri_of(config)
-    return f"open {uri}" if uri and is_server(uri) else f"mlflow ui --backend-store-uri {quote(uri or default_uri())}"
+    return f"open {uri}" if is_server(uri) else f"mlflow ui --backend-store-uri {quote(uri)}"
 
 
 def is_server(uri: str) -> bool:

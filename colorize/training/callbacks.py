@@ -14,12 +14,14 @@ from rich.progress import TextColumn
 from colorize.config.training import Trainer
 from colorize.console import bar
 from colorize.data.dataset import Photos
+from colorize.data.loader import Loader
 from colorize.image_grid import comparison_grid, save
 from colorize.models.colorizer import Colorizer
 from colorize.runs.atomic import WriteErrors
 from colorize.runs.layout import GRIDS, HISTORY
 from colorize.runs.model_file import MODEL
 from colorize.tracking.tracker import Tracker
+from colorize.training.feature_cache import FeatureCache
 from colorize.training.state import TrainState
 from colorize.training.variables import averaged_weights, holding, values_of
 
@@ -39,7 +41,9 @@ class Speed(keras.callbacks.Callback):
 
     def __init__(self, state: TrainState):
         super().__init__()
-        self.state, self.loader = state, None
+        self.state = state
+        self.loader: Loader
+        """Set before each fit."""
 
     def on_epoch_begin(self, epoch, logs=None):
         """Starts the clocks."""
@@ -92,7 +96,8 @@ class Validation(keras.callbacks.Callback):
         super().__init__()
         self.state, self.colorizer, self.photos, self.folder = state, colorizer, photos, folder
         self.tracker, self.trainer, self.write_errors = tracker, trainer, write_errors
-        self.save_model, self.features = save_model, None
+        self.save_model = save_model
+        self.features: FeatureCache | None = None
         chosen = np.linspace(0, len(photos) - 1, min(trainer.num_visualized_photos, len(photos)), dtype=int)
         self.painted = dict(zip([photos.key(i) for i in chosen], photos.fitted(chosen) if len(chosen) else []))
         self.diverged = self.is_written = False

@@ -50,9 +50,10 @@ def _leaves_pictures(augmentation: Augmentation) -> bool:
 
 def note_about_features(config: Config, some: bool) -> list[str]:
     """What becomes of them, for the screen: it decides how long a run takes. Nothing where there are none to keep."""
-    if not some:
+    frozen = frozen_part(config)
+    if not some or frozen is None:
         return []
-    group, part = frozen_part(config)
+    group, part = frozen
     if caches_features(config):
         times = "twice (its mirror image too)" if config.data.augmentation.flip_probability else "once"
         return [f"{part.name} reads each photo {times}, before training; its features are cached on disk"]

@@ -14,7 +14,7 @@ NOT_DECAYED = ["bias", "gamma", "beta"]
 """Weight decay pulls kernels towards 0; for these there is no reason to."""
 
 
-class Guard:
+class Guard(keras.optimizers.Optimizer):
     """Halts an optimizer at the first gradient whose norm is not finite: see `guarded`.
 
     That step changes no weight, no moment and no average, and neither does any step after it: who looks only now and

@@ -20,6 +20,7 @@ import yaml
 from colorize.config.base import flat, options
 from colorize.config.compose import changed, compose_by_hydra, composed, is_hydras, parse
 from colorize.config.fusion import Fusion
+from colorize.config.locate import line_of
 from colorize.config.schema import Config
 from colorize.data.dataset import Dataset
 from colorize.errors import UserError, listed
@@ -70,7 +71,7 @@ def _differences(before: dict, now: dict, without: tuple[str, ...], among: tuple
 def _matched_sizes(before: dict, now: dict) -> list[str]:
     """Keys of a fusion that is sized to another: what they come to is found when the run begins."""
     sized = all(values.get("fusion.match_parameters_of") for values in (before, now))
-    kind = options(Fusion).get(before.get("fusion.name")) if sized else None
+    kind = options(Fusion).get(before["fusion.name"]) if sized else None
     return [f"fusion.{size}" for size in kind.SIZES] if kind else []
 
 
@@ -88,7 +89,7 @@ def resumed(folder: Path, overrides: list[str]) -> Config:
     """
     _check_resumable(folder)
     stored = layout.load_config(folder)
-    given = [o.input_line for o in parse(overrides) if o.key_or_group != "resume" and not is_hydras(o)]
+    given = [line_of(o) for o in parse(overrides) if o.key_or_group != "resume" and not is_hydras(o)]
     is_whole = any(o.key_or_group in GLOBAL_GROUPS for o in parse(given))
     now = composed([*given, layout.as_override("resume", folder)]) if is_whole else changed(stored, given)
     faults = [*refused(flat(stored.stored()), flat(now.stored())), *_other_sizes(folder, stored, given)]
@@ -124,7 +125,7 @@ def _sizes_asked(config: Config, overrides: list[str]) -> set[str]:
     if config.fusion.match_parameters_of is None:
         return set()
     keys = [f"fusion.{size}" for size in config.fusion.SIZES]
-    return {o.input_line.lstrip("+") for o in parse(overrides) if o.key_or_group in keys}
+    return {line_of(o).lstrip("+") for o in parse(overrides) if o.key_or_group in keys}
 
 
 def _check_resumable(folder: Path) -> None:
@@ -200,7 +201,7 @@ def arguments_for(overrides: list[str], name: str) -> list[str]:
         UserError: the run cannot go on.
     """
     given = [override for override in parse(overrides) if override.key_or_group == "resume"]
-    others = [o.input_line for o in parse(overrides) if o.key_or_group != "resume"]
+    others = [line_of(o) for o in parse(overrides) if o.key_or_group != "resume"]
     elsewhere = [line for line in others if not line.lstrip("+").startswith("hydra.run.dir=")]
     if given[-1].value() is None:
         return others

@@ -169,24 +169,26 @@ class _Run:
         head = self.config.head
         if begun_with is None or not isinstance(head, BinsHead) or head.bins != "train":
             return bins_for(head, self.dataset.train)
-        same = begun_with.bins and begun_with.config["head"].get("grid") == head.grid
-        return Bins.of_rows(begun_with.bins) if same else bins_for(head, self.dataset.train)
+        if begun_with.bins and begun_with.config["head"].get("grid") == head.grid:
+            return Bins.of_rows(begun_with.bins)
+        return bins_for(head, self.dataset.train)
 
     def _about(self) -> About:
         dataset = self.dataset
         return About(
             name=self.folder.name, date=date.today().isoformat(), config=shared(self.config),
             bins=self.bins.rows() if self.bins else None, data=dataset.name, data_digest=dataset.digest,
-            photos={part: len(dataset.part(part)) for part in ("train", "val")}, versions=versions(),
+            photos={"train": len(dataset.train), "val": len(dataset.val)}, versions=versions(),
         )  # fmt: skip
 
     def cache_features(self) -> None:
         """Computes the features of the frozen part, where they can be cached; its weights are settled by then."""
         config, dataset, frozen = self.config, self.dataset, self.network.frozen
-        if frozen is None or not caches_features(config):
+        part = frozen_part(config)
+        if frozen is None or part is None or not caches_features(config):
             return
         cache, flips = getattr(config.data, "cache", None), config.data.augmentation.flip_probability > 0
-        instead = f"; or keep none: {frozen_part(config)[0]}.cache=false"
+        instead = f"; or keep none: {part[0]}.cache=false"
         self.batches.features = FeatureCache(frozen, dataset.train, cache, flips, instead)
         self.loop.validation.features = FeatureCache(frozen, dataset.val, cache, False, instead)
 

@@ -3,6 +3,7 @@
 import signal
 import sys
 from types import FrameType, TracebackType
+from typing import Any
 
 RETRY = 0.05
 """Seconds after which a signal that came within an import is looked at again."""
@@ -42,7 +43,7 @@ class StopSignals:
         self.received: int | None = None
         self.deferred = False
         self._repeated = False
-        self._previous = {}
+        self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "StopSignals":
         self._previous = {number: signal.signal(number, self._handle) for number in self.SIGNALS}
@@ -54,10 +55,12 @@ class StopSignals:
         waiting = _disarm()
         for number, handler in self._previous.items():
             signal.signal(number, handler)
-        stopped = Stopped(self.received) if waiting and error is None else error
+        stopped: BaseException | None = error
+        if waiting and error is None and self.received is not None:  # it came within an import just before the end
+            stopped = Stopped(self.received)
         if isinstance(stopped, Stopped):
             print(f"stopped by {stopped.signal.name}; {stopped.left}", file=sys.stderr)
-        if stopped is not error:  # it came within an import just before the end
+        if stopped is not None and stopped is not error:
             raise stopped
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
@@ -71,7 +74,8 @@ class StopSignals:
         if CAN_WAIT and _must_wait(frame):
             signal.setitimer(signal.ITIMER_REAL, RETRY)
             return
-        raise Stopped(self.received)
+        if self.received is not None:
+            raise Stopped(self.received)
 
     def raise_if_received(self) -> None:
         """Ends a deferral: raises `Stopped` where a signal came in the meantime."""

@@ -10,13 +10,16 @@ The moments of the truth are kept, so that several painted sets are compared wit
 Shapes: B photos, H rows, W columns, C channels, F = 2048 features.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers, ops
 from scipy import linalg
 
+from colorize.arrays import Channels, Features, Output, RgbPhotos
 from colorize.errors import UserError
 from colorize.metrics.perceptual.layers import frozen_convolution
 from colorize.metrics.perceptual.weight_files import Arrays, read_weights
@@ -35,10 +38,10 @@ class InceptionFeatures:
         UserError: the weights cannot be read.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path) -> None:
         self.network = build_network(read_weights(path, "inception"))
 
-    def __call__(self, rgb: np.ndarray) -> np.ndarray:
+    def __call__(self, rgb: RgbPhotos) -> np.ndarray:
         """Photos of any size and number, uint8 (B, H, W, 3) -> features, float64 (B, F), none negative."""
         starts = range(0, len(rgb), PHOTOS_AT_ONCE)
         features = [self._of_some(rgb[start : start + PHOTOS_AT_ONCE]) for start in starts]
@@ -53,7 +56,7 @@ class InceptionFeatures:
 class Moments:
     """Mean and covariance of features; nothing else is kept, 34 MB however many photos."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
         self.mean = np.zeros(())
         self._scatter = np.zeros(())  # sum over photos of the outer product of what differs from the mean
@@ -76,7 +79,7 @@ class Moments:
         """Unbiased (divided by count - 1), float64 (F, F). Raises UserError below two photos."""
         if self.count < 2:
             raise UserError(f"FID compares spreads and needs at least 2 photos, but there are {self.count}")
-        return self._scatter / (self.count - 1)
+        return np.asarray(self._scatter / (self.count - 1))
 
 
 def frechet_distance(a: Moments, b: Moments) -> float:
@@ -100,7 +103,7 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
     """(F, rank): what gives the covariance when multiplied by its transpose; what is only rounding is left out."""
     variances, directions = linalg.eigh(covariance)
     real = variances > max(variances[-1], 0.0) * len(variances) * np.finfo("float64").eps
-    return directions[:, real] * np.sqrt(variances[real])
+    return np.asarray(directions[:, real] * np.sqrt(variances[real]))
 
 
 def build_network(weights: Arrays) -> keras.Model:
@@ -121,17 +124,17 @@ class Resized(layers.Layer):
     (`nv_bilinear_float`). Photos above 299 pixels are not smoothed first, which hurts both sets of a comparison alike.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(dtype="float32")
 
-    def compute_output_shape(self, shape):
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return shape[0], SIDE_PIXELS, SIDE_PIXELS, 3
 
-    def call(self, rgb):
+    def call(self, rgb: RgbPhotos) -> Features:
         return (_interpolated(_interpolated(ops.cast(rgb, "float32"), 1), 2) - 128.0) / 128.0
 
 
-def _interpolated(x, axis: int):
+def _interpolated(x: Features, axis: int) -> Channels:
     size = ops.shape(x)[axis]
     scaled = ops.arange(SIDE_PIXELS, dtype="int32") * size  # positions times 299: whole numbers, so nothing is rounded
     near = scaled // SIDE_PIXELS
@@ -144,10 +147,10 @@ def _interpolated(x, axis: int):
 class _Inception:
     """The graph, its convolutions named as in the TorchScript file. In comments: rows x columns x channels."""
 
-    def __init__(self, weights: Arrays):
+    def __init__(self, weights: Arrays) -> None:
         self.weights = weights
 
-    def last_map(self, x):
+    def last_map(self, x: Features) -> Output:
         """(B, 299, 299, 3) -> (B, 8, 8, 2048)."""
         x = self.conv(x, "conv", 2, "valid")  # 149 x 149 x 32
         x = self.conv(self.conv(x, "conv_1", 1, "valid"), "conv_2")  # 147 x 147 x 64
@@ -164,7 +167,7 @@ class _Inception:
         x = self.forked_towers(x, "mixed_9", _averaged)  # 8 x 8 x 2048
         return self.forked_towers(x, "mixed_10", _maximum)
 
-    def conv(self, x, name: str, strides: int = 1, padding: str = "same"):
+    def conv(self, x: Features, name: str, strides: int = 1, padding: str = "same") -> Output:
         """A convolution and its batch normalisation, folded into one."""
         kernel, beta, mean, var = (
             self.weights[f"net.layers.{name}.{part}"].astype("float64") for part in ("weight", "beta", "mean", "var")
@@ -173,20 +176,20 @@ class _Inception:
         kernel = kernel.transpose(2, 3, 1, 0) * scale  # torch has (C out, C in, rows, columns)
         return frozen_convolution(kernel, beta - mean * scale, strides, padding)(x)
 
-    def tower(self, x, name: str, length: int):
+    def tower(self, x: Features, name: str, length: int) -> Output:
         for i in range(length):
             x = self.conv(x, f"{name}.{_numbered('conv', i)}")
         return x
 
-    def halving(self, x, name: str, length: int):
+    def halving(self, x: Features, name: str, length: int) -> Output:
         """A tower whose last convolution takes every second row and column."""
         return self.conv(self.tower(x, name, length - 1), f"{name}.{_numbered('conv', length - 1)}", 2, "valid")
 
-    def two_towers(self, x, name: str, lengths: tuple[int, int]):
+    def two_towers(self, x: Features, name: str, lengths: tuple[int, int]) -> Output:
         towers = [self.tower(x, f"{name}.{_numbered('tower', i)}", length) for i, length in enumerate(lengths)]
         return _joined(self.conv(x, f"{name}.conv"), *towers, self.conv(_averaged(x), f"{name}.tower_2.conv"))
 
-    def forked_towers(self, x, name: str, pool):
+    def forked_towers(self, x: Features, name: str, pool: Callable[[Features], Features]) -> Output:
         """Towers that end in one convolution along rows and one along columns, side by side."""
         short = self.conv(x, f"{name}.tower_conv")
         long = self.conv(self.conv(x, f"{name}.tower_1_conv"), f"{name}.tower_1_conv_1")
@@ -195,7 +198,7 @@ class _Inception:
         return _joined(self.conv(x, f"{name}.conv"), *forks, self.conv(pool(x), f"{name}.tower_2_conv"))
 
 
-def _joined(*maps):
+def _joined(*maps: Any) -> Features:
     return ops.concatenate(maps, axis=-1)
 
 
@@ -203,9 +206,9 @@ def _numbered(name: str, i: int) -> str:
     return f"{name}_{i}" if i else name
 
 
-def _averaged(x):
+def _averaged(x: Features) -> Features:
     return ops.average_pool(x, 3, 1, "same", "channels_last")
 
 
-def _maximum(x, strides: int = 1, padding: str = "same"):
+def _maximum(x: Features, strides: int = 1, padding: str = "same") -> Any:
     return ops.max_pool(x, 3, strides, padding, "channels_last")

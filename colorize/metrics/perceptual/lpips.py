@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from colorize.arrays import Features, PerPhoto, RgbPhotos
 from colorize.errors import UserError
 from colorize.metrics.perceptual.layers import frozen_convolution
 from colorize.metrics.perceptual.weight_files import Arrays, read_weights
@@ -37,10 +38,10 @@ class Lpips:
         UserError: the weights cannot be read.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path) -> None:
         self.network = build_network(read_weights(path, "lpips"))
 
-    def distances(self, rgb: np.ndarray, painted: np.ndarray) -> np.ndarray:
+    def distances(self, rgb: RgbPhotos, painted: RgbPhotos) -> PerPhoto:
         """The distance of each pair of photos.
 
         Args:
@@ -74,7 +75,7 @@ def _convolution(weights: Arrays, layer: int) -> layers.Layer:
     return frozen_convolution(kernel, bias, *((4, "valid") if layer == 0 else (1, "same")))
 
 
-def _activations(rgb, convolutions: list[layers.Layer]) -> list:
+def _activations(rgb: RgbPhotos, convolutions: list[layers.Layer]) -> list[Features]:
     x = (ops.cast(rgb, "float32") / 127.5 - 1.0 - RGB_MEAN) / RGB_DEVIATION
     # With strides of 4, "same" would pad by what the size needs; AlexNet pads by 2 on every side.
     x = ops.pad(x, [(0, 0), (2, 2), (2, 2), (0, 0)])
@@ -87,11 +88,11 @@ def _activations(rgb, convolutions: list[layers.Layer]) -> list:
     return activations
 
 
-def _distance(a, b, head: np.ndarray):
+def _distance(a: Features, b: Features, head: np.ndarray) -> PerPhoto:
     difference = _directions(a) - _directions(b)
     return ops.mean(ops.sum(difference * difference * head, axis=-1), axis=(1, 2))
 
 
-def _directions(x):
+def _directions(x: Features) -> Features:
     length = ops.sqrt(ops.sum(x * x, axis=-1, keepdims=True))
     return x / (length + LENGTH_FLOOR)

@@ -14,15 +14,17 @@ the reading: nothing that a file names is ever imported. Neither are Keras and i
 import hashlib
 import pickle
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
 from colorize.errors import UserError
 
 Arrays = dict[str, np.ndarray]
+Ints = tuple[int, ...]
 
 TORCH_MAGIC = 0x1950A86A20F9469CFC6C
 """With which PyTorch's old format begins."""
@@ -88,7 +90,7 @@ def layout(arrays: Arrays) -> str:
 
 def read_pickled_arrays(path: Path) -> Arrays:
     """All arrays in a pickle of nested dicts."""
-    names = {
+    names: Mapping[str, Any] = {
         "numpy.core.multiarray._reconstruct": _PickledArray,
         "numpy._core.multiarray._reconstruct": _PickledArray,
         "numpy.ndarray": None,  # only an argument of the above
@@ -102,7 +104,7 @@ def read_pickled_arrays(path: Path) -> Arrays:
 
 def read_torchscript_arrays(path: Path) -> Arrays:
     """All parameters and buffers in a TorchScript archive; their names are those that torch gives them."""
-    names = {
+    names: Mapping[str, Any] = {
         "torch._utils._rebuild_tensor_v2": _tensor,
         "torch.FloatStorage": None,  # only an argument: it says float32, the one type that is let through
         "torch.jit._pickle.build_intlist": list,
@@ -113,7 +115,7 @@ def read_torchscript_arrays(path: Path) -> Arrays:
         if len(described) != 1:
             raise ValueError("this zip is not a TorchScript archive")
 
-        def storage(identity: tuple) -> bytes:
+        def storage(identity: Sequence[Any]) -> bytes:
             _, _, key, _, _ = identity
             return archive.read(described[0].replace("data.pkl", f"data/{key}"))
 
@@ -127,7 +129,7 @@ def read_torch_arrays(path: Path) -> Arrays:
     Five pickles follow one another: a magic number, the format's version, facts of the machine, the tensors with
     references to their storages, the storages' names; then of each storage the number of values, and the values.
     """
-    names = {
+    names: Mapping[str, Any] = {
         "torch._utils._rebuild_tensor_v2": _LateTensor,
         "torch.FloatStorage": "<f4",
         "torch.LongStorage": "<i8",
@@ -140,10 +142,10 @@ def read_torch_arrays(path: Path) -> Arrays:
         _Unpickler(file, {}).load(), _Unpickler(file, {}).load()
         types: dict[str, str] = {}
 
-        def storage(identity: tuple) -> str:
+        def storage(identity: Sequence[Any]) -> str:
             _, kind, key, _, _, _ = identity
             types[key] = kind
-            return key
+            return str(key)
 
         tensors = _Unpickler(file, names, storage).load()
         for key in _Unpickler(file, {}).load():
@@ -157,12 +159,17 @@ def read_torch_arrays(path: Path) -> Arrays:
 class _Unpickler(pickle.Unpickler):
     """Knows the given names and TorchScript's own modules, and no other."""
 
-    def __init__(self, file, names: dict[str, object], storage: Callable | None = None):
+    def __init__(
+        self,
+        file: IO[bytes] | zipfile.ZipExtFile,
+        names: Mapping[str, Any],
+        storage: Callable[[Sequence[Any]], object] | None = None,
+    ) -> None:
         super().__init__(file)
         self.names = names
         self.storage = storage
 
-    def find_class(self, module: str, name: str):
+    def find_class(self, module: str, name: str) -> Any:
         full_name = f"{module}.{name}"
         if full_name in self.names:
             return self.names[full_name]
@@ -170,7 +177,7 @@ class _Unpickler(pickle.Unpickler):
             return _Module
         raise pickle.UnpicklingError(f"it asks for {full_name}, which no array needs and which could run code")
 
-    def persistent_load(self, identity):
+    def persistent_load(self, identity: Sequence[Any]) -> object:
         if self.storage is None:
             raise pickle.UnpicklingError("it refers to data outside of the file")
         return self.storage(identity)
@@ -183,13 +190,13 @@ class _Module:
 class _PickledType:
     """Stand-in of `numpy.dtype`."""
 
-    def __init__(self, name: str, *_):
+    def __init__(self, name: str, *_: object) -> None:
         self.name, self.order = name, "="
 
-    def __setstate__(self, state: tuple):
+    def __setstate__(self, state: Sequence[Any]) -> None:
         self.order = state[1]
 
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Any]:
         if self.name not in ("f2", "f4", "f8"):  # an array of objects would hold pointers
             raise ValueError(f"an array has the type {self.name}, which is not floating point")
         return np.dtype(self.order + self.name)
@@ -198,22 +205,22 @@ class _PickledType:
 class _PickledArray:
     """Stand-in of `numpy.ndarray`."""
 
-    def __init__(self, *_):
-        self.values = None
+    def __init__(self, *_: object) -> None:
+        self.values: np.ndarray | None = None
 
-    def __setstate__(self, state: tuple):
+    def __setstate__(self, state: Sequence[Any]) -> None:
         _, shape, stored, is_fortran, data = state
         self.values = np.frombuffer(data, stored.dtype()).reshape(shape, order="F" if is_fortran else "C")
 
 
-class _Ordered(dict):
+class _Ordered(dict[str, Any]):
     """Stand-in of an OrderedDict, which PyTorch gives attributes."""
 
 
 class _LateTensor:
     """A tensor whose values come later in the file."""
 
-    def __init__(self, storage: str, offset: int, shape: tuple, strides: tuple, *_):
+    def __init__(self, storage: str, offset: int, shape: Ints, strides: Ints, *_: object) -> None:
         self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
 
     def of(self, storages: Arrays) -> np.ndarray:
@@ -222,12 +229,12 @@ class _LateTensor:
         return np.ndarray(self.shape, values.dtype, values, values.itemsize * self.offset, strides)
 
 
-def _tensor(storage: bytes, offset: int, shape: tuple, strides: tuple, *_) -> np.ndarray:
+def _tensor(storage: bytes, offset: int, shape: Ints, strides: Ints, *_: object) -> np.ndarray:
     # torch counts values, NumPy bytes. NumPy refuses a view that reaches beyond its data.
     return np.ndarray(shape, "<f4", storage, 4 * offset, [4 * stride for stride in strides])
 
 
-def _flat(part, prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
+def _flat(part: object, prefix: str = "") -> Iterator[tuple[str, np.ndarray]]:
     if isinstance(part, _PickledArray):
         part = part.values
     if isinstance(part, np.ndarray):

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from colorize.arrays import Features, FeaturesOut
 from colorize.config.fusion import Attention
 from colorize.config.registry import builds
 from colorize.models.fusion.controls import beside
@@ -17,7 +18,7 @@ LONGEST_PERIOD = 10_000.0
 
 
 @builds(Attention)
-def attention(config: Attention, features):
+def attention(config: Attention, features: Features) -> FeaturesOut:
     """Transformer blocks, norm first (Dosovitskiy et al. 2021, eq. 2 and 3), over the positions as tokens."""
     _, rows, columns, _ = features.shape
     stream = layers.Dense(config.width, name="attention_in")(features)
@@ -52,7 +53,7 @@ class AddPositions(keras.Layer):
         the same shape.
     """
 
-    def call(self, features):
+    def call(self, features: Features) -> Features:
         """The table is a constant of the graph."""
         return features + ops.cast(positions(*features.shape[1:]), features.dtype)
 

@@ -5,6 +5,7 @@ Legend: B batch, h w rows and columns of the feature map, C its channels, S chan
 
 from keras import layers
 
+from colorize.arrays import Features, FeaturesOut, FeaturesToo
 from colorize.config.fusion import ConvFusion, GlobalPool, NoFusion
 from colorize.config.registry import builds
 from colorize.models.graph import with_axes
@@ -12,13 +13,13 @@ from colorize.models.layers import convolve, norm
 
 
 @builds(NoFusion)
-def no_fusion(config: NoFusion, features):
+def no_fusion(config: NoFusion, features: Features) -> Features:
     """Returns the feature map as it is."""
     return features
 
 
 @builds(GlobalPool)
-def global_pool(config: GlobalPool, features):
+def global_pool(config: GlobalPool, features: Features) -> FeaturesOut:
     """The mean over the map through two dense layers, concatenated to every position.
 
     As an embedding is fused in Deep Koalarization (Baldassarre et al. 2017, section 2.2), with a vector of our own
@@ -33,7 +34,7 @@ def global_pool(config: GlobalPool, features):
 
 
 @builds(ConvFusion)
-def conv(config: ConvFusion, features):
+def conv(config: ConvFusion, features: Features) -> FeaturesOut:
     """Residual blocks of two 3x3 convolutions (He et al. 2016): as many weights, and no look beyond the neighbours."""
     stream = layers.Conv2D(config.filters, 1, name="conv_in")(features)
     for number in range(1, config.blocks + 1):
@@ -48,6 +49,6 @@ def conv(config: ConvFusion, features):
     return beside(features, layers.Conv2D(config.channels, 1, name="conv_out")(stream))
 
 
-def beside(features, extra):
+def beside(features: Features, extra: FeaturesToo) -> FeaturesOut:
     """Concatenates (B, h, w, S) to the feature map along channels."""
     return layers.Concatenate(name="fuse")([features, extra])

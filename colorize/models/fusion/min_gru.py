@@ -6,6 +6,7 @@ Legend: B batch, h w rows and columns of the feature map, U units, N independent
 import keras
 from keras import layers, ops
 
+from colorize.arrays import Features, FeaturesOut, Sequences
 from colorize.config.fusion import MinGru
 from colorize.config.registry import builds
 from colorize.models.fusion.controls import beside
@@ -14,7 +15,7 @@ from colorize.models.graph import with_axes
 
 
 @builds(MinGru)
-def min_gru(config: MinGru, features):
+def min_gru(config: MinGru, features: Features) -> FeaturesOut:
     """Residual blocks: norm, depthwise convolution, four minGRUs, projection; then channels beside the map.
 
     The form is that of the vision versions (VMamba, Liu et al. 2024; Vision-LSTM, Alkin et al. 2024): scans win there
@@ -57,7 +58,7 @@ class BidirectionalMinGru(keras.Layer):
         self.forward_layer.build(shape)
         self.backward_layer.build(shape)
 
-    def call(self, features):
+    def call(self, features: Features) -> list[FeaturesOut]:
         """Each reads the whole map."""
         return [self.forward_layer(features), self.backward_layer(features)]
 
@@ -91,11 +92,12 @@ class DirectedMinGru(keras.Layer):
         """Builds the one dense layer of gate and candidate."""
         self.gate_and_candidate.build(shape)
 
-    def call(self, features):
+    def call(self, features: Features) -> FeaturesOut:
         """In float32: products of many numbers near 1 lose their meaning in bfloat16."""
         gate, candidate = ops.split(ops.cast(self.gate_and_candidate(features), "float32"), 2, axis=-1)
         kept = ops.sigmoid(-gate)  # 1 - z
-        states = linear_scan(*self._sequences(kept, (1.0 - kept) * candidate), self.backward)
+        kept, new = self._sequences(kept, (1.0 - kept) * candidate)
+        states = linear_scan(kept, new, self.backward)
         _, rows, columns, _ = features.shape
         return ops.cast(ops.reshape(states, (-1, rows, columns, self.units)), self.compute_dtype)
 
@@ -110,7 +112,7 @@ class DirectedMinGru(keras.Layer):
         return {**super().get_config(), "units": self.units, "along": self.along, "backward": self.backward}
 
 
-def linear_scan(kept, new, backward: bool = False):
+def linear_scan(kept: Sequences, new: Sequences, backward: bool = False) -> Sequences:
     """h_t = kept_t h_{t-1} + new_t for all t at once, h_0 = 0, in log2 T rounds (Sklansky 1960; Blelloch 1990).
 
     In round k, pieces of 2^k timesteps that are done within themselves are joined in pairs: each timestep of the later

@@ -6,6 +6,7 @@ Legend: B batch, h w rows and columns of the feature map, C its channels, U unit
 import keras
 from keras import layers, ops
 
+from colorize.arrays import Features, FeaturesOut
 from colorize.config.fusion import PixelGru
 from colorize.config.registry import builds
 from colorize.models.fusion.controls import beside
@@ -19,7 +20,7 @@ AXES = {
 
 
 @builds(PixelGru)
-def pixel_gru(config: PixelGru, features):
+def pixel_gru(config: PixelGru, features: Features) -> FeaturesOut:
     """Along each row, left to right and back; then along each column of that, down and up (Visin et al. 2015, sec. 2).
 
     After both, every position has heard of every other one. The weights fit a map of any size.
@@ -65,7 +66,7 @@ class LineGru(keras.Layer):
         """Builds the GRU for C features."""
         self.both.build((None, None, shape[-1]))
 
-    def call(self, features):
+    def call(self, features: Features) -> list[FeaturesOut]:
         """Lines go to the batch axis and come back."""
         turned = ops.transpose(features, (0, 2, 1, 3)) if self.along == "rows" else features
         _, lines, timesteps, channels = turned.shape

@@ -6,6 +6,7 @@ T timesteps (= h, or w where columns are read), N positions of a timestep (= w, 
 
 from keras import layers
 
+from colorize.arrays import Features, FeaturesOut, FeaturesToo, Sequences
 from colorize.config.fusion import ColumnGru, RowGru
 from colorize.config.registry import builds
 from colorize.models.graph import AXES, TIMESTEP, with_axes
@@ -14,7 +15,7 @@ TURNED = ("batch", "column", "row", "channel")
 
 
 @builds(RowGru)
-def row_gru(config: RowGru, features):
+def row_gru(config: RowGru, features: Features) -> FeaturesOut:
     """Reads the map from the top row down and from the bottom row up, and joins what was read to the map.
 
     Both directions return one vector per row, in the same row order: `Bidirectional` flips the backward half back.
@@ -23,14 +24,14 @@ def row_gru(config: RowGru, features):
 
 
 @builds(ColumnGru)
-def column_gru(config: ColumnGru, features):
+def column_gru(config: ColumnGru, features: Features) -> FeaturesOut:
     """Reads the map from the left column to the right and back: `row_gru` of the map turned on its side."""
     turn = with_axes(layers.Permute((2, 1, 3), name="columns_first"), *TURNED)
     sequence_map = _lines_read(config, turn(features), TURNED[:3])  # (B, w, h, S)
     return _join(config, features, layers.Permute((2, 1, 3), name="rows_first")(sequence_map))
 
 
-def _lines_read(config: RowGru, features, axes: tuple[str, ...]):
+def _lines_read(config: RowGru, features: Features, axes: tuple[str, ...]) -> FeaturesOut:
     """A map whose lines (axis 1) are timesteps -> the map that the GRUs make of it: (B, T, N, C) -> (B, T, N, S)."""
     _, timesteps, positions, channels = features.shape
     line, position = axes[1:]
@@ -48,7 +49,7 @@ def _lines_read(config: RowGru, features, axes: tuple[str, ...]):
     return _units_to_positions(config, sequence, positions, axes)
 
 
-def _units_to_positions(config: RowGru, sequence, positions: int, axes: tuple[str, ...]):
+def _units_to_positions(config: RowGru, sequence: Sequences, positions: int, axes: tuple[str, ...]) -> Features:
     """Maps the units of each timestep to positions x channels: (B, T, width) -> (B, T, N, S).
 
     A reshape where width = N * S, so that each unit has one position of its own; else a learned projection.
@@ -61,6 +62,6 @@ def _units_to_positions(config: RowGru, sequence, positions: int, axes: tuple[st
     return with_axes(to_map, *axes, "channel")(sequence)
 
 
-def _join(config: RowGru, features, sequence_map):
+def _join(config: RowGru, features: Features, sequence_map: FeaturesToo) -> FeaturesOut:
     join = {"concatenate": layers.Concatenate, "add": layers.Add}[config.combine]
     return join(name="fuse")([features, sequence_map])
