@@ -5,9 +5,9 @@ import signal
 from pathlib import Path
 
 import pytest
+from messages import assert_wording
 from processes import BACKEND, Training, launch
 
-from colorize.cli.command_line import check_command_line
 from colorize.cli.sweep import note_failure, parent_of
 
 TINY = [
@@ -110,41 +110,10 @@ def test_the_folder_of_another_sweep_is_refused(tmp_path):
     (tmp_path / "sweep").mkdir()
     (tmp_path / "sweep" / "sweep.json").write_text('{"parent_run_id": null}')
     training = swept(tmp_path, "seed=1,2", "tracking=off")
-    assert training.end() == 2 and "holds another sweep" in training.written
+    assert training.end() == 2
+    assert_wording("hydra.sweep.dir.holds_another_sweep", training.written)
 
 
 def test_a_failed_job_is_never_the_best_of_a_search(tmp_path, capsys):
     assert note_failure(tmp_path / "job", ValueError("why")) == float("inf")
     assert "ValueError: why" in (tmp_path / "job" / "error.txt").read_text() and "why" in capsys.readouterr().err
-
-
-def refused(capsys, *arguments) -> str:
-    with pytest.raises(SystemExit) as ended:
-        check_command_line(["-m", *arguments])
-    assert ended.value.code == 2
-    return capsys.readouterr().err
-
-
-def test_the_backend_cannot_be_swept(capsys):
-    assert "a sweep has one" in refused(capsys, "backend=tensorflow,jax")
-
-
-def test_of_very_many_jobs_each_value_is_looked_at(capsys):
-    many = ["seed=range(1,300)", "trainer.epochs=1,2,3,0"]
-    assert "trainer.epochs" in refused(capsys, *many)
-    check_command_line(["-m", many[0], "trainer.epochs=1,2,3"])
-
-
-@pytest.mark.parametrize(("value", "is_good"), [("interval(0.001,0.01)", True), ("interval(0.001,2.0)", False)])
-def test_both_ends_of_what_a_search_may_choose_are_looked_at(value, is_good, capsys):
-    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="needs the extra `sweep`")
-    arguments = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", f"optimizer.learning_rate={value}"]
-    if is_good:
-        assert check_command_line(["-m", *arguments])
-    else:
-        assert "optimizer.learning_rate" in refused(capsys, *arguments)
-
-
-def test_a_plugin_that_is_not_installed_is_said_with_the_extra(capsys):
-    message = refused(capsys, "hydra/launcher=nonsense", "seed=1,2")
-    assert "nonsense" in message and "[sweep]" in message

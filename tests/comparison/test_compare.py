@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from messages import ended
 from PIL import Image
 from scipy import stats
 
@@ -100,15 +101,23 @@ def test_runs_trained_on_other_photos_are_another_group(run_of):
 
 
 @pytest.mark.parametrize(
-    "damage", ["photos.csv", "photos.csv short", "evaluation.json", "history.csv short", "result.json"]
+    ("key", "damage"),
+    [
+        ("compare.photos_damaged", "photos.csv"),
+        ("compare.photos_missing", "photos.csv short"),
+        ("compare.evaluation_damaged", "evaluation.json"),
+        ("compare.history_short", "history.csv short"),
+        ("compare.result_damaged", "result.json"),
+    ],
 )
-def test_a_damaged_run_is_said(damage, run_of, capsys):
+def test_a_damaged_run_is_said(key, damage, run_of, capsys):
     one, other = run_of("one"), run_of("two", "fusion=none")
     name, _, how = damage.partition(" ")
     (file,) = other.folder.rglob(name)
     shorter = "epoch\n1\n" if name == "history.csv" else "\n".join(file.read_text().splitlines()[:9])
     file.write_text(shorter if how else "{")
-    assert "damaged" in fails(capsys, one.folder, other.folder)
+    with ended(key, capsys):
+        main(["compare", str(one.folder), str(other.folder)])
 
 
 def test_what_rich_and_markdown_would_take_for_markup_goes_through(four, tmp_path, capsys):
@@ -291,13 +300,6 @@ def test_the_reference_may_be_chosen_by_part_of_its_label(four, tmp_path, capsys
     assert "against fusion=row_gru" in capsys.readouterr().out
 
 
-def fails(capsys, *arguments) -> str:
-    with pytest.raises(SystemExit) as ended:
-        main(["compare", *map(str, arguments)])
-    assert ended.value.code == 2
-    return capsys.readouterr().err
-
-
 def test_what_was_measured_differently_is_said_of_its_group(run_of):
     one, other = run_of("a", seed=1), run_of("b", "fusion=none", seed=1)
     told = dataclasses.replace(other.evaluation, protocol=["A protocol.", "Its own."], temperature=0.2)
@@ -310,24 +312,29 @@ def test_what_was_measured_differently_is_said_of_its_group(run_of):
 
 def test_different_photos_are_not_compared(run_of, capsys, tmp_path):
     one, other = run_of("one"), run_of("two", "fusion=none", digest="other")
-    message = fails(capsys, one.folder, other.folder, "--out", tmp_path / "out")
-    assert "no evaluation in common" in message and "sample-val-16x32-othe" in message and "evaluate RUN" in message
+    with ended("compare.evaluated_on_other_photos", capsys):
+        compared(tmp_path / "out", one.folder, other.folder)
     assert not (tmp_path / "out").exists()
 
 
 def test_an_evaluation_that_one_lacks_is_said(run_of, capsys, tmp_path):
     one, other = run_of("one", part="test"), run_of("two", "fusion=none", part="val")
-    message = fails(capsys, one.folder, other.folder)
-    assert "no evaluation in common" in message and "sample-test" in message and "sample-val" in message
+    with ended("compare.evaluated_on_other_parts", capsys):
+        compared(tmp_path / "out", one.folder, other.folder)
 
 
 def test_too_few_unknown_and_empty_runs_are_said(run_of, capsys, tmp_path, monkeypatch):
     run = run_of("one")
-    assert "needs two runs" in fails(capsys, run.folder)
-    assert "is no run: expected an output folder" in fails(capsys, run.folder, "nowhere")
+    out = tmp_path / "out"
+    with ended("compare.one_run", capsys):
+        compared(out, run.folder)
+    with ended("compare.no_run", capsys):
+        compared(out, run.folder, "nowhere")
     (tmp_path / "empty").mkdir()
-    assert "is no run: it has no config.yaml" in fails(capsys, run.folder, tmp_path / "empty")
-    assert "--reference x" in fails(capsys, run.folder, run_of("two", "fusion=none").folder, "--reference", "x")
+    with ended("compare.empty_folder", capsys):
+        compared(out, run.folder, tmp_path / "empty")
+    with ended("compare.no_reference", capsys):
+        compared(out, run.folder, run_of("two", "fusion=none").folder, "--reference", "x")
 
 
 @pytest.mark.filterwarnings("ignore")  # of what MLflow imports

@@ -14,13 +14,13 @@ import numpy as np
 import psutil
 import pytest
 from filelock import FileLock
+from messages import refused
 from PIL import Image
 
 from colorize.data import cache, decode_pool
 from colorize.data.cache import folder_of_cache, key_of, prepare
 from colorize.data.decode import centred_box
 from colorize.data.decode_pool import DecodeJob, Rows, Settings, decode_all, decode_file
-from colorize.errors import UserError
 
 pytestmark = pytest.mark.once
 
@@ -193,7 +193,7 @@ def test_a_photo_that_hangs_its_process_is_the_only_one_rejected(decoded_with_pi
 
 @pytest.mark.slow
 def test_a_drive_that_hangs_is_an_error(decoded_with_pipes):
-    with pytest.raises(UserError, match="does its drive still answer"):
+    with refused("data.drive_hangs"):
         decoded_with_pipes(5)
 
 
@@ -268,7 +268,7 @@ def test_a_place_that_cannot_be_written_is_told_and_a_temporary_one_takes_its_pl
     told = capsys.readouterr().err
     assert f"prepared photos cannot be kept in {tmp_path / 'file'}: " in told and "takes its place for this run" in told
     monkeypatch.setattr(cache.tempfile, "mkdtemp", lambda prefix: str(tmp_path / "file"))
-    with pytest.raises(UserError, match="data.cache=PATH"):
+    with refused("data.cache.no_folder"):
         prepared(files, tmp_path / "file")
 
 
@@ -276,7 +276,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_decoded(files, tmp_
     usage = cache.shutil.disk_usage(tmp_path)
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: usage._replace(free=100))
     monkeypatch.setattr(cache, "decode_all", lambda *arguments: 1 / 0)
-    with pytest.raises(UserError, match="0 MB are free"):
+    with refused("data.cache.disk_full"):
         prepared(files, tmp_path / "cache")
 
 

@@ -7,9 +7,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from messages import refused
 from PIL import Image
 
 from colorize.config.compose import composed
+from colorize.config.messages import Refusal
 from colorize.data import decode_pool, scan
 from colorize.data.load import read_dataset
 from colorize.data.manifest import printable
@@ -172,7 +174,7 @@ def test_a_split_folder_that_links_into_another_is_reported(tmp_path, photo):
 def test_copies_of_what_is_no_photo_count_as_rejected(many):
     for i in range(9):
         (many / f"empty_{i}.jpg").write_bytes(b"")
-    with pytest.raises(UserError, match="9 of 39 files"):
+    with refused("data.max_rejected_fraction.copies"):
         read(many)
 
 
@@ -285,34 +287,33 @@ def test_too_many_rejected_files_stop_the_run_with_their_list(many, tmp_path):
     for i in range(6):
         (many / f"bad_{i}.jpg").write_bytes(b"no photo %d" % i)
     manifest = tmp_path / "out" / "photos.csv"
-    with pytest.raises(UserError) as error:
+    with refused("data.max_rejected_fraction.exceeded"):
         read(many, manifest=manifest)
-    message = str(error.value)
-    assert "6 of 36 files" in message and "data.max_rejected_fraction=0.1" in message
-    assert all(f"bad_{i}.jpg: not a photo" in message for i in range(6))
     assert manifest.read_text().count("rejected") == 6
     assert len(read(many, max_rejected_fraction=0.2).manifest.rejected) == 6
 
 
 def test_a_folder_of_nothing_but_rejected_files_stops_whatever_is_allowed(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"x")
-    with pytest.raises(UserError, match="1 of 1 files"):
+    with refused("data.max_rejected_fraction.all", folder=tmp_path):
         read(tmp_path, max_rejected_fraction=1.0)
 
 
 def test_missing_and_empty_folders_get_one_sentence(tmp_path):
-    with pytest.raises(UserError, match="there is no folder"):
+    with refused("data.root.missing"):
         read(tmp_path / "nowhere")
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(UserError, match=r"no photo in .*found: 1 \.txt"):
+    with refused("data.root.no_photo", folder=tmp_path):
         read(tmp_path)
     os.symlink(tmp_path / "b", tmp_path / "a")
     os.symlink(tmp_path / "a", tmp_path / "b")
-    with pytest.raises(UserError, match="no folder|leads nowhere"):
+    with pytest.raises(UserError, match="no folder|leads nowhere") as raised:  # which one depends on Python
         read(tmp_path / "a")
-    with pytest.raises(UserError, match="data.root"):
+    assert raised.value.exit_status == 2
+    with refused("data.root.no_path", Refusal) as raised:
         composed(["data=folder", "data.root="])
-    with pytest.raises(UserError, match="data=folder needs data.root=PATH"):
+    assert [problem.key for problem in raised.value.problems] == ["data.root"]
+    with refused("data.root.needed"):
         read_dataset(DATA.model_copy(update={"root": None}))
 
 

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 from keras import ops
+from messages import ended, refused
 from skimage import color as reference
 from small import keep
 
@@ -15,7 +16,6 @@ from colorize.__main__ import main
 from colorize.color import compose_in_gamut, rgb_to_lightness
 from colorize.config.compose import composed, data_and_evaluation
 from colorize.data.load import read_dataset
-from colorize.errors import UserError
 from colorize.evaluation import check_perceptual
 from colorize.evaluation.evaluate import audited, batch_size_for, extremes_of
 from colorize.evaluation.predictors import run_predictors
@@ -80,15 +80,15 @@ def test_the_table_the_files_and_the_words(model, capsys):
     assert {path.name for path in (place / "painted").iterdir()} == {path.name for path in (place / "truth").iterdir()}
 
 
-def test_all_photos_are_judged_beside_the_baselines_in_the_model_file(model, photo_folder, tmp_path):
+def test_all_photos_are_judged_beside_the_baselines_in_the_model_file(model, photo_folder, tmp_path, capsys):
     """So that a folder that is too small to be split can be evaluated."""
     few = tmp_path / "few"
     few.mkdir()
     for path in sorted(photo_folder.iterdir())[:2]:
         (few / path.name).write_bytes(path.read_bytes())
     arguments = [model, "--split", "all", "data=folder", f"data.root={few}", "data.height=16", "data.width=32"]
-    with pytest.raises(SystemExit):
-        evaluated(*arguments)  # its training was not finished: it has no tables
+    with ended("evaluate.no_tables", capsys):
+        evaluated(*arguments)  # its training was not finished: it has none
     tables = {"mean_ab": (3.0, -4.0), "ab_given_lightness": [(5.0, 0.0)] * 101}
     save_model(load_colorizer(model), model / MODEL, read_about(model).model_copy(update=tables))
     evaluated(*arguments)
@@ -194,16 +194,14 @@ def test_a_second_time_leaves_no_pictures_of_the_first(model):
 
 def test_a_damaged_result_and_an_older_configuration_are_said(model, capsys):
     (model / "result.json").write_text("{")
-    with pytest.raises(SystemExit):
+    with ended("evaluate.damaged_result", capsys):
         evaluated(model)
-    assert "result.json is damaged" in capsys.readouterr().err
     (model / "result.json").write_text("{}")
     about = read_about(model)
     older = {"judgement" if key == "evaluation" else key: values for key, values in about.config.items()}
     save_model(load_colorizer(model), model / MODEL, about.model_copy(update={"config": older}))
-    with pytest.raises(SystemExit):
+    with ended("evaluate.model_of_another_version", capsys):
         evaluated(model)
-    assert "written by another version of colorize" in capsys.readouterr().err
 
 
 def test_another_size_is_resized_as_painting_does_and_says_so(model, capsys):
@@ -281,25 +279,22 @@ def test_batches_are_sized_to_memory(config_of, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("key", "arguments"),
     [
-        (["nowhere"], "nowhere is no model"),
-        (["MODEL", "trainer.epochs=3"], "only data and evaluation can be changed here"),
-        (["MODEL", "data.heigth=3"], "data.height"),
-        (["MODEL", "data.root=/nowhere"], "there is no folder"),
-        (["MODEL", "data.test_fraction=0.0", "--split", "test"], "has no test part"),
-        (["MODEL", "evaluation.perceptual=true"], "evaluation.lpips_weights=PATH"),
-        (["models:/colorizer"], "expected models:/NAME/VERSION"),
+        ("evaluate.no_model", ["nowhere"]),
+        ("evaluate.override_of_training", ["MODEL", "trainer.epochs=3"]),
+        ("evaluate.unknown_key", ["MODEL", "data.heigth=3"]),
+        ("evaluate.no_photos", ["MODEL", "data.root=/nowhere"]),
+        ("evaluate.no_test_part", ["MODEL", "data.test_fraction=0.0", "--split", "test"]),
+        ("evaluate.no_perceptual_weights", ["MODEL", "evaluation.perceptual=true"]),
+        ("evaluate.no_version", ["models:/colorizer"]),
     ],
 )
 @MLFLOW_WARNS
-def test_mistakes_get_one_sentence(arguments, sentence, model, capsys, tmp_path, monkeypatch):
+def test_mistakes_get_one_sentence(key, arguments, model, capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'runs.db'}")
-    with pytest.raises(SystemExit) as ended:
+    with ended(key, capsys):
         evaluated(*[str(model) if argument == "MODEL" else argument for argument in arguments])
-    assert ended.value.code == 2
-    message = capsys.readouterr().err
-    assert sentence in message and "Traceback" not in message
 
 
 def test_an_option_between_overrides_is_no_mistake(model):
@@ -309,7 +304,7 @@ def test_an_option_between_overrides_is_no_mistake(model):
 
 
 def test_without_weights_perceptual_metrics_are_refused_before_training():
-    with pytest.raises(UserError, match="evaluation.lpips_weights=PATH"):
+    with refused("evaluation.lpips_weights.missing"):
         check_perceptual(composed(["evaluation.perceptual=true"]).evaluation)
     check_perceptual(composed([]).evaluation)
 
@@ -370,9 +365,8 @@ def test_a_run_and_a_registered_model_are_found_and_get_the_evaluation(model, tm
         f"evaluation/{place.name}/{name}" for name in ("evaluation.json", "photos.csv", "comparison_grids")
     } <= files
 
-    with pytest.raises(SystemExit):
+    with ended("evaluate.no_run", capsys):
         evaluated("0" * 32, "--tracking", uri)
-    assert "could not find the run" in capsys.readouterr().err
 
 
 def test_several_models_are_judged_one_after_the_other(model, tmp_path, capsys):
@@ -380,7 +374,5 @@ def test_several_models_are_judged_one_after_the_other(model, tmp_path, capsys):
     shutil.copytree(model, other)
     evaluated(model, other, "evaluation.num_visualized_photos=1", "--split", "val")
     assert evaluation_of(model, "val")["metrics"] == evaluation_of(other, "val")["metrics"]
-    with pytest.raises(SystemExit) as stopped:
+    with ended("evaluate.one_folder_for_several_models", capsys):
         evaluated(model, other, "--out", tmp_path / "out")
-    assert stopped.value.code == 2
-    assert "one folder, for one model" in capsys.readouterr().err
