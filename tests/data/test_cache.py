@@ -1,44 +1,22 @@
-"""Prepared photos on disk: whole or absent, found again, made once, and by as many processes as there are."""
+"""Prepared photos on disk: whole or absent, found again, made once."""
 
-import io
-import multiprocessing
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from filelock import FileLock
 from messages import refused
 from PIL import Image
 
-from colorize.data import cache, decode_pool
+from colorize.data import cache
 from colorize.data.cache import folder_of_cache, key_of, prepare
-from colorize.data.decode import centred_box
-from colorize.data.decode_pool import DecodeJob, Rows, Settings, decode_all, decode_file
+from colorize.data.decode_pool import Settings
 
 pytestmark = pytest.mark.once
 
 SETTINGS = Settings(12, 20, "center_crop", 4)
-
-
-@pytest.fixture
-def files(tmp_path):
-    """Path and SHA-256 of eight photos and one text."""
-    import hashlib
-
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for i in range(8):
-        pixels = np.random.default_rng(i).integers(0, 256, (24, 40, 3)).astype("uint8")
-        Image.fromarray(pixels).save(folder / f"{i}.png")
-    (folder / "text.jpg").write_text("no photo")
-    return [(str(path), hashlib.sha256(path.read_bytes()).hexdigest()) for path in sorted(folder.iterdir())]
 
 
 def prepared(files, place, settings=SETTINGS, advance=lambda done: None):
@@ -128,81 +106,6 @@ def test_the_second_of_two_runs_waits_and_decodes_nothing(files, tmp_path, capsy
     assert "another run is preparing these photos" in capsys.readouterr().out
 
 
-def test_processes_and_one_process_give_the_same(files, tmp_path, monkeypatch):
-    monkeypatch.setattr(decode_pool, "cores", lambda: 2)
-    monkeypatch.setattr(decode_pool, "CHUNK", 2)
-    alone = prepare(files, SETTINGS, tmp_path / "alone", 0, lambda done: None)
-    steps = []
-    together = prepare(files, SETTINGS, tmp_path / "together", 10**9, steps.append)
-    np.testing.assert_array_equal(alone.pixels, together.pixels)
-    assert alone.decoded == together.decoded and sum(steps) == len(files)
-
-
-def _crash(jobs, settings, rows):
-    """Stands for `_decode_chunk` where one photo takes its process down, as a fault in a decoder's C code would."""
-    for job in jobs:
-        if job.path.endswith("5.png"):
-            os._exit(1)
-    return _decode_chunk(jobs, settings, rows)
-
-
-_decode_chunk = decode_pool._decode_chunk  # before it is replaced
-
-
-def decoded_in_processes(files, tmp_path) -> dict[str, decode_pool.Decoded]:
-    """What became of each file, by its hash."""
-    jobs = [DecodeJob(path, sha256, row) for row, (path, sha256) in enumerate(files)]
-    pixels = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", "uint8", (len(files), 12, 20, 3))
-    rows = Rows(str(tmp_path / "rows.npy"), pixels.offset)
-    return {result.sha256: result for result in decode_all(jobs, SETTINGS, rows, 10**9)}
-
-
-def test_a_photo_that_takes_its_process_down_is_the_only_one_rejected(files, tmp_path, monkeypatch):
-    monkeypatch.setattr(decode_pool, "cores", lambda: 2)
-    monkeypatch.setattr(decode_pool, "_decode_chunk", _crash)
-    monkeypatch.setattr(decode_pool, "CHUNK", 3)
-    reasons = {sha256: result.reason for sha256, result in decoded_in_processes(files, tmp_path).items()}
-    for path, sha256 in files:
-        expected = "its decoder crashed" if path.endswith("5.png") else "not a photo" if path.endswith("jpg") else ""
-        assert reasons[sha256].startswith(expected) and bool(reasons[sha256]) == bool(expected)
-    assert multiprocessing.active_children() == []
-
-
-@pytest.fixture
-def decoded_with_pipes(files, tmp_path, monkeypatch):
-    """Decodes photos, and pipes that nobody writes into, which hang as a drive does that no longer answers."""
-    monkeypatch.setattr(decode_pool, "cores", lambda: 2)
-    monkeypatch.setattr(decode_pool, "PHOTO_SECONDS", 2.0)
-    good = [file for file in files if file[0].endswith("png")]
-
-    def decoded(pipes: int) -> dict:
-        names = [str(tmp_path / f"pipe{number}.png") for number in range(pipes)]
-        for name in names:
-            os.mkfifo(name)
-        results = decoded_in_processes([*good[:2], *((name, name) for name in names), *good[2:]], tmp_path)
-        assert len(results) == len(good) + pipes and not any(results[sha256].reason for _, sha256 in good)
-        return {name: results[name] for name in names}
-
-    return decoded
-
-
-def test_a_photo_that_hangs_its_process_is_the_only_one_rejected(decoded_with_pipes):
-    (hung,) = decoded_with_pipes(1).values()
-    assert hung.reason == "its decoder crashed, or was not done in 2 s" and hung.passing
-
-
-@pytest.mark.slow
-def test_a_drive_that_hangs_is_an_error(decoded_with_pipes):
-    with refused("data.drive_hangs"):
-        decoded_with_pipes(5)
-
-
-def test_a_file_that_changes_while_it_is_read_is_not_taken_for_what_it_was(files):
-    path, _ = files[0]
-    decoded, pixels = decode_file(DecodeJob(path, "0" * 64, 0), SETTINGS)
-    assert pixels is None and decoded.reason == "cannot be read: it changed meanwhile"
-
-
 def test_what_may_be_gone_next_time_is_not_remembered(files, tmp_path):
     path, _ = files[0]
     content = Path(path).read_bytes()
@@ -215,48 +118,6 @@ def test_what_may_be_gone_next_time_is_not_remembered(files, tmp_path):
     assert again.decoded[files[0][1]][1].reason == ""
     row = first.decoded[files[1][1]][0]
     np.testing.assert_array_equal(first.pixels[row], again.pixels[row])  # the map of the first is still good
-
-
-def test_a_file_too_large_to_read_is_rejected_unread(files, monkeypatch):
-    monkeypatch.setattr(decode_pool, "LARGEST_FILE", 100)
-    decoded, pixels = decode_file(DecodeJob(*files[0], 0), SETTINGS)
-    assert pixels is None and decoded.reason.startswith("larger than")
-
-
-@pytest.mark.parametrize("size", [(1835, 1835), (997, 331), (17, 901), (333, 334)])
-def test_any_shape_fits_into_any_other(size):
-    for height, width in ((112, 112), (144, 176), (224, 224), (13, 57)):
-        left, top, right, bottom = centred_box(size, height, width)
-        assert 0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]
-        assert (right - left) / (bottom - top) == pytest.approx(width / height)
-
-
-def test_workers_end_with_a_parent_that_was_killed(files, tmp_path):
-    program = (
-        "import os, sys\n"
-        "from colorize.data import decode_pool\n"
-        "from colorize.data.decode_pool import *\n"
-        "def main():\n"
-        "    open(sys.argv[1], 'wb').truncate(10**6)\n"
-        "    jobs = [DecodeJob(sys.argv[2], '0' * 64, row) for row in range(5000)]\n"
-        "    for _ in decode_all(jobs, Settings(12, 20, 'center_crop', 4), Rows(sys.argv[1], 0), 10**9):\n"
-        "        print(*[p.pid for p in multiprocessing.active_children()], flush=True)\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "if __name__ == '__main__': main()\n"
-    )
-    script = tmp_path / "prepare.py"
-    script.write_text(program)
-    if decode_pool.cores() == 1:
-        pytest.skip("with one core there are no processes to be left behind")
-    done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "rows"), files[0][0]], capture_output=True, text=True
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    workers = [int(number) for number in done.stdout.split()]
-    deadline = time.monotonic() + 30
-    while any(psutil.pid_exists(number) for number in workers) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert workers and not any(psutil.pid_exists(number) for number in workers)
 
 
 def test_a_place_that_cannot_be_written_is_told_and_a_temporary_one_takes_its_place(
@@ -284,24 +145,3 @@ def test_the_place_is_that_of_the_configuration_or_the_environment(monkeypatch, 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert folder_of_cache(None) == tmp_path / "colorize"
     assert folder_of_cache(str(tmp_path / "own")) == tmp_path / "own"
-
-
-def test_a_large_photo_waits_for_the_lock(files, monkeypatch):
-    from colorize.data import decode
-
-    monkeypatch.setattr(decode, "LARGE_PIXELS", 100)
-    entered = []
-
-    class Lock:
-        def __enter__(self):
-            entered.append(True)
-
-        def __exit__(self, *error):
-            return None
-
-    content = io.BytesIO()
-    Image.new("RGB", (30, 20)).save(content, "PNG")
-    decode.decode(content.getvalue(), lock=Lock())
-    monkeypatch.setattr(decode, "LARGE_PIXELS", 10_000)
-    decode.decode(content.getvalue(), lock=Lock())
-    assert entered == [True]

@@ -7,10 +7,12 @@ import warnings
 import numpy as np
 import pytest
 from evil import claiming
+from icc import adobe_rgb, adobe_to_srgb, linear_grey
 from messages import assert_wording, refused
 from PIL import Image, ImageCms
 
-from colorize.data.decode import NotUsable, _plain_jpeg, decode
+from colorize.data import decode_pool
+from colorize.data.decode import NotUsable, _plain_jpeg, centred_box, decode
 
 pytestmark = pytest.mark.once
 
@@ -99,13 +101,6 @@ def test_a_wide_gamut_profile_makes_colours_stronger():
     np.testing.assert_allclose(seen, adobe_to_srgb([120, 180, 90]), atol=2)
 
 
-def adobe_to_srgb(colour) -> np.ndarray:
-    """By hand: curve, matrices, curve (IEC 61966-2-1)."""
-    linear = XYZ_D50_TO_SRGB @ ADOBE_TO_XYZ_D50 @ (np.array(colour) / 255) ** (563 / 256)
-    encoded = np.where(linear > 0.0031308, 1.055 * np.maximum(linear, 0) ** (1 / 2.4) - 0.055, 12.92 * linear)
-    return np.clip(encoded * 255, 0, 255)
-
-
 @pytest.mark.parametrize("kind", ["palette", "alpha", "grey", "grey with alpha", "sixteen bits"])
 def test_a_profile_is_honoured_in_every_mode(kind):
     """A grey profile of gamma 1, or Adobe RGB: both far from sRGB."""
@@ -124,51 +119,6 @@ def test_a_profile_is_honoured_in_every_mode(kind):
     linear = 120 / 255  # of gamma 1: sRGB's curve makes it lighter
     expected = [255 * (1.055 * linear ** (1 / 2.4) - 0.055)] * 3 if is_grey else adobe_to_srgb([120, 180, 90])
     np.testing.assert_allclose(seen, expected, atol=3)
-
-
-# Adobe RGB (1998) and sRGB under D50, after Bradford (Lindbloom, "RGB/XYZ matrices").
-ADOBE_TO_XYZ_D50 = np.array([[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]])
-XYZ_D50_TO_SRGB = np.linalg.inv(
-    np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
-)
-
-
-def fixed(values) -> bytes:
-    """Numbers as ICC's s15Fixed16."""
-    return b"".join(round(value * 65536).to_bytes(4, "big", signed=True) for value in values)
-
-
-def profile(colours: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """An ICC profile, version 2: header, tag table, tags (ICC.1:2001-04)."""
-    tags |= {
-        b"wtpt": b"XYZ " + bytes(4) + fixed([0.9642, 1.0, 0.8249]),
-        b"desc": b"desc" + bytes(4) + (6).to_bytes(4, "big") + b"tests\0" + bytes(78),
-        b"cprt": b"text" + bytes(4) + b"none\0" + bytes(3),
-    }
-    offset, table, body = 128 + 4 + 12 * len(tags), b"", b""
-    for name, data in tags.items():
-        data += bytes(-len(data) % 4)
-        table += name + (offset + len(body)).to_bytes(4, "big") + len(data).to_bytes(4, "big")
-        body += data
-    head = bytes(8) + b"\x02\x40\0\0" + b"mntr" + colours + b"XYZ " + bytes(12) + b"acsp" + bytes(28)
-    head += fixed([0.9642, 1.0, 0.8249]) + bytes(48)
-    content = head[:128] + len(tags).to_bytes(4, "big") + table + body
-    return len(content).to_bytes(4, "big") + content[4:]
-
-
-def gamma(value: float) -> bytes:
-    """A curve."""
-    return b"curv" + bytes(4) + (1).to_bytes(4, "big") + round(value * 256).to_bytes(2, "big") + bytes(2)
-
-
-def adobe_rgb() -> bytes:
-    columns = {b"rXYZ": 0, b"gXYZ": 1, b"bXYZ": 2}
-    tags = {name: b"XYZ " + bytes(4) + fixed(ADOBE_TO_XYZ_D50[:, i]) for name, i in columns.items()}
-    return profile(b"RGB ", tags | {name: gamma(563 / 256) for name in (b"rTRC", b"gTRC", b"bTRC")})
-
-
-def linear_grey() -> bytes:
-    return profile(b"GRAY", {b"kTRC": gamma(1.0)})
 
 
 def test_a_large_jpeg_is_decoded_small_and_looks_the_same(tmp_path):
@@ -264,3 +214,47 @@ def test_a_decompression_bomb_is_refused_from_its_header(tmp_path, monkeypatch):
 def test_a_bomb_is_told_by_its_header_alone():
     with refused("data.photo.bomb", NotUsable):
         decode(claiming(100_000))  # decoding it would need 30 GB
+
+
+def test_the_centred_box_has_the_shape_and_fits():
+    assert centred_box((256, 128), 64, 128) == (0, 0, 256, 128)
+    assert centred_box((100, 100), 64, 128) == (0, 25, 100, 75)
+    assert centred_box((300, 100), 64, 128) == (50, 0, 250, 100)
+
+
+@pytest.mark.parametrize("size", [(1835, 1835), (997, 331), (17, 901), (333, 334)])
+def test_any_shape_fits_into_any_other(size):
+    for height, width in ((112, 112), (144, 176), (224, 224), (13, 57)):
+        left, top, right, bottom = centred_box(size, height, width)
+        assert 0 <= left < right <= size[0] and 0 <= top < bottom <= size[1]
+        assert (right - left) / (bottom - top) == pytest.approx(width / height)
+
+
+def test_a_large_photo_waits_for_the_lock(files, monkeypatch):
+    from colorize.data import decode
+
+    monkeypatch.setattr(decode, "LARGE_PIXELS", 100)
+    entered = []
+
+    class Lock:
+        def __enter__(self):
+            entered.append(True)
+
+        def __exit__(self, *error):
+            return None
+
+    content = io.BytesIO()
+    Image.new("RGB", (30, 20)).save(content, "PNG")
+    decode.decode(content.getvalue(), lock=Lock())
+    monkeypatch.setattr(decode, "LARGE_PIXELS", 10_000)
+    decode.decode(content.getvalue(), lock=Lock())
+    assert entered == [True]
+
+
+def test_nearly_grey_is_not_grey():
+    pixels = np.full((5, 7, 3), 90, "uint8")
+    assert decode_pool.is_grey(pixels)
+    for place in ((0, 0, 0), (4, 6, 1), (2, 3, 2)):
+        changed = pixels.copy()
+        changed[place] += 1
+        assert not decode_pool.is_grey(changed)
