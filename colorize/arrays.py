@@ -8,7 +8,7 @@ h, w rows and columns of a feature map.
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, Shaped, UInt8
+from jaxtyping import Bool, Float, Int, Shaped, UInt8, UInt16
 
 Rgb = Shaped[Any, "*P 3"]
 """sRGB, uint8 in 0..255, or float in 0..1."""
@@ -53,3 +53,7 @@ PhotosInMemory = UInt8[np.ndarray, "B H W 3"]
 StoredPhotos = UInt8[np.ndarray, "M S R 3"]
 """M photos as they are kept, of S rows and R columns; in memory, or a memory map."""
 Indices = Int[np.ndarray, "B"]
+DeepPixels = UInt16[np.ndarray, "H W C"]
+DeepRgb = UInt16[np.ndarray, "H W 3"]
+DeepPlane = UInt16[np.ndarray, "H W"]
+"""The same of 16 bits; one channel of it."""

@@ -72,9 +72,9 @@ def lab_to_rgb(lab: Lab) -> RgbFloat:
     return _encode(_lab_to_linear(lab)[0])
 
 
-def to_uint8(rgb_float: RgbFloat) -> RgbUint8:
-    """Rounds RGB in 0..1 to uint8 in 0..255."""
-    return ops.cast(ops.round(rgb_float * 255.0), "uint8")
+def to_integers(rgb_float: RgbFloat, dtype: str = "uint8") -> Rgb:
+    """Rounds RGB in 0..1 to uint8 in 0..255, or to uint16 in 0..65535."""
+    return ops.cast(ops.round(rgb_float * float(np.iinfo(dtype).max)), dtype)
 
 
 def compose(lightness: Lightness, ab: Ab) -> RgbUint8:
@@ -82,21 +82,22 @@ def compose(lightness: Lightness, ab: Ab) -> RgbUint8:
 
     It is what the field's metrics are defined on; where a colour is clipped, its lightness changes.
     """
-    return to_uint8(lab_to_rgb(_lab_of(lightness, ab)))
+    return to_integers(lab_to_rgb(_lab_of(lightness, ab)))
 
 
-def compose_in_gamut(lightness: Lightness, ab: Ab) -> RgbUint8:
+def compose_in_gamut(lightness: Lightness, ab: Ab, dtype: str = "uint8") -> Rgb:
     """As `compose`, but a colour that sRGB does not have keeps its lightness and gives up as much colour as it must.
 
     It moves towards the grey of its own luminance, straight in linear light, until no channel is out of 0..1. Luminance
-    is linear there, so that L stays as it is but for the rounding: white paper stays white.
+    is linear there, so that L stays as it is but for the rounding: white paper stays white. `dtype`: of the result, as
+    of `to_integers`.
     """
     linear, luminance = _lab_to_linear(_lab_of(lightness, ab))
     luminance = ops.clip(luminance, 0.0, 1.0)
     away = linear - luminance
     room = ops.where(away > 0.0, 1.0 - luminance, luminance)
     share = ops.min(room / ops.maximum(ops.maximum(ops.abs(away), room), TINY), axis=-1, keepdims=True)
-    return to_uint8(_encode(luminance + share * away))
+    return to_integers(_encode(luminance + share * away), dtype)
 
 
 def _lab_of(lightness: Lightness, ab: Ab) -> Lab:

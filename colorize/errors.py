@@ -7,6 +7,14 @@ class UserError(Exception):
     exit_status = 2
 
 
+class NotUsable(Exception):
+    """Why a file is no photo of ours, in a few words."""
+
+
+class PlugInMissing(NotUsable):
+    """A file of a format that is read where a plug-in is installed."""
+
+
 LISTED = 8
 """Names that a message lists before it counts the rest."""
 

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from skimage import color as reference
 
-from colorize.color import compose, compose_in_gamut, lab_to_rgb, rgb_to_lab, to_uint8
+from colorize.color import compose, compose_in_gamut, lab_to_rgb, rgb_to_lab, to_integers
 
 GREYS = np.repeat(np.arange(256, dtype="uint8")[:, None], 3, axis=1)
 CORNERS = np.array([[r, g, b] for r in (0, 255) for g in (0, 255) for b in (0, 255)], "uint8")
@@ -27,7 +27,7 @@ def test_lab_is_that_of_scikit_image(rgb):
 
 @pytest.mark.parametrize("rgb", COLOURS.values(), ids=COLOURS)
 def test_the_round_trip_of_uint8_is_exact(rgb):
-    np.testing.assert_array_equal(as_numpy(to_uint8(lab_to_rgb(rgb_to_lab(rgb)))), rgb)
+    np.testing.assert_array_equal(as_numpy(to_integers(lab_to_rgb(rgb_to_lab(rgb)))), rgb)
 
 
 def test_floats_are_taken_as_shares_of_one(noise):

@@ -12,12 +12,13 @@ from typing import TypeVar
 from rich.console import Console
 
 from colorize.console import progress, say
-from colorize.data.decode import NotUsable, without_warnings
+from colorize.data.decode import without_warnings
 from colorize.data.examples import write_examples
-from colorize.errors import LISTED, UserError, first_line, listed
+from colorize.errors import LISTED, NotUsable, UserError, first_line, listed
 from colorize.hub import load_pipeline
-from colorize.inference.jobs import Job, grid_of, jobs_for
-from colorize.inference.photo_files import read, write
+from colorize.inference.jobs import Job, grid_of, plan_for
+from colorize.inference.photo_files import read
+from colorize.inference.write_photo import write
 
 PHOTOS_AT_ONCE, PIXELS_PER_GROUP = 32, 16_000_000
 """Photos that are in memory together, where they are small; and pixels, where they are large."""
@@ -27,7 +28,7 @@ HARDLY_A_COLOUR = 2.0
 
 LOST = {
     "frames": "several frames or pages, of which the first is left",
-    "16 bits": "16 bits a channel, of which 8 are left",
+    "bits scaled to 8": "16 bits a channel, of which 8 are left",
     "profile is broken": "a colour profile that cannot be used, and were taken for sRGB",
 }
 """What is said of photos that lose something: words of `Photo.converted` -> what they had."""
@@ -77,20 +78,25 @@ def paint(given: list[Path], options: Options, model: str | None, **how) -> None
 
 
 def _paint(given: list[Path], options: Options, model: str | None, **how) -> None:
-    console, failures = Console(), {}
+    console = Console()
     with without_warnings():
-        jobs = jobs_for(given, options.out)
+        plan = plan_for(given, options.out)
+    jobs, failures = plan.jobs, dict(plan.unreadable)
     if not options.overwrite:
-        failures = {job.source: f"{found} is there already" for job in jobs for found in _taken(job, options)}
+        failures |= {job.source: f"{found} is there already" for job in jobs for found in _taken(job, options)}
     todo = [job for job in jobs if job.source not in failures]
-    if not todo:
+    if not todo and jobs:
         raise UserError(f"all of these are in {options.out} already; to paint them again: --overwrite")
     pipeline = load_pipeline(model, **how)
     say(console, f"model     {pipeline.description}")
     _tell(console, paint_jobs(pipeline, todo, options, failures), options)
+    if plan.others:
+        say(console, f"left out, as no photos by their names: {', '.join(plan.others)}")
     if failures:
         reasons = "".join(f"\n  {source}: {reason}" for source, reason in failures.items())
-        raise SomeFailed(f"{len(failures)} of {len(jobs)} photos were not painted:{reasons}")
+        again = "" if all(job in todo for job in jobs) else "\nTo paint again what is there already: --overwrite"
+        total = len(jobs) + len(plan.unreadable)
+        raise SomeFailed(f"{len(failures)} of {total} photos were not painted:{reasons}{again}")
 
 
 def _taken(job: Job, options: Options) -> list[Path]:
@@ -158,14 +164,18 @@ def _paint_group(pipeline, group: list[Job], options: Options, failures: dict[Pa
     before = _each(lambda job: small(photos[job].image), list(photos), failures) if options.compare else {}
     todo = list(before if options.compare else photos)
     try:
-        chroma = dict(zip(todo, pipeline.paint_in_place([photos[job].image for job in todo])))
+        painted = pipeline.paint_in_place(
+            [photos[job].image for job in todo], canvases=[photos[job].canvas for job in todo]
+        )
+        chroma = dict(zip(todo, painted))
     except Exception:  # such as a lack of memory for one of them; what is painted twice keeps its lightness
-        chroma = _each(lambda job: pipeline.paint_in_place([photos[job].image])[0], todo, failures)
+        alone = lambda photo: pipeline.paint_in_place([photo.image], canvases=[photo.canvas])[0]  # noqa: E731
+        chroma = _each(lambda job: alone(photos[job]), todo, failures)
 
     def finish(job: Job) -> None:
         write(photos[job], job.target)
         if options.compare:
-            save_comparison_grid(before[job], photos[job].image, grid_of(job.target))
+            save_comparison_grid(before[job], photos[job].shown, grid_of(job.target))
 
     done = _each(finish, list(chroma), failures)
     return {job: Outcome(chroma[job], photos[job].converted) for job in done}

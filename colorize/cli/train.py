@@ -101,6 +101,7 @@ def print_result(result: Result, config: Config, folder: Path) -> None:
         f" input wait {result.input_wait_share:.1%}",
         f"results   {shown}: {RESULT}, {GRIDS}/, {SHAPES}, {DEPENDENCY_MAP}, {MODEL}",
         f"paint     python -m colorize paint PHOTO_OR_FOLDER... --model {quote(str(shown))} --out painted",
+        f"evaluate  python -m colorize evaluate {quote(str(shown))}",
     ]
     if not isinstance(config.tracking, NoTracking):
         lines.append(f"look      {ui_command(config)}")

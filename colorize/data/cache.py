@@ -27,7 +27,7 @@ from colorize.errors import UserError
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 """Of the pixels: to be raised when the same file and settings give other ones."""
 
 PIXELS, PHOTOS = "pixels.npy", "photos.jsonl"

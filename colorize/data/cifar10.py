@@ -37,7 +37,7 @@ def read_cifar10(config: CifarData, test: bool, manifest: Path | None = None) ->
     folder = _find(config, TRAIN + TEST if test else TRAIN)
     stored = _read(folder, TRAIN)
     hashes = [hashlib.sha256(picture).hexdigest() for picture in stored]
-    parts = np.array([by_content(sha256, {"val": config.val_fraction}) for sha256 in hashes])
+    parts = np.array([by_content(sha256, config.val_fraction) for sha256 in hashes])
     dropped = (parts == "train") & _is_grey(stored) if config.drop_grayscale else np.zeros(len(parts), bool)
     everything = _photos(stored, hashes, "train", config)
     groups = {

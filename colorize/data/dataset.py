@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from PIL import Image
@@ -51,7 +51,7 @@ class Photos:
         """A short name for exactly these files, prepared like this."""
         return digest_of([self.prepared, *self.hashes])
 
-    def key(self, index: int) -> str:
+    def key(self, index: SupportsIndex) -> str:
         """A name of its own, for a file or for MLflow, which takes letters, digits and `_-.` only."""
         return f"{re.sub('[^A-Za-z0-9_.-]', '_', Path(self.names[index]).stem)[:80]}-{self.hashes[index][:6]}"
 

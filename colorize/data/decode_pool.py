@@ -18,8 +18,9 @@ from filelock import FileLock
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from colorize.arrays import Pixels
-from colorize.data.decode import NotUsable, Picture, centred_box, decode, is_grey, resize
-from colorize.errors import UserError
+from colorize.data.decode import centred_box, decode, is_grey, resize
+from colorize.data.srgb import Picture
+from colorize.errors import NotUsable, PlugInMissing, UserError
 
 CHUNK, CHUNK_BYTES = 64, 2**25
 """Photos handed to a process at a time; and bytes, so that large ones are done within the time below."""
@@ -105,7 +106,7 @@ def decode_file(job: DecodeJob, settings: Settings, lock=None) -> tuple[Decoded,
             raise NotUsable(f"{result.width} x {result.height} pixels: a side is shorter than {side}")
         pixels = _fitted(picture, settings)
     except (NotUsable, ValueError) as error:
-        result.reason = str(error)
+        result.reason, result.passing = str(error), isinstance(error, PlugInMissing)
         return result, None
     except (OSError, MemoryError) as error:
         result.reason, result.passing = f"cannot be read: {getattr(error, 'strerror', None) or 'out of memory'}", True

@@ -13,8 +13,9 @@ from colorize.data import manifest
 from colorize.data.cache import Prepared, folder_of_cache, prepare
 from colorize.data.dataset import Dataset, Photos, digest_of
 from colorize.data.decode_pool import Decoded, Settings
+from colorize.data.formats import endings
 from colorize.data.manifest import ACROSS, FileRecord, Manifest, printable
-from colorize.data.scan import SUFFIXES, File, Tree, hash_files, look_through
+from colorize.data.scan import File, Tree, hash_files, look_through
 from colorize.data.split import PARTS, PRIORITY, by_content
 from colorize.errors import UserError
 
@@ -29,8 +30,8 @@ def read_folder(config: FolderData, test: bool, manifest: Path | None) -> Datase
     tree = look_through(root)
     if not tree.files:
         found = ", ".join(f"{number} {kind}" for kind, number in tree.ignored.most_common(8)) or "nothing"
-        endings = ", ".join(sorted(SUFFIXES))
-        raise UserError(f"data.root: no photo in {root}; expected files that end in {endings}; found: {found}")
+        expected = ", ".join(sorted(endings()))
+        raise UserError(f"data.root: no photo in {root}; expected files that end in {expected}; found: {found}")
     cache = folder_of_cache(config.cache)
     _hash(tree, cache)
     folder = _Folder(config, tree)
@@ -80,15 +81,15 @@ class _Folder:
 
     def _place(self, file: File, splits: dict[str, str]) -> None:
         declared = splits.get(file.name.partition("/")[0])
-        shares = {"val": self.config.val_fraction, "test": self.config.test_fraction}
+        val = self.config.val_fraction
         if "train" in splits.values() and declared is None:
             self._against(file, manifest.REJECTED, f"outside of the folders of the split ({', '.join(sorted(splits))})")
         elif not splits:
-            self.part[file.name] = by_content(file.sha256, shares)
+            self.part[file.name] = by_content(file.sha256, val, self.config.test_fraction)
         elif declared in ("val", "test") or "val" in splits.values():
             self.part[file.name] = declared or "train"
         else:  # no val/: it comes out of train/
-            self.part[file.name] = by_content(file.sha256, {"val": self.config.val_fraction})
+            self.part[file.name] = by_content(file.sha256, val)
 
     def _against(self, file: File, status: str, detail: str, decoded: Decoded | None = None) -> None:
         record = FileRecord(file.name, status, detail, sha256=file.sha256)

@@ -8,7 +8,7 @@ from pathlib import Path
 USED, CONVERTED, GREY, DUPLICATE, REJECTED = "used", "converted", "grey", "duplicate", "rejected"
 """Taken as it is; taken, and how it was changed; left out of training; the same photo in another file; no photo."""
 
-NOT_READ = (".heic", ".heif", ".avif", ".jxl", ".gif", ".svg", ".pdf", ".psd", ".raw", ".dng", ".cr2", ".nef", ".arw")
+NOT_READ = (".svg", ".pdf", ".psd", ".raw", ".dng", ".cr2", ".nef", ".arw")
 """Endings of pictures that are not read: somebody may wonder where they are."""
 
 SHOWN = 5

@@ -4,16 +4,23 @@ import hashlib
 import json
 import os
 import stat
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+from colorize.data.formats import endings
+
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 """Folder names right below the root, and the part of the split that they stand for."""
 
 BLOCK = 2**20
+
+HIDDEN = "hidden"
+"""Kind of the files that other programs leave there."""
+
+EXAMPLES = 3
+"""Names that are kept of files of a kind that are no photos."""
 
 
 @dataclass(slots=True)
@@ -34,11 +41,24 @@ class File:
 
 @dataclass
 class Tree:
-    """What a folder tree holds: files that may be photos, sorted by name, and how many others by their ending."""
+    """What a folder tree holds.
+
+    Attributes:
+        files: that may be photos, sorted by name.
+        ignored: how many others there are, by their ending.
+        examples: the first names of each kind of these.
+    """
 
     root: Path
     files: list[File] = field(default_factory=list)
-    ignored: Counter = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
+    examples: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def ignore(self, kind: str, name: str) -> None:
+        """Counts a file that is no photo by its name."""
+        self.ignored[kind] += 1
+        if len(self.examples[kind]) < EXAMPLES:
+            self.examples[kind].append(name)
 
     @property
     def splits(self) -> dict[str, str]:
@@ -48,14 +68,16 @@ class Tree:
         return found if {"val", "test"}.intersection(found.values()) else {}
 
 
-def look_through(root: Path) -> Tree:
-    """Walks a tree, links included, each real folder once, so that a loop of links ends.
+def look_through(root: Path, without: Path | None = None) -> Tree:
+    """Walks a tree, links included, each real folder once, so that a loop of links ends; training and painting alike.
 
     Links come last: a folder is known by its own name, not by that of a link to it. Hidden files and folders
-    (`.name`), which other programs leave there, are passed over.
+    (`.name`), which other programs leave there, are passed over, and so is the folder `without`.
     """
     tree = Tree(root)
     seen: set[tuple[int, int]] = set()
+    if without is not None and without.is_dir():
+        seen.add((without.stat().st_dev, without.stat().st_ino))
     folders: list[str] = [""]
     links: list[str] = []
     while folders or links:
@@ -86,20 +108,20 @@ def _sort(entry: os.DirEntry, folder: str, tree: Tree) -> str | None:
     name = f"{folder}/{entry.name}" if folder else entry.name
     suffix = os.path.splitext(entry.name)[1].lower()
     if entry.name.startswith("."):
-        tree.ignored["hidden"] += 1
+        tree.ignore(HIDDEN, name)
         return None
     try:
         status = entry.stat()
     except OSError as error:
-        if suffix in SUFFIXES:
+        if suffix in endings():
             dangling = entry.is_symlink() and not os.path.exists(entry.path)
             problem = "a link that leads nowhere" if dangling else f"cannot be read: {error.strerror}"
             tree.files.append(File(name, problem=problem))
         return None
     if stat.S_ISDIR(status.st_mode):
         return name
-    if suffix not in SUFFIXES:
-        tree.ignored[suffix or "no ending"] += 1
+    if suffix not in endings():
+        tree.ignore(suffix or "no ending", name)
     elif not stat.S_ISREG(status.st_mode):
         tree.files.append(File(name, problem="no regular file (a pipe, socket or device)"))
     else:

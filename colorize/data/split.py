@@ -6,15 +6,16 @@ PRIORITY = {"test": 0, "val": 1, "train": 2}
 """Of a photo found in several parts: it stays in the one evaluated last, so that none is evaluated by what it knew."""
 
 
-def by_content(sha256: str, shares: dict[str, float]) -> str:
+def by_content(sha256: str, val: float, test: float = 0.0) -> str:
     """The part of a content: decided by its hash alone, so the same on every machine and whatever its name.
 
+    `val` is taken from one end of the hashes and `test` from the other: a photo of the test part stays there whatever
+    share is chosen for val, so that two runs can be evaluated on photos that neither has seen.
+
     Args:
-        shares: part -> share of all photos; what is left over is `train`.
+        val, test: shares of all photos; what is left over is `train`.
     """
-    place, end = int(sha256, 16) / 2**256, 0.0
-    for part, share in shares.items():
-        end += share
-        if place < end:
-            return part
-    return "train"
+    place = int(sha256, 16) / 2**256
+    if place < val:
+        return "val"
+    return "test" if place >= 1 - test else "train"

@@ -18,15 +18,16 @@ from starlette.formparsers import MultiPartParser
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
 
-from colorize.data.decode import MAX_PIXELS, NotUsable
+from colorize.data.decode import MAX_PIXELS
 from colorize.data.examples import EXAMPLES
 from colorize.demo.models import ModelChoices
-from colorize.errors import UserError
+from colorize.errors import NotUsable, UserError
 from colorize.image_grid import in_grey
 from colorize.inference.jobs import painted_name
 from colorize.inference.load import MOST_SATURATION
-from colorize.inference.photo_files import encode, photo_of
+from colorize.inference.photo_files import photo_of
 from colorize.inference.pipeline import ColorizationPipeline, Colours
+from colorize.inference.write_photo import encode
 
 MAX_FILE_BYTES = 32_000_000
 """Of a file that is dropped."""
@@ -66,7 +67,7 @@ class ColorizedPhoto:
     def full_size(self, saturation: float) -> bytes:
         """What is downloaded."""
         photo, content = photo_of(self.file, MAX_PIXELS), io.BytesIO()
-        self.pipeline.compose([photo.image], [self.colours], saturation)
+        self.pipeline.compose([photo.canvas], [self.colours], saturation)
         encode(photo, content)
         return content.getvalue()
 

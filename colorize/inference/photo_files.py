@@ -1,34 +1,21 @@
-"""Photos on disk: what is read of them, and what of it is kept when they are painted: transparency and metadata."""
+"""Reading photos to paint them: their pixels, and what of the rest is true of the painted photo too."""
 
 import io
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
-from colorize.data.decode import FORMATS, About, NotUsable, decode_in_thread
-from colorize.runs.atomic import replacing
-
-READ = (*FORMATS, "GIF", "JPEG2000", "PPM", "TGA", "AVIF", "ICO", "PCX", "SGI", "QOI")
-"""What Pillow decodes by itself; of its other formats some start programs, some are no photos."""
+from colorize.arrays import DeepPixels
+from colorize.data.decode import decode_in_thread
+from colorize.data.sixteen_bit import to_8_bits
+from colorize.data.srgb import About
+from colorize.errors import NotUsable
 
 MAX_PAINTED_PIXELS = 178_000_000
 """Above this Pillow opens nothing; below it a photo takes four bytes a pixel, twice where it is turned."""
-
-WRITTEN = {
-    "JPEG": {"quality": 95, "subsampling": 0},
-    "MPO": {"quality": 95, "subsampling": 0},
-    "PNG": {},
-    "WEBP": {"quality": 95, "exact": True},
-    "TIFF": {},  # not compressed: with libtiff, which would do it, Pillow 13 cannot write the parts of EXIF
-    "BMP": {},
-}
-"""Formats that are written as they were read, and how; others become PNG."""
-
-TRANSPARENT = ("PNG", "WEBP", "TIFF")
 
 _MADE_NOW = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SRGB = _MADE_NOW[:24] + bytes(12) + _MADE_NOW[36:]  # without the date, so that a photo is painted into the same bytes
@@ -59,18 +46,30 @@ class Photo:
     """A photo as it was read.
 
     Attributes:
-        image: upright sRGB.
+        image: upright sRGB of 8 bits, which the model is shown.
         alpha: opacity, where there is some.
-        format: that it is written in.
+        deep: the same in 16 bits, RGB or RGBA, where the file has as many.
+        format: of the file, as Pillow calls it.
         metadata: for `PIL.Image.Image.save`.
         converted: what was done to it, in words.
     """
 
     image: Image.Image
     alpha: Image.Image | None
+    deep: DeepPixels | None
     format: str
     metadata: dict
     converted: tuple[str, ...]
+
+    @property
+    def canvas(self) -> Image.Image | DeepPixels:
+        """What is painted: all bits that the file has."""
+        return self.image if self.deep is None else self.deep
+
+    @property
+    def shown(self) -> Image.Image:
+        """It, or what was painted on it, in 8 bits."""
+        return self.image if self.deep is None else Image.fromarray(to_8_bits(self.deep[..., :3]))
 
 
 def read(path: Path) -> Photo:
@@ -89,13 +88,14 @@ def read(path: Path) -> Photo:
 
 def photo_of(data: bytes, largest: int = MAX_PAINTED_PIXELS) -> Photo:
     """`read` for the bytes of a file, of at most so many pixels."""
-    picture = decode_in_thread(data, READ, largest, keeps_alpha=True)
+    picture = decode_in_thread(data, largest, keeps_all=True)
     about = picture.about
     if about is None:  # of a plain JPEG: its header is read again, which is quick
-        with Image.open(io.BytesIO(data), formats=READ) as file:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as file:
             about = About.of(file)
     image = picture.image
-    return Photo(image, picture.alpha, picture.format, _metadata(about, picture.format, image.size), picture.converted)
+    metadata = _metadata(about, picture.format, image.size)
+    return Photo(image, picture.alpha, picture.deep, picture.format, metadata, picture.converted)
 
 
 def _metadata(about: About, image_format: str, size: tuple[int, int]) -> dict:
@@ -150,31 +150,3 @@ def _png_text(info: dict) -> PngImagePlugin.PngInfo:
         if isinstance(value, str) and not key.startswith("XML:") and not key.lower().startswith("raw profile"):
             kept.add_itxt(key, value)
     return kept
-
-
-def write(photo: Photo, target: Path) -> None:
-    """Writes a photo that was painted, whole or not at all.
-
-    Raises:
-        OSError: the disk is full, or the folder cannot be written.
-    """
-    with replacing(target) as partial:
-        encode(photo, partial)
-
-
-def encode(photo: Photo, place: Path | BinaryIO) -> None:
-    """Writes a photo that was painted into a file that is there for it, or open already."""
-    name = photo.format if photo.format in WRITTEN else "PNG"
-    image, metadata = photo.image, dict(photo.metadata)
-    if photo.alpha and name in TRANSPARENT:
-        image.putalpha(photo.alpha)
-    if name == "PNG" and "xmp" in metadata:
-        metadata.setdefault("pnginfo", PngImagePlugin.PngInfo())
-        metadata["pnginfo"].add_itxt("XML:com.adobe.xmp", metadata.pop("xmp").decode("utf-8", "replace"))
-    exif = metadata.pop("exif")
-    if name == "TIFF" and "xmp" in metadata:
-        exif[_BASE.XMLPacket] = metadata.pop("xmp")
-    if exif:
-        with suppress(Exception):  # of odd EXIF, which Pillow reads and cannot write; the photo is worth more
-            metadata["exif"] = exif.tobytes()  # an `Exif` as it is would lose its parts in a TIFF (Pillow 13)
-    image.save(place, "JPEG" if name == "MPO" else name, **WRITTEN[name], **metadata)

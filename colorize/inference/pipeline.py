@@ -15,10 +15,13 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
+from colorize.arrays import DeepPixels
 from colorize.color import compose_in_gamut, rgb_to_lightness
 from colorize.config.schema import Config
-from colorize.data.decode import SIXTEEN_BIT, NotUsable, eight_bits, resize, without_warnings
-from colorize.errors import UserError
+from colorize.data.decode import resize, without_warnings
+from colorize.data.sixteen_bit import MAX_16
+from colorize.data.srgb import SIXTEEN_BIT, eight_bits
+from colorize.errors import NotUsable, UserError
 from colorize.inference.photo_files import read
 from colorize.inference.predict import Box, ResizeMode, framed, looks, predictor, resize_mode_of, size_of, together
 from colorize.inference.upsampling import Bilinear, Guided, Upsampling
@@ -34,34 +37,41 @@ PIXELS, PHOTOS = (2**12, 2**15, 2**17, PIXELS_PER_CHUNK), (1, 5, PHOTOS_AT_ONCE)
 """What is computed together is filled up to one of these sizes: each new one would be compiled anew."""
 
 
+Canvas = Image.Image | DeepPixels
+"""What is painted: RGB of Pillow's, or uint16 (H, W, 3), or (H, W, 4) whose opacity is left alone."""
+
+
 class Lightness(keras.Model):
-    """The lightness (N, 1) of uint8 RGB (N, 3), compiled."""
+    """The lightness (N, 1) of RGB (N, 3), uint8 or float32 in 0..1, compiled."""
 
     def call(self, rgb):
         return rgb_to_lightness(rgb)
 
 
 class Compose(keras.Model):
-    """uint8 RGB (N, 3) with the lightness of another (N, 3) and ab (N, 2), compiled."""
+    """RGB (N, 3) with the lightness of another (N, 3) and ab (N, 2), compiled: uint8, or of float32 in 0..1 uint16."""
 
     def call(self, given):
         rgb, ab = given
-        return compose_in_gamut(rgb_to_lightness(rgb), ab)
+        dtype = "uint16" if "float" in str(rgb.dtype) else "uint8"
+        return compose_in_gamut(rgb_to_lightness(rgb), ab, dtype)
 
 
 @dataclass(frozen=True)
 class _Band:
     """Some rows of a photo."""
 
-    image: Image.Image
+    canvas: Canvas
     colours: Bilinear
     top: int
     rows: int
 
     def pixels(self) -> np.ndarray:
-        """uint8 (N, 3)."""
+        """uint8 (N, 3), or float32 (N, 3) in 0..1 where the photo has 16 bits."""
         below = self.top + self.rows
-        return np.asarray(self.image.crop((0, self.top, self.image.width, below))).reshape(-1, 3)
+        if isinstance(self.canvas, np.ndarray):
+            return (self.canvas[self.top : below, :, :3].astype("float32") / MAX_16).reshape(-1, 3)
+        return np.asarray(self.canvas.crop((0, self.top, self.canvas.width, below))).reshape(-1, 3)
 
     def ab(self, lightness: np.ndarray | None) -> np.ndarray:
         """(N, 2); for lightness (N, 1), where the colours depend on it."""
@@ -70,7 +80,11 @@ class _Band:
 
     def put(self, rgb: np.ndarray) -> None:
         """Replaces the pixels."""
-        self.image.paste(Image.fromarray(rgb.reshape(self.rows, -1, 3)), (0, self.top))
+        rows = rgb.reshape(self.rows, -1, 3)
+        if isinstance(self.canvas, np.ndarray):
+            self.canvas[self.top : self.top + self.rows, :, :3] = rows
+        else:
+            self.canvas.paste(Image.fromarray(rows), (0, self.top))
 
 
 class Colours(NamedTuple):
@@ -136,11 +150,17 @@ class ColorizationPipeline:
         self.paint_in_place([image])
         return image
 
-    def paint_in_place(self, images: Sequence[Image.Image], saturation: float | None = None) -> list[float]:
+    def paint_in_place(
+        self,
+        images: Sequence[Image.Image],
+        saturation: float | None = None,
+        canvases: Sequence[Canvas] | None = None,
+    ) -> list[float]:
         """Paints RGB pictures in place, many of them together, which is faster.
 
         Args:
             saturation: another one than the pipeline's own.
+            canvases: what is painted instead of each, at any size; of 16 bits, for example.
         Returns:
             the mean chroma of what was predicted for each, Lab units: 0 is grey.
         """
@@ -148,7 +168,7 @@ class ColorizationPipeline:
         for start in range(0, len(images), PHOTOS_AT_ONCE):
             batch = images[start : start + PHOTOS_AT_ONCE]
             colours = self.predict(batch)
-            self.compose(batch, colours, saturation)
+            self.compose((canvases or images)[start : start + PHOTOS_AT_ONCE], colours, saturation)
             chroma += [own.chroma for own in colours]
         return chroma
 
@@ -181,13 +201,11 @@ class ColorizationPipeline:
         rows, columns = ab.shape[:2]
         return self._lightness_of(np.asarray(resize(image, rows, columns)).reshape(-1, 3)).reshape(rows, columns)
 
-    def compose(
-        self, images: Sequence[Image.Image], colours: Sequence[Colours], saturation: float | None = None
-    ) -> None:
-        """Lays colours on RGB pictures, in place; on the photo that they were predicted for, at any size."""
+    def compose(self, canvases: Sequence[Canvas], colours: Sequence[Colours], saturation: float | None = None) -> None:
+        """Lays colours on pictures, in place; on the photo that they were predicted for, at any size."""
         strength = self.saturation if saturation is None else saturation
-        each = [own.of_size(image.size, strength) for image, own in zip(images, colours)]
-        bands = (band for image, own in zip(images, each) for band in _bands(image, own))
+        each = [own.of_size(_size(canvas), strength) for canvas, own in zip(canvases, colours)]
+        bands = (band for canvas, own in zip(canvases, each) for band in _bands(canvas, own))
         for chunk in _chunks(bands):
             self._paint_bands(chunk)
 
@@ -228,19 +246,25 @@ def _own_image(photo) -> Image.Image:
     return Image.fromarray(photo).convert("RGB")
 
 
-def _bands(image: Image.Image, colours: Bilinear) -> Iterator[_Band]:
-    rows = max(1, PIXELS_PER_CHUNK // image.width)
-    for top in range(0, image.height, rows):
-        yield _Band(image, colours, top, min(rows, image.height - top))
+def _size(canvas: Canvas) -> tuple[int, int]:
+    """(W, H)."""
+    return (canvas.shape[1], canvas.shape[0]) if isinstance(canvas, np.ndarray) else canvas.size
+
+
+def _bands(canvas: Canvas, colours: Bilinear) -> Iterator[_Band]:
+    width, height = _size(canvas)
+    rows = max(1, PIXELS_PER_CHUNK // width)
+    for top in range(0, height, rows):
+        yield _Band(canvas, colours, top, min(rows, height - top))
 
 
 def _chunks(bands: Iterator[_Band]) -> Iterator[list[_Band]]:
-    """Bands, of several photos where these are small, that make `PIXELS_PER_CHUNK` together."""
+    """Bands, of several photos of one kind where these are small, that make `PIXELS_PER_CHUNK` together."""
     chunk: list[_Band] = []
     pixels = 0
     for band in bands:
-        size = band.rows * band.image.width
-        if chunk and pixels + size > PIXELS_PER_CHUNK:
+        size = band.rows * _size(band.canvas)[0]
+        if chunk and (pixels + size > PIXELS_PER_CHUNK or type(band.canvas) is not type(chunk[-1].canvas)):
             yield chunk
             chunk, pixels = [], 0
         chunk.append(band)

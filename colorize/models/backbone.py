@@ -6,7 +6,7 @@ Legend: B batch, H W rows and columns of the picture, h w of the feature map, E 
 import hashlib
 import warnings
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -62,7 +62,7 @@ class Backbone(keras.Model):
         self.trainable = False
         self.built = True  # as its network is; Keras would guess its input from the shape of a first batch
 
-    def call(self, lightness: LightnessPhotos) -> Vectors:
+    def call(self, lightness: LightnessPhotos) -> Any:
         """Grey sRGB of that lightness, 0..255, brought to the network's size and prepared as for its training."""
         neutral = ops.zeros_like(lightness)
         grey = lab_to_rgb(ops.concatenate([lightness, neutral, neutral], axis=-1)) * 255.0

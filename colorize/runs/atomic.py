@@ -1,5 +1,6 @@
 """Writing files that are whole or not there, whatever happens meanwhile."""
 
+import hashlib
 import os
 import sys
 from collections import Counter
@@ -11,6 +12,9 @@ import numpy as np
 
 PARTIAL = ".partial."
 """Begins the name of a file under way."""
+
+LONGEST_NAME = 255
+"""Bytes of a name, on most file systems."""
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -33,8 +37,11 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def partial_of(path: Path) -> Path:
-    """The name under which a file is written before it is whole."""
-    return path.with_name(f"{PARTIAL}{path.name}")
+    """The name under which a file is written before it is whole; no longer than a file system allows."""
+    name = path.name
+    if len(os.fsencode(PARTIAL + name)) > LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return path.with_name(f"{PARTIAL}{name}")
 
 
 @contextmanager

@@ -21,7 +21,7 @@ class PaintingModel(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined]  #
 
     def predict(self, context, model_input: pd.DataFrame, params: dict | None = None) -> pd.DataFrame:
         """Paints the photos in the column `image`; a column `png` comes back. The parameter `saturation`: 0 to 2."""
-        from colorize.data.decode import NotUsable
+        from colorize.errors import NotUsable
         from colorize.serving.requests import COLUMN, SATURATION, colorized
 
         saturation = (params or {}).get(SATURATION, 1.0)

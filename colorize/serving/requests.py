@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorize.data.decode import NotUsable, decode_in_thread
-from colorize.errors import UserError
+from colorize.data.decode import decode_in_thread
+from colorize.data.formats import known_formats
+from colorize.errors import NotUsable, UserError
 from colorize.inference.load import check_saturation
-from colorize.inference.photo_files import READ, SRGB
+from colorize.inference.photo_files import SRGB
 
 COLUMN = "image"
 """Of the table that a request is."""
@@ -77,14 +78,14 @@ def _image_of(photo, largest: int) -> Image.Image:
         if len(photo) > MAX_PHOTO_BYTES:
             raise NotUsable(f"{len(photo):,} bytes; expected at most {MAX_PHOTO_BYTES:,}")
         _check_pixels(_pixels_of(bytes(photo)), largest)
-        return decode_in_thread(bytes(photo), READ, MAX_REQUEST_PIXELS).image.convert("RGB")
+        return decode_in_thread(bytes(photo), MAX_REQUEST_PIXELS).image.convert("RGB")
     return _from_numbers(photo, largest)
 
 
 def _pixels_of(file: bytes) -> int:
     """What its header says; 0 where that cannot be read, of which decoding will tell more."""
     try:
-        with Image.open(io.BytesIO(file), formats=READ) as image:
+        with Image.open(io.BytesIO(file), formats=known_formats()) as image:
             return image.width * image.height
     except Exception:  # any exception Pillow raises where a header is wrong
         return 0

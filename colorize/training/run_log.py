@@ -64,9 +64,10 @@ class RunLog:
         notes = [*filter(None, [self.match]), *note_about_features(config, self.network.frozen is not None)]
         for line in [*dataset.summary(), *notes]:
             say(self.console, line)
+        for_test = f", {len(dataset.test):,} for evaluate alone" if dataset.test else ""
         self.console.print(
-            f"{len(dataset.train):,} photos to train on, {len(dataset.val):,} for validation ({dataset.name}, digest"
-            f" {dataset.digest}); {config.encoder.name} + {config.fusion.name}, {parameters:,} parameters;"
+            f"{len(dataset.train):,} photos to train on, {len(dataset.val):,} for validation{for_test} ({dataset.name},"
+            f" digest {dataset.digest}); {config.encoder.name} + {config.fusion.name}, {parameters:,} parameters;"
             f" {config.backend} on {self.device.name}",
             highlight=False, soft_wrap=True,
         )  # fmt: skip

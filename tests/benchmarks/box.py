@@ -1,4 +1,6 @@
-"""Makes the model in the box: `python tests/benchmarks/box.py MODEL --uniform U --temperature T --data KEY=VALUE...`.
+"""Makes the model in the box, or another like it:
+
+    python tests/benchmarks/box.py MODEL --uniform U --temperature T --out FILE --data KEY=VALUE...
 
 By hand, out of a model of experiment=photos: another strength of rebalancing, another temperature (see `tradeoff.py`),
 kernels in float16, no path of the machine that trained it; with the metrics of this very model on the val photos.
@@ -16,8 +18,8 @@ from colorize.hub import find_model
 from colorize.runs.model_file import BOX, read_about, shared
 
 
-def main(model: str, uniform: float, temperature: float, overrides: list[str]) -> None:
-    """Writes it into the package."""
+def main(model: str, uniform: float, temperature: float, overrides: list[str], out: Path) -> None:
+    """Writes it into a file."""
     found = find_model(model, None, None, Path())
     file, about, trained = found.file, read_about(found.file), found.config
     config = data_and_evaluation(trained, overrides)
@@ -48,10 +50,10 @@ def main(model: str, uniform: float, temperature: float, overrides: list[str]) -
             "truth": measured.truth, **baselines.tables,
         }
     )  # fmt: skip
-    save_model(colorizer, BOX, about, half=True)
+    save_model(colorizer, out, about, half=True)
     ours, grey = measured.metrics["ours"], measured.metrics["grey"]
     print(
-        f"{BOX}: {BOX.stat().st_size / 1e6:.1f} MB; {len(dataset.val)} val photos: ab RMSE {ours['ab_rmse']:.3f}"
+        f"{out}: {out.stat().st_size / 1e6:.1f} MB; {len(dataset.val)} val photos: ab RMSE {ours['ab_rmse']:.3f}"
         f" ({1 - ours['ab_rmse'] / grey['ab_rmse']:.1%} below grey), colorfulness {ours['colorfulness']:.1f} of"
         f" {measured.truth['colorfulness']:.1f}"
     )
@@ -63,5 +65,6 @@ if __name__ == "__main__":
     parser.add_argument("--uniform", type=float, required=True)
     parser.add_argument("--temperature", type=float, required=True)
     parser.add_argument("--data", nargs="*", default=[], help="KEY=VALUE of data, as `evaluate` takes them")
+    parser.add_argument("--out", type=Path, required=True, help=f"file for it; {BOX.name} of the package is the box")
     given = parser.parse_args()
-    main(given.model, given.uniform, given.temperature, given.data)
+    main(given.model, given.uniform, given.temperature, given.data, given.out)

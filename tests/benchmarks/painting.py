@@ -24,7 +24,7 @@ from colorize.cli.paint import Options, paint_jobs
 from colorize.config.base import PROJECT
 from colorize.data.decode import without_warnings
 from colorize.hub import load_pipeline
-from colorize.inference.jobs import jobs_for
+from colorize.inference.jobs import plan_for
 from colorize.inference.photo_files import read, write
 from colorize.inference.predict import resized
 from colorize.inference.upsampling import Bilinear, Guided
@@ -47,7 +47,7 @@ def folder_of(place: Path, photos: int) -> Path:
 def seconds_together(pipeline, folder: Path, out: Path) -> float:
     """As the command does it."""
     start, failures = time.perf_counter(), {}
-    paint_jobs(pipeline, jobs_for([folder], out), Options(out, compare=False, overwrite=False), failures)
+    paint_jobs(pipeline, plan_for([folder], out).jobs, Options(out, compare=False, overwrite=False), failures)
     assert not failures, failures
     return time.perf_counter() - start
 
@@ -56,7 +56,7 @@ def seconds_one_by_one(pipeline, folder: Path, out: Path) -> float:
     """Read, painted and written, each before the next."""
     start = time.perf_counter()
     with without_warnings():
-        for job in jobs_for([folder], out):
+        for job in plan_for([folder], out).jobs:
             photo = read(job.source)
             photo.image = pipeline.paint(photo.image)
             write(photo, job.target)

@@ -22,7 +22,7 @@ AT_ONCE = 64
 
 def main(photos: str, names: list[str], overrides: list[str]) -> None:
     """Prints a line of Markdown for each predictor, the baselines first."""
-    config = composed(["experiment=photos", f"data.root={photos}", *overrides])
+    config = composed(["experiment=photos", f"data.root={photos}", "data.val_fraction=0.05", *overrides])
     models = {name: find_model(name, None, None, Path()).file for name in names}
     dataset = read_dataset(config.data, test=True)
     backend.start(os.environ.get("KERAS_BACKEND", "tensorflow"), os.environ.get("DEVICE", "cpu"))

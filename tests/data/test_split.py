@@ -82,9 +82,15 @@ def test_a_folder_that_happens_to_be_called_train_is_no_split(tmp_path, photo):
 
 def test_shares_by_content_are_about_those_asked_for():
     hashes = [hashlib.sha256(b"%d" % number).hexdigest() for number in range(4000)]
-    counts = Counter(by_content(h, {"val": 0.1, "test": 0.25}) for h in hashes)
+    counts = Counter(by_content(h, 0.1, 0.25) for h in hashes)
     assert abs(counts["val"] / 4000 - 0.1) < 0.02 and abs(counts["test"] / 4000 - 0.25) < 0.03
-    assert by_content("0" * 64, {"val": 0.0, "test": 0.1}) == "test" and by_content("f" * 64, {"val": 0.9}) == "train"
+    assert by_content("0" * 64, 0.0) == "train" and by_content("f" * 64, 0.9) == "train"
+
+
+def test_another_share_for_val_moves_no_photo_of_the_test_part():
+    hashes = [hashlib.sha256(b"%d" % number).hexdigest() for number in range(1000)]
+    few, many = ({h for h in hashes if by_content(h, val, 0.1) == "test"} for val in (0.05, 0.3))
+    assert few == many and len(few) > 50
 
 
 def test_the_same_file_in_two_parts_stays_in_the_one_judged_last(tmp_path, photo):
