@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from skimage import color as reference
 
-from colorize.color import compose, compose_in_gamut, lab_to_rgb, rgb_to_lab, to_integers
+from colorize.color import AB_SCALE, compose, compose_in_gamut, lab_to_rgb, rgb_to_lab, to_integers
 
 GREYS = np.repeat(np.arange(256, dtype="uint8")[:, None], 3, axis=1)
 CORNERS = np.array([[r, g, b] for r in (0, 255) for g in (0, 255) for b in (0, 255)], "uint8")
@@ -136,3 +136,15 @@ def test_the_gradient_is_that_of_finite_differences():
         shift = np.eye(3)[i] * step
         slopes[:, i] = (reference.rgb2lab(at + shift) - reference.rgb2lab(at - shift)).sum(axis=-1) / (2 * step)
     np.testing.assert_allclose(gradient(rgb_to_lab, at), slopes, rtol=2e-3)
+
+
+def test_paint_keeps_the_lightness_inside_the_gamut(noise):
+    rgb = noise(5, 14, 23)
+    lab = reference.rgb2lab(rgb)
+    dull = np.asarray(compose(lab[..., :1], lab[..., 1:] * 0.2))
+    np.testing.assert_allclose(reference.rgb2lab(dull)[..., 0], lab[..., 0], atol=0.6)  # of rounding to uint8
+
+
+def test_ab_scale_holds_all_of_srgb():
+    cube = np.stack(np.meshgrid(*[np.arange(0, 256, 15)] * 3), axis=-1).astype("uint8")
+    assert np.abs(ops.convert_to_numpy(rgb_to_lab(cube))[..., 1:]).max() < AB_SCALE

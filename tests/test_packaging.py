@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import BACKEND
+from processes import BACKEND
 
 from colorize.config.base import PACKAGE, PROJECT
 

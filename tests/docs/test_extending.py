@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import BACKEND
 from keras import ops
+from processes import BACKEND
 
 from colorize.config import base
 from colorize.config.base import PROJECT

@@ -1,4 +1,4 @@
-"""Photos on disk: names, formats, and what of a file is kept."""
+"""Photos on disk: formats, and what of a file is kept."""
 
 import io
 import struct
@@ -9,7 +9,6 @@ from evil import claiming
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from colorize.data.decode import NotUsable, without_warnings
-from colorize.errors import UserError
 from colorize.inference.jobs import jobs_for
 from colorize.inference.photo_files import read, write
 
@@ -119,33 +118,6 @@ def test_sixteen_bits_and_another_profile_become_eight_bits_of_srgb(tmp_path):
     assert np.abs(np.asarray(written)[..., 0] - deep / 257).max() <= 0.5
 
 
-def test_folders_keep_their_order_below_out(tmp_path, noise):
-    album = tmp_path / "album"
-    for name in ("1.jpg", "summer/1.jpg", "summer/2.JPG", ".hidden.jpg", "notes.txt", "painted/1.jpg"):
-        path = album / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(noise(8, 9)).save(path, "JPEG")
-    out = album / "painted"  # what is painted is not painted again
-    jobs = jobs_for([album], out)
-    assert [str(job.target.relative_to(out)) for job in jobs] == ["1.jpg", "summer/1.jpg", "summer/2.JPG"]
-    assert jobs_for([album, album / "1.jpg"], out) == jobs, "named twice, painted once"
-
-
-def test_photos_that_would_be_lost_are_refused(tmp_path, noise):
-    for name in ("a/1.jpg", "b/1.jpg"):
-        (tmp_path / name).parent.mkdir()
-        Image.fromarray(noise(8, 9)).save(tmp_path / name)
-    with pytest.raises(UserError, match="same name"):
-        jobs_for([tmp_path / "a" / "1.jpg", tmp_path / "b" / "1.jpg"], tmp_path / "out")
-    with pytest.raises(UserError, match="would replace the photo itself"):
-        jobs_for([tmp_path / "a" / "1.jpg"], tmp_path / "a")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="has no photos; their names end in"):
-        jobs_for([tmp_path / "empty"], tmp_path / "out")
-    with pytest.raises(UserError, match="there is no photo"):
-        jobs_for([tmp_path / "nowhere.jpg"], tmp_path / "out")
-
-
 def test_the_caption_of_an_archive_is_kept(tmp_path, noise):
     caption = b"\x1c\x02\x78\x00\x05Ada's"[:9]
     block = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + (9).to_bytes(4, "big") + caption + b"\0"
@@ -173,14 +145,6 @@ def test_more_pixels_than_pillow_opens_are_refused_and_a_photo_of_a_hundred_mega
         told = "too large to open safely" if refused else "damaged"
         with without_warnings(), pytest.raises(NotUsable, match=told):
             read(tmp_path / "a.png")
-
-
-def test_photos_may_lie_below_the_folder_that_they_are_painted_into(tmp_path, noise):
-    (tmp_path / "album").mkdir()
-    Image.fromarray(noise(8, 9)).save(tmp_path / "album" / "1.jpg")
-    assert [job.target for job in jobs_for([tmp_path / "album"], tmp_path)] == [tmp_path / "1.jpg"]
-    with pytest.raises(UserError, match="would replace the photo itself"):
-        jobs_for([tmp_path / "album"], tmp_path / "album")
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path):

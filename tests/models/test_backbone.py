@@ -1,17 +1,16 @@
-"""Backbones: what they are given, where their answer goes, when it is kept; without any weights of ImageNet."""
+"""Backbones: what they are given, where their answer goes; without any weights of ImageNet."""
 
 import hashlib
-from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
+from backbones import KEPT, NAMES, with_backbone
 from keras import ops
 from skimage import color as reference
 from small import keep
 
 from colorize.backend import Device
-from colorize.data import cache
 from colorize.data.load import read_dataset
 from colorize.errors import UserError
 from colorize.models import backbone as module
@@ -20,36 +19,9 @@ from colorize.models.colorizer import Colorizer, build_network
 from colorize.runs.model_file import read_config
 from colorize.runs.weights import load_colorizer
 from colorize.tracking.tracker import Tracker
-from colorize.training.feature_cache import FeatureCache, caches_features
 from colorize.training.learner import Learner
 from colorize.training.run import run as training_run
 from colorize.training.signals import StopSignals
-
-NAMES = {"inception_resnet_v2": 75, "mobilenet": 32, "vgg19": 32, "densenet121": 32}
-KEPT = [
-    "data.augmentation.min_crop_scale=1.0",
-    "data.augmentation.max_exposure_stops=0.0",
-    "data.augmentation.mixup_probability=0.0",
-]
-
-
-@pytest.fixture
-def tiny(monkeypatch):
-    """A network of two layers in the place of MobileNet: seconds less, and its arithmetic can be done by hand."""
-
-    def build(weights, input_shape, classifier_activation, name):
-        inputs = keras.Input(input_shape)
-        mean = keras.layers.GlobalAveragePooling2D()(inputs)
-        outputs = keras.layers.Dense(1000, activation=classifier_activation)(mean)
-        return keras.Model(inputs, outputs, name=name)
-
-    real = APPLICATIONS["mobilenet"].preprocess
-    monkeypatch.setitem(module.APPLICATIONS, "mobilenet", Application(build, real))
-
-
-def with_backbone(config_of, name="mobilenet", *more):
-    return config_of(f"backbone={name}", "backbone.weights=none", f"backbone.size={NAMES[name]}", *more)
-
 
 EXPECTED_OF_GREY = {  # of a pixel of value v, by the papers' code: scaled to -1..1; BGR less a mean; as in torchvision
     "inception_resnet_v2": lambda v: [v / 127.5 - 1] * 3,
@@ -107,62 +79,6 @@ def test_the_embedding_reaches_every_cell_and_is_fused_as_published(tiny, config
     assert np.isfinite(ops.convert_to_numpy(Colorizer(network).predict_on_batch(rgb))).all()
 
 
-def test_kept_embeddings_are_those_of_the_pictures_mirrored_or_not(tiny, config_of, noise, photos_of, tmp_path):
-    config = with_backbone(config_of, "mobilenet", *KEPT)
-    network = build_network(config)
-    photos = photos_of(noise(5, 16, 32))
-    kept = FeatureCache(network.frozen, photos, str(tmp_path), mirrored=True)
-    mirrored = np.array([False, True, True, False])
-    (own,) = kept.of([3, 0, 4, 4], mirrored)
-    rgb = photos.fitted([3, 0, 4, 4])
-    rgb[mirrored] = rgb[mirrored][:, :, ::-1]
-    lightness = reference.rgb2lab(rgb)[..., :1].astype("float32")
-    np.testing.assert_allclose(own, ops.convert_to_numpy(network.backbone(lightness)), atol=1e-2)
-
-    def never(lightness):
-        raise AssertionError("these are known already")
-
-    again = FeatureCache(replace(network.frozen, features=never), photos, str(tmp_path), mirrored=True)
-    np.testing.assert_array_equal(again.values, kept.values)
-
-
-def test_embeddings_that_cannot_be_kept_in_the_cache_are_kept_elsewhere(
-    tiny, config_of, noise, photos_of, tmp_path, capsys, monkeypatch
-):
-    config = with_backbone(config_of, "mobilenet", *KEPT)
-    frozen, photos = build_network(config).frozen, photos_of(noise(5, 16, 32))
-    kept = FeatureCache(frozen, photos, str(tmp_path / "cache"), mirrored=True)
-    (tmp_path / "file").write_text("in the way")
-    elsewhere = FeatureCache(frozen, photos, str(tmp_path / "file"), mirrored=True)
-    np.testing.assert_array_equal(elsewhere.values, kept.values)
-    told = capsys.readouterr().err
-    assert f"features of mobilenet cannot be kept in {tmp_path / 'file'}: " in told
-    assert "takes its place for this run" in told
-    usage = cache.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(cache.shutil, "disk_usage", lambda folder: usage._replace(free=100))
-    with pytest.raises(UserError, match="they need 0 MB, and 0 MB are free.*backbone.cache=false"):
-        FeatureCache(frozen, photos, str(tmp_path / "full"), True, "; or keep none: backbone.cache=false")
-    assert not list((tmp_path / "full" / "features").iterdir())
-
-
-def test_a_step_with_kept_embeddings_is_the_step_without(tiny, config_of, noise, photos_of, tmp_path):
-    config = with_backbone(config_of, "mobilenet", "decoder.dropout=0")
-    network = build_network(config)
-    photos = photos_of(noise(4, 16, 32))
-    kept = FeatureCache(network.frozen, photos, str(tmp_path), mirrored=True)
-    learner, rgb = Learner(network), photos.fitted()
-    learner.compile("sgd")
-    plain = learner.test_on_batch(rgb, return_dict=True)
-    known = learner.test_on_batch((rgb, *kept.of(slice(None))), return_dict=True)
-    assert known == pytest.approx(plain, rel=1e-5)
-
-
-def test_mirror_images_are_read_only_where_they_are_asked_for(tiny, config_of, noise, photos_of, tmp_path):
-    config = with_backbone(config_of, "mobilenet", *KEPT)
-    kept = FeatureCache(build_network(config).frozen, photos_of(noise(3, 16, 32)), str(tmp_path), mirrored=False)
-    assert kept.values.shape == (3, 1, 1000) and kept.of([2, 0])[0].shape == (2, 1000)
-
-
 @pytest.mark.once
 @pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.slow
@@ -213,17 +129,6 @@ def test_who_begins_with_another_model_has_the_backbone_of_the_file_all_the_same
     assert len(list((tmp_path / "cache" / "features").iterdir())) == 2, "of train and val, the same for both runs"
     frozen = build_network(with_backbone(config_of)).frozen  # random, with the same name and size
     assert frozen.key() != build_network(with_backbone(config_of, "mobilenet", f"backbone.weights={path}")).frozen.key()
-
-
-@pytest.mark.parametrize(
-    ("changed", "keeps"),
-    [([], True), (["data.augmentation.min_crop_scale=0.9"], False),
-     (["data.augmentation.max_exposure_stops=0.1"], False),
-     (["data.augmentation.mixup_probability=0.1"], False), (["backbone.cache=false"], False)],
-)  # fmt: skip
-def test_embeddings_are_kept_where_nothing_changes_the_picture(changed, keeps, config_of):
-    config = with_backbone(config_of, "mobilenet", *KEPT, *changed)
-    assert caches_features(config) is keeps
 
 
 def test_a_model_with_a_backbone_is_found_again_in_one_file(tiny, config_of, noise, tmp_path):

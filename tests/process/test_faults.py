@@ -2,45 +2,16 @@
 
 import functools
 import json
-import os
-import resource
 import signal
-import threading
 
 import pytest
-from PIL import Image
 from processes import go_on, resume, start, train
 from trained import PLAN, assert_same, before, die_at, last_state
+from troubles import MOMENTS, TROUBLE, hang_or_die, signals_at, spoil_photos, trouble
 
-from colorize.data.batches import Batches
-from colorize.training.callbacks import Validation
-from colorize.training.checkpoint import Checkpoints
 from colorize.training.clock import Clock
-from colorize.training.loop import TrainingLoop
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
-
-
-MOMENTS = {
-    "before the first step": (TrainingLoop, "run", 1),
-    "before the first checkpoint": (Validation, "visualize_start", 1),
-    "training": (Clock, "_advance", 11),
-    "the last step of an epoch": (Clock, "_advance", 18),
-    "validation": (Validation, "_evaluate", 1),
-    "saving": (Checkpoints, "save", 1),
-    "writing the best weights": (Validation, "write_best", 1),
-}
-"""Where in the life of a process; the processes of a test follow one another."""
-
-
-def send(numbers: tuple[int, ...]) -> None:
-    for number in numbers:
-        os.kill(os.getpid(), number)
-
-
-def signals_at(moment: str, *numbers: int) -> None:
-    owner, method, call = MOMENTS[moment]
-    before(owner, method, functools.partial(send, numbers), call)
 
 
 def stopped_at(folder, moment: str, is_first: bool, *numbers: int):
@@ -83,31 +54,6 @@ def test_a_second_signal_ends_it_at_once(undisturbed, tmp_path):
     assert steps == [10, 25, 25], "those of the plan"
 
 
-LARGEST = 20_000
-"""Bytes that a file may have on the full disk: the screen's log is smaller, weights and checkpoints are larger."""
-
-
-def fill_disk(full: bool) -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST if full else resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-
-
-def lose_folder(lost: bool) -> None:
-    """Nobody may not write where root may (and root may everywhere, whatever the mode)."""
-    if os.getuid() == 0:
-        os.seteuid(65534 if lost else 0)
-    else:
-        os.chmod("run/checkpoints", 0o555 if lost else 0o755)
-
-
-TROUBLE = {"full disk": fill_disk, "read-only folder": lose_folder}
-
-
-def trouble(kind: str, first: int, last: int) -> None:
-    """From one step of a process to another."""
-    before(Clock, "_advance", functools.partial(TROUBLE[kind], True), first)
-    before(Clock, "_advance", functools.partial(TROUBLE[kind], False), last)
-
-
 @pytest.mark.parametrize("kind", TROUBLE)
 def test_training_goes_on_while_nothing_can_be_written_and_ends_after_some_misses(kind, undisturbed, tmp_path):
     folder = tmp_path / "run"
@@ -132,12 +78,6 @@ def test_two_runs_in_one_folder_the_second_refuses(undisturbed, tmp_path):
     assert_same(folder, undisturbed)
 
 
-def spoil_photos(folder: str) -> None:
-    photos = sorted(os.listdir(folder))
-    os.remove(os.path.join(folder, photos[0]))
-    Image.new("RGB", (40, 24), "red").save(os.path.join(folder, photos[1]))
-
-
 def test_photos_that_vanish_in_mid_run_change_nothing_but_a_resume(photo_folder, tmp_path):
     photos = ["data=folder", f"data.root={photo_folder}", "data.batch_size=2", "data.val_fraction=0.4", *PLAN]
     quiet, folder, stopped = tmp_path / "quiet", tmp_path / "run", tmp_path / "stopped"
@@ -152,17 +92,6 @@ def test_photos_that_vanish_in_mid_run_change_nothing_but_a_resume(photo_folder,
 
 
 HASTY = "trainer.batch_timeout_seconds=1"
-
-
-def hang_or_die(how: str, at_step: int) -> None:
-    gather = Batches.batch
-
-    def batch(batches, step):
-        if step == at_step:
-            threading.Event().wait() if how == "hangs" else exec("raise SystemError('the disk is gone')")
-        return gather(batches, step)
-
-    Batches.batch = batch
 
 
 def test_a_data_worker_that_hangs_or_dies_for_good_ends_the_run_and_names_the_photos(undisturbed, tmp_path):

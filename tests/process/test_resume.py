@@ -13,15 +13,13 @@ import numpy as np
 import pytest
 from processes import BACKEND, TINY, go_on, resume, start, train
 from trained import EPOCHS, PLAN, STEPS, assert_same, die_at, last_state, rows
+from troubles import remember_steps
 
 from colorize.cli.command_line import check_command_line
 from colorize.errors import UserError
 from colorize.models.colorizer import build_network
 from colorize.runs import layout
 from colorize.runs.weights import load_colorizer
-from colorize.training import run
-from colorize.training.clock import Clock
-from colorize.training.state import TrainState
 from colorize.training.variables import values_of
 from colorize.training.warm_start import take_weights
 
@@ -45,26 +43,6 @@ def test_a_run_killed_at_random_steps_ends_as_if_it_had_not_been(undisturbed, tm
         assert not (folder / "result.json").exists()
     go_on(folder)
     assert_same(folder, undisturbed)
-
-
-class Remembering(TrainState):
-    """A state with one field more."""
-
-    steps_done: list[int] = []
-
-
-def remember_steps(die_after: int | None = None) -> None:
-    """In the process of a training: its state has one field more, and each step is noted there."""
-    run.TrainState = Remembering
-    advance = Clock._advance
-
-    def noted(clock, steps):
-        advance(clock, steps)
-        clock.state.steps_done.append(clock.state.step)
-        if clock.state.step == die_after:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    Clock._advance = noted
 
 
 @pytest.mark.once

@@ -12,17 +12,21 @@ import threading
 from pathlib import Path
 
 import pytest
-from benchmarks.useless import UselessServer
 from browser import free_port
 from processes import go_on, start, train
 from trained import PLAN, assert_same, before, die_at
+from troubles import hold, kill_in_mid_delivery, wait_for_answers_forever
 
 from colorize.__main__ import main
 from colorize.hub import find_model
 from colorize.training.clock import Clock
 from colorize.training.run import _Run
 
+sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
+from useless import UselessServer  # noqa: E402
+
 pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
+
 TRACKED = [*PLAN, "trainer.num_visualized_photos=1", "tracking.patience=1.0"]
 
 
@@ -108,17 +112,6 @@ def assert_complete(found: dict) -> None:
     assert status == "READY" and metrics > 5
 
 
-def hold(there: str, owner, method: str, call: int) -> None:
-    """The process of a training says that it came to a call of a method, and waits for the file `go` beside that."""
-
-    def wait():
-        Path(there).touch()
-        while not Path(there).with_name("go").exists():
-            threading.Event().wait(0.1)
-
-    before(owner, method, wait, call)
-
-
 def test_a_server_that_comes_back_gets_everything_without_a_word_from_anybody(server, undisturbed, tmp_path):
     folder = tmp_path / "run"
     held = functools.partial(hold, str(tmp_path / "there"), _Run, "finish", 1)
@@ -154,13 +147,6 @@ def cut_off(server, tmp_path_factory):
     absent = train(place / "run absent", *TRACKED, tracking=server.uri)
     trainings = {"in the middle": in_the_middle, "before the end": at_end, "absent": absent}
     return {name: (place / f"run {name}", training.written) for name, training in trainings.items()}
-
-
-def kill_in_mid_delivery(server: int, folder: str) -> None:
-    """In the process of a training: kills a server that has a part of what was logged."""
-    while not Path(folder, "tracking", "delivered.json").exists():
-        threading.Event().wait(0.01)
-    os.killpg(server, signal.SIGKILL)
 
 
 def test_what_did_not_reach_a_server_is_kept_until_it_is_there(cut_off, server, capsys):
@@ -202,11 +188,6 @@ def test_a_run_without_its_server_learns_the_same_and_a_sync_delivers_it(
         (folder / "tracking" / "delivered.json").unlink()  # without a memory of it: nothing changes either
         main(["sync", str(folder)])
         assert stored(server.uri, folder) == found
-
-
-def wait_for_answers_forever() -> None:
-    """In the process of a training: MLflow itself would wait a day for an answer."""
-    os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = "86400"
 
 
 @pytest.mark.parametrize("seconds", [0, 86400])

@@ -1,13 +1,17 @@
-"""The optimizer: what it averages, how it clips, and its learning rate."""
+"""The optimizer: what it averages, how it clips, its learning rates, and steps that are not finite."""
 
 import keras
 import numpy as np
 import pytest
+from efficientnets import LITE
 from keras import ops
+from troubles import WHITE, spoil
 
 from colorize.models.colorizer import build_network
+from colorize.models.losses import SmoothL1Loss
 from colorize.training.learner import Learner
 from colorize.training.optimizer import build_optimizer, guarded
+from colorize.training.state import arrays_of
 from colorize.training.variables import averaged_weights
 
 
@@ -65,3 +69,50 @@ def test_the_learning_rate_rises_and_falls_to_zero(config_of):
     assert rates[:11] == sorted(rates[:11]) and rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[40] == pytest.approx(0, abs=1e-8)
     assert build_optimizer(settings, epochs=1, steps_per_epoch=1)  # one step in all leaves none to warm up in
+
+
+def test_the_encoder_learns_at_its_own_rate_and_is_not_pulled_to_zero(config_of):
+    """One step of AdamW on a gradient of 1 moves a weight by the learning rate, whatever the gradient's size."""
+    config = config_of(*LITE, "encoder.trainable=all")
+    optimizer = config.optimizer.model_copy(update={"warmup_fraction": 0.0, "weight_decay": 0.5, "clip_norm": 1e9})
+    slow, fast = (keras.Variable(np.full((2, 2), 3.0, "float32"), name=name) for name in ("slow", "fast"))
+    built = build_optimizer(optimizer, 1, 100, slow=[slow], slow_factor=0.1)
+    built.build([slow, fast])
+    gradients, rate = [ops.ones((2, 2)), ops.ones((2, 2))], optimizer.learning_rate
+    if keras.backend.backend() == "jax":
+        (slow, fast), _ = built.stateless_apply([v.value for v in built.variables], gradients, [slow.value, fast.value])
+    else:
+        built.apply(gradients, [slow, fast])
+    np.testing.assert_allclose(ops.convert_to_numpy(slow), 3.0 - 0.1 * rate, rtol=1e-5)
+    np.testing.assert_allclose(ops.convert_to_numpy(fast), 3.0 * (1 - 0.5 * rate) - rate, rtol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["loss", "gradient", "norm"])
+def test_a_step_that_is_not_finite_changes_nothing_and_neither_does_any_after_it(how, config_of, noise, monkeypatch):
+    monkeypatch.setattr(SmoothL1Loss, "__call__", SmoothL1Loss.__call__)  # put back at the end
+    spoil(how)
+    config = config_of("encoder.filters=[4]", "fusion=none")
+    photos = noise(12, 16, 32)
+    photos[6:8] = WHITE
+
+    def trained(number, spoiled=False):
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(1)
+        learner = Learner(build_network(config))
+        learner.compile(optimizer=build_optimizer(config.optimizer, 2, 6))
+        seen = []
+        look = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(int(logs["halted"])))
+        learner.fit(photos[:number], batch_size=2, shuffle=False, verbose=0, callbacks=[look])
+        return arrays_of(learner), seen
+
+    before, seen = trained(6)
+    assert seen == [0, 0, 0]
+    after, seen = trained(12)
+    assert seen == [0, 0, 0, 1, 1, 1]
+    (halted,) = [name for name in after if name.endswith("halted")]
+    assert before.pop(halted) == 0 and after.pop(halted) == 1
+    (iterations,) = [name for name in after if name.endswith("iteration")]
+    assert after[iterations] == 3, "which says which step it was"
+    for name in before:
+        np.testing.assert_array_equal(before[name], after[name], err_msg=name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import BACKEND
+from processes import BACKEND
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 sys.path.append(str(REFERENCE))

@@ -5,6 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 from messages import refused
+from shaken import shaken
 from small import keep
 
 from colorize.__main__ import main
@@ -12,22 +13,10 @@ from colorize.cli import export as export_command
 from colorize.cli.export import export
 from colorize.errors import UserError
 from colorize.export.formats import FORMATS
-from colorize.export.graph import painting_graph
 from colorize.inference.load import pipeline_of
-from colorize.inference.pipeline import ColorizationPipeline
-from colorize.models.color_bins import Bins
-from colorize.models.colorizer import Colorizer, build_network
 from colorize.runs.model_file import BOX
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what writes the formats
-
-
-def shaken(config, bins=None):
-    network = build_network(config, bins)
-    rng = np.random.default_rng(0)
-    weights = network.model.get_weights()
-    network.model.set_weights([w + rng.normal(0, 0.05, w.shape) for w in weights])
-    return network
 
 
 @pytest.fixture
@@ -38,15 +27,6 @@ def model(tmp_path, config_of):
     folder.mkdir()
     keep(config, shaken(config), folder)
     return folder
-
-
-@pytest.mark.parametrize(("name", "fusion"), [("onnx", "attention"), ("litert", "min_gru")])
-def test_other_fusions_are_written_too(name, fusion, config_of, noise, tmp_path):
-    colorizer, path = Colorizer(shaken(config_of(f"fusion={fusion}"))), tmp_path / f"a{FORMATS[name].ending}"
-    rgb = noise(1, 16, 32)
-    expected = painting_graph(colorizer, mirror=False).predict_on_batch(rgb).astype(int)
-    FORMATS[name].save(painting_graph(colorizer, False, FORMATS[name].photos), path)
-    assert np.abs(FORMATS[name].load(path)(rgb) - expected).max() <= 1
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -82,26 +62,6 @@ def test_several_photos_go_into_an_onnx_model_together(model, noise, tmp_path):
     (painted,) = session.run(None, {"rgb": rgb})
     for photo, answer in zip(rgb, painted):
         assert np.abs(answer - np.asarray(pipeline.paint(photo)).astype(int)).max() <= 1
-
-
-@pytest.mark.parametrize("fusion", ["pixel_gru", "min_gru", "attention"])
-def test_layers_of_our_own_come_back_from_a_keras_file(fusion, config_of, noise, tmp_path):
-    config = config_of(f"fusion={fusion}")
-    graph = painting_graph(Colorizer(shaken(config)), mirror=False)
-    FORMATS["keras"].save(graph, tmp_path / "a.keras")
-    rgb = noise(1, 16, 32)
-    np.testing.assert_array_equal(FORMATS["keras"].load(tmp_path / "a.keras")(rgb), graph.predict_on_batch(rgb))
-
-
-def test_mirror_images_and_bins_are_part_of_the_graph(config_of, noise):
-    config = config_of("head=bins", "evaluation.flip_tta=true")
-    bins = Bins(np.float32([[20, -30], [-10, 40], [0, 0]]), np.float32([0.3, 0.3, 0.4]))
-    colorizer = Colorizer(shaken(config, bins))
-    rgb = noise(2, 16, 32)
-    answers = painting_graph(colorizer, mirror=True).predict_on_batch(rgb)
-    pipeline = ColorizationPipeline(colorizer, config)
-    for photo, answer in zip(rgb, answers):
-        assert np.abs(np.asarray(pipeline.paint(photo)).astype(int) - answer).max() <= 1
 
 
 def test_what_differs_too_much_is_removed(model, tmp_path, monkeypatch):

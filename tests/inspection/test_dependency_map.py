@@ -1,9 +1,9 @@
-"""The report agrees with a wrong network; the dependency map does not. The question's wiring is built here."""
+"""The dependency map shows what is wrong in a network, and that ours is right."""
 
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from question import SIZES, questions_network
 from small import small
 
 from colorize.inspection.dependency_map import (
@@ -14,59 +14,13 @@ from colorize.inspection.dependency_map import (
     dependency_maps,
     wiring_faults,
 )
-from colorize.inspection.shape_report import shape_report, write_shapes
-from colorize.models.colorizer import Network, build_network
-from colorize.models.graph import stages_of, with_axes
+from colorize.models.colorizer import build_network
 
 pytestmark = pytest.mark.once
-
-SIZES = [(32, 32), (24, 32)]
-
-
-def questions_network(height: int, width: int) -> tuple[Network, dict]:
-    """The wiring of the question of 2018, as Keras 3 accepts it, from bare GRUs; docs/timesteps.md lists its faults."""
-    picture = keras.Input((height, width, 1))
-    features = layers.Conv2D(16, 3, padding="same", activation="relu", name="encoder_conv")(picture)
-    units = width // 2  # it worked only because 2 x units was the width
-    rows = ("batch", "timestep = row", "feature")
-    sequence = with_axes(layers.Reshape((height, width * 16), name="to_sequence"), *rows)(features)
-
-    def gru(name, inputs, **options):
-        return layers.GRU(units, kernel_initializer="he_normal", name=name, **options)(inputs)
-
-    gru1 = gru("gru1", sequence)
-    gru1_b = gru("gru1_b", sequence, return_sequences=True, go_backwards=True)
-    # In 2018 this add failed; Keras 3 broadcasts (B, units) over (B, T, units), without a word.
-    merged = layers.Add(name="merge1")([gru1, gru1_b])
-    gru2 = gru("gru2", merged, return_sequences=True)
-    gru2_b = gru("gru2_b", merged, return_sequences=True, go_backwards=True)
-    joined = layers.Concatenate(name="merge2")([gru2, gru2_b])
-    sequence_map = layers.Reshape((height, width, 1), name="to_map")(joined)
-    fused = layers.Concatenate(name="fuse")([features, sequence_map])
-    tensors = {
-        "features": sequence,
-        "forward": layers.Subtract()([merged, gru1_b]),  # what each row of merge1 gets of the forward GRU
-        "backward": gru1_b,
-        "merged": merged,
-        "fused": fused,
-    }
-    stages = stages_of({"encoder": [features], "fusion": [fused]}, [picture])
-    return Network(keras.Model(picture, fused), stages, fused), tensors
 
 
 def maps_of(network, tensors):
     return dict(zip(tensors, dependencies(network.model.inputs, list(tensors.values()))))
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_the_shapes_of_the_questions_wiring_look_right_which_is_the_trap(size):
-    network, _ = questions_network(*size)
-    picture = np.zeros((3, *size, 1), "float32")
-    rows = {row.step: row for row in shape_report(network, picture)}
-    height, width = size
-    assert rows["merge1"].seen == f"(3, {height}, {width // 2})"
-    assert rows["fuse"].seen == f"(3, {height}, {width}, 17)"
-    assert all(row.declared.replace("B", "3", 1) == row.seen for row in rows.values())
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -146,19 +100,6 @@ def test_the_map_of_attention_is_the_same_piece_by_piece(config_of, monkeypatch)
 
 def test_halves_of_another_length_are_a_fault():
     assert "3 rows where the feature map has 4" in wiring_faults(np.eye(4), np.ones((3, 4)), np.eye(4))[0]
-
-
-def test_the_report_says_what_a_timestep_is(config_of, noise, tmp_path):
-    network = build_network(config_of("data.height=64"))
-    report = write_shapes(network, noise(5, 64, 32), tmp_path)
-    rows = {row.step: row for row in report.rows}
-    assert "timestep = row" in rows["to_sequence"].axes and "column x channel" in rows["to_sequence"].axes
-    assert rows["to_sequence"].declared == "(B, 8, 256)" and rows["to_sequence"].seen == "(5, 8, 256)"
-    assert "one row of the feature map" in report.explanation
-    assert "4 columns x 64 channels" in report.explanation and "whole picture before" not in report.explanation
-    text = (tmp_path / "shapes.txt").read_text()
-    assert "timestep = row" in text and f"{network.model.count_params():,}" in text
-    assert (tmp_path / "dependency_map.png").stat().st_size > 5_000
 
 
 def test_the_figure_shows_a_panel_per_map():

@@ -1,0 +1,44 @@
+"""Which photos are painted and where to: folders, names, and what is refused."""
+
+import pytest
+from PIL import Image
+
+from colorize.errors import UserError
+from colorize.inference.jobs import jobs_for
+
+pytestmark = pytest.mark.once
+
+
+def test_folders_keep_their_order_below_out(tmp_path, noise):
+    album = tmp_path / "album"
+    for name in ("1.jpg", "summer/1.jpg", "summer/2.JPG", ".hidden.jpg", "notes.txt", "painted/1.jpg"):
+        path = album / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noise(8, 9)).save(path, "JPEG")
+    out = album / "painted"  # what is painted is not painted again
+    jobs = jobs_for([album], out)
+    assert [str(job.target.relative_to(out)) for job in jobs] == ["1.jpg", "summer/1.jpg", "summer/2.JPG"]
+    assert jobs_for([album, album / "1.jpg"], out) == jobs, "named twice, painted once"
+
+
+def test_photos_that_would_be_lost_are_refused(tmp_path, noise):
+    for name in ("a/1.jpg", "b/1.jpg"):
+        (tmp_path / name).parent.mkdir()
+        Image.fromarray(noise(8, 9)).save(tmp_path / name)
+    with pytest.raises(UserError, match="same name"):
+        jobs_for([tmp_path / "a" / "1.jpg", tmp_path / "b" / "1.jpg"], tmp_path / "out")
+    with pytest.raises(UserError, match="would replace the photo itself"):
+        jobs_for([tmp_path / "a" / "1.jpg"], tmp_path / "a")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="has no photos; their names end in"):
+        jobs_for([tmp_path / "empty"], tmp_path / "out")
+    with pytest.raises(UserError, match="there is no photo"):
+        jobs_for([tmp_path / "nowhere.jpg"], tmp_path / "out")
+
+
+def test_photos_may_lie_below_the_folder_that_they_are_painted_into(tmp_path, noise):
+    (tmp_path / "album").mkdir()
+    Image.fromarray(noise(8, 9)).save(tmp_path / "album" / "1.jpg")
+    assert [job.target for job in jobs_for([tmp_path / "album"], tmp_path)] == [tmp_path / "1.jpg"]
+    with pytest.raises(UserError, match="would replace the photo itself"):
+        jobs_for([tmp_path / "album"], tmp_path / "album")

@@ -1,0 +1,33 @@
+"""The state of a training: it goes on exactly."""
+
+import numpy as np
+import pytest
+from efficientnets import LITE
+
+from colorize.models.colorizer import build_network
+from colorize.training.feature_cache import FeatureCache
+from colorize.training.learner import Learner
+from colorize.training.optimizer import build_optimizer
+from colorize.training.state import arrays_of, set_arrays
+
+
+@pytest.mark.parametrize("trainable", ["2", pytest.param("all", marks=pytest.mark.once)])
+@pytest.mark.slow
+def test_training_goes_on_exactly(trainable, config_of, noise, photos_of, tmp_path):
+    """As a graph, on kept maps where there are some; the state holds the frozen weights and all statistics too."""
+    network = build_network(config_of(*LITE, f"encoder.trainable={trainable}", "decoder.dropout=0.3"))
+    shown, learner = photos_of(noise(2, 64, 96)), Learner(network)
+    learner.compile(build_optimizer(config_of(*LITE).optimizer, 2, 10, network.encoder_variables, 0.1))
+    batch = shown.fitted()
+    if network.frozen:
+        batch = (batch, *FeatureCache(network.frozen, shown, str(tmp_path), mirrored=False).of(slice(None)))
+    learner.train_on_batch(batch)
+    arrays = arrays_of(learner)
+    ends = []
+    for _ in range(2):
+        set_arrays(learner, arrays)
+        for _ in range(2):
+            loss = learner.train_on_batch(batch, return_dict=True)["loss"]
+        ends.append([np.float32(loss), *(np.array(variable) for variable in network.model.weights)])
+    for straight, again in zip(*ends):
+        np.testing.assert_array_equal(straight, again)
