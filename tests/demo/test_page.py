@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 import pytest
 from browser import browser, free_port, is_open, needs_browser, until
+from messages import refused
 from PIL import Image
 
 from colorize.config.base import PROJECT
@@ -138,10 +139,10 @@ def test_it_is_for_this_machine_alone_and_takes_no_more_than_it_says(model_folde
 
 def test_what_is_dropped_has_limits(model_folder, monkeypatch, photo):
     pipeline = pipeline_of(model_folder)
-    with pytest.raises(NotUsable, match="33 MB; at most 32"):
+    with refused("demo.bytes", error=NotUsable):
         colorize_file(pipeline, bytes(33_000_000), "large.jpg")
     monkeypatch.setattr("colorize.demo.page.MAX_PIXELS", 1_000_000)
-    with pytest.raises(NotUsable, match="more than 1 megapixels"):
+    with refused("demo.pixels", error=NotUsable):
         colorize_file(pipeline, photo.read_bytes().replace(b"JFIF", b"JFIX"), "many.jpg")
 
 

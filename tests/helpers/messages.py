@@ -5,6 +5,7 @@
 
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,8 @@ WORDING = Path(__file__).parent.parent / "messages.yaml"
 """The text of each message by its key, such as `data.root.missing`."""
 
 _OF_THIS_MACHINE = {
-    rf"{re.escape(tempfile.gettempdir())}/pytest-of-[^/]+/pytest-\d+(/popen-gw\d+)?/[^/\s]+": "TMP",
+    rf"{re.escape(tempfile.gettempdir())}/pytest-of-[^/]+/pytest-\d+(/popen-gw\d+)?/[\w-]+": "TMP",
+    rf"{re.escape(tempfile.gettempdir())}/colorize-\w+": "TMP",
     re.escape(str(PROJECT)): "PROJECT",
 }
 
@@ -47,12 +49,15 @@ def refused(
 
 @contextmanager
 def ended(key: str, capsys: pytest.CaptureFixture, status: int = 2, **masked: object) -> Iterator[None]:
-    """Expects that a command ends with an exit status, and that what it wrote to stderr is stored under a key."""
+    """Expects that a command ends with an exit status, and that what it wrote to stderr is stored under a key.
+
+    But for the name of the program before it, which here is that of pytest.
+    """
     capsys.readouterr()
     with pytest.raises(SystemExit) as raised:
         yield
     assert raised.value.code == status
-    assert_wording(key, capsys.readouterr().err, **masked)
+    assert_wording(key, capsys.readouterr().err.removeprefix(f"{Path(sys.argv[0]).name}: "), **masked)
 
 
 def assert_wording(key: str, text: str, **masked: object) -> None:

@@ -54,6 +54,11 @@ class Training:
     def written(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
+    @property
+    def refusal(self) -> str:
+        """What it ends with where it refuses something."""
+        return self.written.rpartition("train.py: ")[2]
+
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Sends a signal."""
         os.kill(self.process.pid, number)

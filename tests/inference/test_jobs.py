@@ -1,9 +1,9 @@
 """Which photos are painted and where to: folders, names, and what is refused."""
 
 import pytest
+from messages import refused
 from PIL import Image
 
-from colorize.errors import UserError
 from colorize.inference.jobs import jobs_for
 
 pytestmark = pytest.mark.once
@@ -25,14 +25,14 @@ def test_photos_that_would_be_lost_are_refused(tmp_path, noise):
     for name in ("a/1.jpg", "b/1.jpg"):
         (tmp_path / name).parent.mkdir()
         Image.fromarray(noise(8, 9)).save(tmp_path / name)
-    with pytest.raises(UserError, match="same name"):
+    with refused("paint.same_name"):
         jobs_for([tmp_path / "a" / "1.jpg", tmp_path / "b" / "1.jpg"], tmp_path / "out")
-    with pytest.raises(UserError, match="would replace the photo itself"):
+    with refused("paint.in_place", folder=tmp_path / "a"):
         jobs_for([tmp_path / "a" / "1.jpg"], tmp_path / "a")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="has no photos; their names end in"):
+    with refused("paint.no_photos"):
         jobs_for([tmp_path / "empty"], tmp_path / "out")
-    with pytest.raises(UserError, match="there is no photo"):
+    with refused("paint.no_photo"):
         jobs_for([tmp_path / "nowhere.jpg"], tmp_path / "out")
 
 
@@ -40,5 +40,5 @@ def test_photos_may_lie_below_the_folder_that_they_are_painted_into(tmp_path, no
     (tmp_path / "album").mkdir()
     Image.fromarray(noise(8, 9)).save(tmp_path / "album" / "1.jpg")
     assert [job.target for job in jobs_for([tmp_path / "album"], tmp_path)] == [tmp_path / "1.jpg"]
-    with pytest.raises(UserError, match="would replace the photo itself"):
+    with refused("paint.in_place", folder=tmp_path / "album"):
         jobs_for([tmp_path / "album"], tmp_path / "album")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from messages import assert_wording, refused
 from safetensors.numpy import save_file
 from small import about
 
@@ -15,7 +16,7 @@ from colorize.runs.weights import load_colorizer, save_model
 
 @pytest.mark.parametrize("wrong", [-0.1, 2.1, float("nan"), "1"])
 def test_a_saturation_that_is_none_is_reported(wrong, model_folder):
-    with pytest.raises(UserError, match="saturation: expected a number from 0"):
+    with refused("saturation.range", received=repr(wrong)):
         colorize.load(model_folder, saturation=wrong)
 
 
@@ -28,8 +29,18 @@ def test_stored_weights_come_back_the_same(shaken, tmp_path, noise):
     np.testing.assert_array_equal(*painted)
 
 
-@pytest.mark.parametrize("damage", ["foreign", "more layers", "truncated", "text", "config", "no words"])
-def test_a_damaged_or_foreign_model_is_an_error(damage, model_folder, config_of):
+@pytest.mark.parametrize(
+    ("damage", "key"),
+    [
+        ("foreign", "model_file.other_shape"),
+        ("more layers", "model_file.other_layers"),
+        ("truncated", "model_file.damaged"),
+        ("text", "model_file.damaged"),
+        ("config", "model_file.config"),
+        ("no words", "model_file.damaged"),
+    ],
+)
+def test_a_damaged_or_foreign_model_is_an_error(damage, key, model_folder, config_of):
     model = model_folder / MODEL
     own = read_about(model)
     if damage == "foreign":
@@ -45,19 +56,21 @@ def test_a_damaged_or_foreign_model_is_an_error(damage, model_folder, config_of)
         save_model(load_colorizer(model), model, own.model_copy(update={"config": {"seed": 1}}))
     else:
         save_file({"a": np.zeros(3)}, model)
-    with pytest.raises(UserError, match=str(model_folder)):
+    with pytest.raises(UserError) as raised:
         colorize.load(model_folder)
+    others = raised.value.__context__ if key == "model_file.damaged" else "REASON"
+    assert_wording(key, str(raised.value), file=model, reason=others)
 
 
 def test_a_missing_model_and_a_wrong_setting_are_errors(model_folder, tmp_path, monkeypatch):
-    with pytest.raises(UserError, match="is no trained model: model.safetensors not found there"):
+    with refused("model.missing"):
         colorize.load(tmp_path)
-    with pytest.raises(UserError, match="resize_mode: expected reflect_pad or stretch, received 'crop'"):
+    with refused("resize_mode.unknown"):
         colorize.load(model_folder, resize_mode="crop")
-    with pytest.raises(UserError, match="upsampling: expected bilinear or guided, received None"):
+    with refused("upsampling.unknown"):
         colorize.load(model_folder, upsampling=None)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="no finished run in outputs/ or multirun/"):
+    with refused("model.latest"):
         colorize.load("latest")
 
 

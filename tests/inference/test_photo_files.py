@@ -6,6 +6,7 @@ import struct
 import numpy as np
 import pytest
 from evil import claiming
+from messages import assert_wording, refused
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from colorize.data.decode import NotUsable, without_warnings
@@ -140,18 +141,19 @@ def test_exif_that_cannot_be_written_costs_nothing_but_itself(tmp_path, noise, m
 
 
 def test_more_pixels_than_pillow_opens_are_refused_and_a_photo_of_a_hundred_megapixels_is_not(tmp_path):
-    for side, refused in ((10_000, False), (20_000, True)):
+    for side, key in ((10_000, "photo.damaged"), (20_000, "photo.too_large")):
         (tmp_path / "a.png").write_bytes(claiming(side))
-        told = "too large to open safely" if refused else "damaged"
-        with without_warnings(), pytest.raises(NotUsable, match=told):
+        with without_warnings(), pytest.raises(NotUsable) as raised:
             read(tmp_path / "a.png")
+        pillows = str(raised.value.__context__)
+        assert_wording(key, str(raised.value), **({"reason": pillows} if pillows else {}))
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff nothing")
-    with pytest.raises(NotUsable, match="not a photo of a known format"):
+    with refused("photo.unknown_format", error=NotUsable):
         read(tmp_path / "bad.jpg")
-    with pytest.raises(NotUsable, match="cannot be read: No such file"):
+    with refused("photo.missing", error=NotUsable):
         read(tmp_path / "gone.jpg")
 
 

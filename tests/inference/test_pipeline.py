@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from messages import refused
 from PIL import Image
 from skimage import color as reference
 from skimage import data
@@ -14,7 +15,6 @@ from telltale import Telltale, colours_of
 
 import colorize
 from colorize.config.base import PROJECT
-from colorize.errors import UserError
 from colorize.inference import pipeline as painting
 from colorize.inference.pipeline import ColorizationPipeline
 
@@ -113,7 +113,7 @@ def test_sixteen_bits_of_a_picture_are_scaled(shaken):
 
 @pytest.mark.parametrize("wrong", [np.zeros((4, 5, 3)), np.zeros((4, 5, 4), "uint8"), np.zeros((0, 5, 3), "uint8")])
 def test_an_array_that_is_no_picture_is_refused(wrong, config_of):
-    with pytest.raises(UserError, match="expected uint8"):
+    with refused("paint.array", received=f"{wrong.dtype} of shape {wrong.shape}"):
         ColorizationPipeline(Telltale(), config_of()).paint(wrong)
 
 

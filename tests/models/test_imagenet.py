@@ -1,6 +1,7 @@
 """Weights of ImageNet: files that hold something else are refused."""
 
 import pytest
+from messages import assert_wording, refused
 
 from colorize.config.compose import composed
 from colorize.errors import UserError
@@ -20,9 +21,10 @@ def test_a_file_that_is_not_those_weights_is_refused(damage, tmp_path):
         packaged = type(encoder).weights_file
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(type(encoder), "weights_file", property(lambda self: path))
-            with pytest.raises(UserError, match="SHA-256"):
+            with refused("encoder.weights.sha256"):
                 read_imagenet_weights(encoder.model_copy(update={"weights": "imagenet"}))
         assert type(encoder).weights_file is packaged
         return
-    with pytest.raises(UserError, match="should hold the weights of efficientnet_lite0"):
+    with pytest.raises(UserError) as raised:
         read_imagenet_weights(encoder)
+    assert_wording("encoder.weights.damaged", str(raised.value), reason=raised.value.__context__)

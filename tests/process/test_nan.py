@@ -1,7 +1,10 @@
 """A loss or a gradient that is not finite: the run ends or steps back, and nothing is spoiled."""
 
+import re
+
 import numpy as np
 import pytest
+from messages import assert_wording
 from processes import go_on, resume, start, train
 from trained import PLAN, STEPS, assert_same, last_state, rows
 from troubles import at
@@ -16,9 +19,10 @@ def test_nan_ends_the_run_and_names_the_photos_and_spoils_nothing(undisturbed, t
         bad = at(how, step)
         training = resume(folder, sabotage=bad) if epoch else start(folder, *PLAN, sabotage=bad)
         assert training.end() == 2, training.written
-        told = training.written
-        assert f"In step {step + 1} (epoch {epoch + 1}) the loss, a gradient or its norm is not finite" in told
-        assert "trainer.on_nan.action=rollback" in told and ".jpg" in told and "Traceback" not in told
+        photos = re.findall(r"\S+\.jpg", training.refusal)
+        assert len(photos) == 8 and "Traceback" not in training.written
+        place = f"step {step + 1} (epoch {epoch + 1})"
+        assert_wording("trainer.on_nan.ends", training.refusal, place=place, photos=", ".join(photos))
         arrays, counters = last_state(folder)
         assert (counters.step, counters.epoch, counters.step_in_epoch) == (step, epoch, step - epoch * STEPS)
         assert all(np.isfinite(array).all() for array in arrays.values())
@@ -42,5 +46,7 @@ def test_stepping_back_is_bounded(tmp_path):
     folder = tmp_path / "run"
     plan = [*PLAN, "trainer.on_nan.action=rollback", "trainer.on_nan.max_rollbacks=2"]
     training = start(folder, *plan, sabotage=at("loss", 33))
-    assert training.end() == 2 and "ends after 2 rollbacks" in training.written
+    assert training.end() == 2
+    photos = re.findall(r"\S+\.jpg", training.refusal)
+    assert_wording("trainer.on_nan.max_rollbacks", training.refusal, photos=", ".join(photos))
     assert training.written.count("Rollback") == 2

@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from messages import assert_wording
 from PIL import Image
 from processes import BACKEND, Training, launch
 
@@ -199,23 +200,24 @@ def test_an_exception_marks_the_run_failed(tmp_path, config_of, monkeypatch):
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("overrides", "sentence"),
+    ("overrides", "key"),
     [
-        (["data.root=nowhere"], "there is no folder"),
-        (["trainer=gpu", "trainer.epochs=1", "tracking=off"], "no GPU was found"),
-        (["tracking.uri=nonsense://x"], "tracking.uri=nonsense://x"),
+        (["data.root=nowhere"], "data.root.no_folder"),
+        (["trainer=gpu", "trainer.epochs=1", "tracking=off"], "trainer.no_gpu"),
+        (["tracking.uri=nonsense://x"], "tracking.uri.unknown_scheme"),
     ],
 )
-def test_a_mistake_found_late_is_still_told_without_a_trace(overrides, sentence, tmp_path):
-    told = train(tmp_path / "run", *overrides, status=2).written
-    assert sentence in told and "Traceback" not in told
+def test_a_mistake_found_late_is_still_told_without_a_trace(overrides, key, tmp_path):
+    refused = train(tmp_path / "run", *overrides, status=2)
+    assert "Traceback" not in refused.written
+    assert_wording(key, refused.refusal)
 
 
 @pytest.mark.once
 def test_the_folder_of_another_run_is_refused(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / MODEL).write_bytes(b"of another run")
-    assert "of another run" in train(tmp_path / "run", "tracking=off", status=2).written
+    assert_wording("hydra.run.dir.taken", train(tmp_path / "run", "tracking=off", status=2).refusal)
     assert (tmp_path / "run" / MODEL).read_bytes() == b"of another run"
 
 

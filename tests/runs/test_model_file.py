@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from messages import assert_wording
 from safetensors.numpy import save_file
 
 from colorize.config.compose import composed
@@ -19,8 +20,12 @@ from colorize.runs.model_file import BOX, KEY, read_about, shared
 def test_a_model_file_that_says_nonsense_of_itself_is_reported(change, tmp_path):
     said = json.loads(read_about(BOX).model_dump_json()) | change
     save_file({"a": np.zeros(3)}, tmp_path / "m.safetensors", {KEY: json.dumps(said)})
-    with pytest.raises(UserError, match="is no model file of colorize, or damaged: "):
+    with pytest.raises(UserError) as raised:
         read_about(tmp_path / "m.safetensors")
+    pydantics = raised.value.__context__.errors()[0]["msg"]
+    assert_wording("model_file.damaged", str(raised.value), file=tmp_path / "m.safetensors", reason=pydantics)
+    if "format" in change:
+        assert_wording("model_file.format", pydantics)
 
 
 @pytest.mark.once

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from messages import assert_wording
 from mlflow_steps import steps_of
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
@@ -18,7 +19,8 @@ def test_a_record_that_mlflow_refuses_stops_nothing_and_is_reported(open_at, sto
     run = client().get_run(tracker.run_id)
     assert run.data.params == {"seed": "1"} and run.data.tags["after"] == "it" and run.info.status == "FINISHED"
     tracker.tell()
-    assert f"MLflow at {uri} refused 1 records, the first: " in capsys.readouterr().err
+    (mlflows,) = tracker.sender.refusals
+    assert_wording("tracking.refused.parameter", capsys.readouterr().err, reason=mlflows)
 
 
 def test_a_run_that_mlflow_does_not_know_is_delivered_anew_from_its_beginning(open_at, stored):

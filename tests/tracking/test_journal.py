@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from messages import assert_wording
 
 from colorize.config.base import PROJECT
 from colorize.tracking.journal import Journal
@@ -49,4 +50,4 @@ def test_a_full_disk_delays_records_and_loses_none(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [[2, 3, 4, 5], 1, [0, 1, 2, 3, 4, 5]]
-    assert done.stderr.count("could not be written: No space left on device. Training goes on") == 1
+    assert_wording("tracking.journal.full_disk", done.stderr)

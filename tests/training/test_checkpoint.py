@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from evil import Evil
+from messages import assert_wording
 from safetensors.numpy import save as save_arrays
 
 from colorize.config.base import PROJECT
@@ -153,29 +155,39 @@ def pickled(path):
 
 
 DAMAGES = [
-    (truncated, "checksum"), (flipped, "checksum"), (emptied, "empty"), (foreign, "no checkpoint of colorize"),
-    (pickled, "no checkpoint of colorize"),
+    (truncated, "checkpoint.checksum"), (flipped, "checkpoint.checksum"), (emptied, "checkpoint.empty"),
+    (foreign, "checkpoint.foreign"), (pickled, "checkpoint.foreign"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("damage", "word"), DAMAGES)
-def test_a_damaged_checkpoint_is_passed_over_and_reported(three, damage, word):
+def assert_reason(key: str, reason: str) -> None:
+    """But for what safetensors and json say of it."""
+    assert_wording(key, re.sub("(?<=no checkpoint of colorize: ).*", "REASON", reason))
+
+
+@pytest.mark.parametrize(("damage", "key"), DAMAGES)
+def test_a_damaged_checkpoint_is_passed_over_and_reported(three, damage, key):
     damage(three.paths()[0])
     assert three.newest(fits)["step"] == 10
     (reason,) = three.rejected.values()
-    assert word in reason and not (three.folder / "evil").exists()
+    assert_reason(key, reason)
+    assert not (three.folder / "evil").exists()
     three.keep = 1
     three.save(saved(11))
     assert three.newest(fits)["step"] == 11, "what is damaged does not count among those that are kept"
 
 
-@pytest.mark.parametrize(("damage", "word"), DAMAGES)
-def test_if_all_are_damaged_it_is_an_error_and_never_a_new_run(three, damage, word):
+@pytest.mark.parametrize(("damage", "key"), DAMAGES)
+def test_if_all_are_damaged_it_is_an_error_and_never_a_new_run(three, damage, key):
     for path in three.paths():
         damage(path)
-    with pytest.raises(UserError, match=word) as told:
+    with pytest.raises(UserError) as raised:
         three.newest(fits)
-    assert str(told.value).count(word) == 3
+    told, *lines = str(raised.value).splitlines()
+    assert_wording("checkpoint.none", told)
+    assert lines == [f"  {path.name}: {reason}" for path, reason in three.rejected.items()] and len(lines) == 3
+    for reason in three.rejected.values():
+        assert_reason(key, reason)
 
 
 def test_one_of_another_run_is_passed_over(three):

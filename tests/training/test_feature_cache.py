@@ -7,11 +7,11 @@ import pytest
 from backbones import KEPT, with_backbone
 from efficientnets import LITE
 from keras import ops
+from messages import assert_wording, refused
 from skimage import color as reference
 
 from colorize.color import rgb_to_lightness
 from colorize.data import cache
-from colorize.errors import UserError
 from colorize.models.colorizer import build_network
 from colorize.training.feature_cache import FeatureCache, caches_features
 from colorize.training.learner import Learner
@@ -45,12 +45,10 @@ def test_embeddings_that_cannot_be_kept_in_the_cache_are_kept_elsewhere(
     (tmp_path / "file").write_text("in the way")
     elsewhere = FeatureCache(frozen, photos, str(tmp_path / "file"), mirrored=True)
     np.testing.assert_array_equal(elsewhere.values, kept.values)
-    told = capsys.readouterr().err
-    assert f"features of mobilenet cannot be kept in {tmp_path / 'file'}: " in told
-    assert "takes its place for this run" in told
+    assert_wording("features.elsewhere", capsys.readouterr().err)
     usage = cache.shutil.disk_usage(tmp_path)
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda folder: usage._replace(free=100))
-    with pytest.raises(UserError, match="they need 0 MB, and 0 MB are free.*backbone.cache=false"):
+    with refused("features.no_space"):
         FeatureCache(frozen, photos, str(tmp_path / "full"), True, "; or keep none: backbone.cache=false")
     assert not list((tmp_path / "full" / "features").iterdir())
 

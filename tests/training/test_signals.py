@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from messages import assert_wording
 
 from colorize.training.signals import Stopped, StopSignals
 
@@ -57,7 +58,8 @@ def test_a_signal_within_an_import_waits_for_its_end_and_comes_once(signals, slo
             until(0.2)
             cleaned_up.append("whole")
     assert sys.modules[name].whole and cleaned_up == ["whole"]
-    assert stopped.value.code == 143 and capsys.readouterr().err.count("stopped by SIGTERM") == 1
+    assert stopped.value.code == 143
+    assert_wording("signals.stopped", capsys.readouterr().err)
 
 
 def test_a_signal_within_an_import_is_no_second_one_for_training(slow_module):
@@ -82,7 +84,7 @@ def test_a_second_signal_within_an_import_ends_training(slow_module):
 def test_a_signal_within_the_last_import_is_not_lost(slow_module, capsys):
     with pytest.raises(Stopped), StopSignals():
         __import__(slow_module(seconds=0))
-    assert "stopped by SIGTERM" in capsys.readouterr().err
+    assert_wording("signals.stopped", capsys.readouterr().err)
 
 
 def test_a_signal_within_a_clean_up_that_python_calls_is_not_lost():

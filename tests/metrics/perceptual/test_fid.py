@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
+from messages import refused
 from perceptual_weights import real_weights
 from scipy import linalg, ndimage
 from skimage import data as samples
 
-from colorize.errors import UserError
 from colorize.metrics.perceptual import fid
 from colorize.metrics.perceptual.fid import InceptionFeatures, Moments, Resized, frechet_distance
 from colorize.metrics.perceptual.weight_files import WEIGHT_FILES, layout
@@ -65,7 +65,7 @@ def test_fewer_photos_than_features_still_have_a_distance():
 def test_equal_sets_have_no_distance_and_one_photo_has_no_spread(noise):
     features = np.random.default_rng(0).normal(size=(10, 30))
     assert frechet_distance(moments(features), moments(features)) == pytest.approx(0, abs=1e-9)
-    with pytest.raises(UserError, match="at least 2 photos, but there are 1"):
+    with refused("metrics.fid.one_photo"):
         frechet_distance(moments(features), moments(features[:1]))
 
 

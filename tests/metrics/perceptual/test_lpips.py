@@ -5,11 +5,11 @@ import random
 import keras
 import numpy as np
 import pytest
+from messages import refused
 from numpy.lib.stride_tricks import sliding_window_view
 from perceptual_weights import alexnet, real_weights, write_lpips
 from skimage import data as samples
 
-from colorize.errors import UserError
 from colorize.metrics.perceptual.lpips import Lpips
 
 pytestmark = pytest.mark.once
@@ -59,9 +59,9 @@ def test_lpips_of_equal_photos_is_0_and_places_without_activation_do_not_count(t
     assert Lpips(write_lpips(tmp_path / "alexnet.ckpt", alexnet(bias=-1e4))).distances(rgb, other) == 0
 
 
-@pytest.mark.parametrize("size", [(16, 32), (64, 30)])
-def test_lpips_refuses_photos_of_which_nothing_is_left(tmp_path, noise, size):
-    with pytest.raises(UserError, match=f"{size[0]} rows and {size[1]} columns"):
+@pytest.mark.parametrize(("size", "key"), [((16, 32), "metrics.lpips.rows"), ((64, 30), "metrics.lpips.columns")])
+def test_lpips_refuses_photos_of_which_nothing_is_left(tmp_path, noise, size, key):
+    with refused(key):
         Lpips(write_lpips(tmp_path / "alexnet.ckpt", alexnet())).distances(noise(1, *size), noise(1, *size))
 
 
