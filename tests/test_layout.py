@@ -18,8 +18,6 @@ NO_MODULES = {
     "test_packaging.py": "of pyproject.toml",
     "models/fusion/test_fusions.py": "what every fusion keeps, with every encoder",
     "training/test_reference_losses.py": "numbers of whole trainings against those in tests/reference",
-    "comparison/test_compare.py": "to be split",
-    "config/test_config.py": "to be split",
 }
 """Files of tests that are about no single module, and why."""
 

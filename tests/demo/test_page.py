@@ -17,7 +17,8 @@ from colorize.config.base import PROJECT
 from colorize.data.decode import NotUsable
 from colorize.demo.page import colorize_file
 from colorize.inference.load import pipeline_of
-from colorize.inference.photo_files import encode, photo_of
+from colorize.inference.photo_files import photo_of
+from colorize.inference.write_photo import encode
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what draws the page
 

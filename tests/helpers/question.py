@@ -37,4 +37,4 @@ def questions_network(height: int, width: int) -> tuple[Network, dict]:
         "fused": fused,
     }
     stages = stages_of({"encoder": [features], "fusion": [fused]}, [picture])
-    return Network(keras.Model(picture, fused), stages, fused), tensors
+    return Network(keras.Model(picture, fused), stages, fused, head=None), tensors

@@ -10,8 +10,9 @@ from messages import assert_wording, refused
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from colorize.data.decode import NotUsable, without_warnings
-from colorize.inference.jobs import jobs_for
-from colorize.inference.photo_files import read, write
+from colorize.inference.jobs import plan_for
+from colorize.inference.photo_files import read
+from colorize.inference.write_photo import write
 
 pytestmark = pytest.mark.once
 
@@ -107,7 +108,7 @@ def test_what_is_transparent_stays_so(ending, tmp_path, noise):
 def test_what_is_not_written_as_it_was_becomes_png(tmp_path, noise):
     for name in ("anim.gif", "old.ppm"):
         Image.fromarray(noise(20, 30)).save(tmp_path / name)
-        (job,) = jobs_for([tmp_path / name], tmp_path / "out")
+        (job,) = plan_for([tmp_path / name], tmp_path / "out").jobs
         assert job.target == tmp_path / "out" / f"{name}.png" and job.pixels == 600
         assert repainted(job.source, job.target).format == "PNG"
 
