@@ -9,7 +9,7 @@ import pytest
 from messages import assert_wording
 from processes import go_on, resume, start, train
 from trained import PLAN, assert_same, before, die_at, last_state
-from troubles import MOMENTS, hang_or_die, signals_at, spoil_photos, trouble
+from troubles import MOMENTS, TROUBLE, hang_or_die, signals_at, spoil_photos, trouble
 
 from colorize.training.clock import Clock
 
@@ -56,15 +56,14 @@ def test_a_second_signal_ends_it_at_once(undisturbed, tmp_path):
     assert steps == [10, 25, 25], "those of the plan"
 
 
-@pytest.mark.parametrize(
-    ("kind", "key"), [("full disk", "checkpoint.full_disk"), ("read-only folder", "checkpoint.read_only")]
-)
-def test_training_goes_on_while_nothing_can_be_written_and_ends_after_some_misses(kind, key, undisturbed, tmp_path):
+@pytest.mark.parametrize("kind", TROUBLE)
+def test_training_goes_on_while_nothing_can_be_written_and_ends_after_some_misses(kind, undisturbed, tmp_path):
     folder = tmp_path / "run"
     training = start(folder, *PLAN, sabotage=functools.partial(trouble, kind, 27, 1000))
     assert training.end() == 2, training.written
     assert "Traceback" not in training.written
-    assert_wording(key, training.refusal)
+    system = re.search(r"\((\[Errno .+)\);", training.refusal)[1]
+    assert_wording("checkpoint.not_written", training.refusal, reason=system)
     assert last_state(folder)[1].step == 25
     told = go_on(folder, sabotage=functools.partial(trouble, kind, 3, 9)).written  # the checkpoint of step 30, and why
     assert "a checkpoint could not be written: " in told and "it is tried again" in told
@@ -75,9 +74,12 @@ def test_two_runs_in_one_folder_the_second_refuses(undisturbed, tmp_path):
     folder = tmp_path / "run"
     first = start(folder, *PLAN)
     first.until(lambda: any((folder / "checkpoints").glob("*.safetensors")), "a checkpoint")
-    for second, key in ((start(folder, *PLAN), "hydra.run.dir.in_use"), (resume(folder), "resume.in_use")):
-        assert second.end() == 2 and "Traceback" not in second.written
-        assert_wording(key, second.refusal)
+    second, resumed = start(folder, *PLAN), resume(folder)
+    assert second.end() == resumed.end() == 2
+    found = re.search(r"holds (\S+) of", second.refusal)[1]
+    assert_wording("hydra.run.dir.taken", second.refusal, found=found)
+    assert_wording("hydra.run.dir.in_use", resumed.refusal)
+    assert "Traceback" not in second.written and "Traceback" not in resumed.written
     assert first.end() == 0
     assert_same(folder, undisturbed)
 

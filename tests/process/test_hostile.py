@@ -101,7 +101,7 @@ args: [touch, evil]
         (HIDDEN, "tracking.experiment", "tracking.experiment.hidden"),
         (NESTED, "tracking.experiment", "tracking.experiment.nested"),
         (SWEPT, "hydra.sweeper.params", "hydra.sweeper.refused"),
-        (OTHER_PACKAGE, "hydra.callbacks.evil", "hydra.callbacks.other_package"),
+        (OTHER_PACKAGE, "hydra.callbacks.evil", "hydra.callbacks.refused"),
     ],
 )
 def test_an_experiment_of_a_stranger_runs_nothing_and_reads_no_secret(project, text, name, key):

@@ -85,7 +85,7 @@ def test_another_configuration_is_refused_with_what_differs(undisturbed, capsys)
         check_command_line([f"resume={undisturbed}"])
     with ended("resume.sweep", capsys):
         check_command_line(["-m", f"resume={undisturbed}", "seed=1,2"])
-    with ended("resume.no_folder", capsys):
+    with ended("resume.no_folder", capsys, folder=Path.cwd()):
         check_command_line(["resume=nowhere"])
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from browser import free_port
-from messages import ended
+from messages import assert_wording
 from processes import go_on, start, train
 from trained import PLAN, assert_same, before, die_at
 from troubles import hold, kill_in_mid_delivery, wait_for_answers_forever
@@ -154,8 +154,12 @@ def test_what_did_not_reach_a_server_is_kept_until_it_is_there(cut_off, server, 
     server.kill()
     folder, _ = cut_off["absent"]
     assert json.loads((folder / "result.json").read_text())["mlflow_run_id"] is None
-    with ended("sync.no_server", capsys, uri=server.uri, port=server.port):
+    with pytest.raises(SystemExit) as raised:
         main(["sync", str(folder)])
+    assert raised.value.code == 2
+    told = capsys.readouterr().err
+    mlflows = re.search(r"does not answer: (.+) Nothing is lost", told)[1]
+    assert_wording("sync.no_server", told, reason=mlflows, uri=server.uri)
 
 
 def count_of(pattern: str, text: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -210,14 +211,16 @@ def test_an_exception_marks_the_run_failed(tmp_path, config_of, monkeypatch):
 def test_a_mistake_found_late_is_still_told_without_a_trace(overrides, key, tmp_path):
     refused = train(tmp_path / "run", *overrides, status=2)
     assert "Traceback" not in refused.written
-    assert_wording(key, refused.refusal)
+    mlflows = re.search(r"could be started there: (.+)\. Correct", refused.refusal)
+    assert_wording(key, refused.refusal, **({"reason": mlflows[1]} if mlflows else {}))
 
 
 @pytest.mark.once
 def test_the_folder_of_another_run_is_refused(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / MODEL).write_bytes(b"of another run")
-    assert_wording("hydra.run.dir.taken", train(tmp_path / "run", "tracking=off", status=2).refusal)
+    refused = train(tmp_path / "run", "tracking=off", status=2)
+    assert_wording("hydra.run.dir.taken", refused.refusal, found=MODEL)
     assert (tmp_path / "run" / MODEL).read_bytes() == b"of another run"
 
 
