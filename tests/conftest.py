@@ -30,6 +30,8 @@ with warnings.catch_warnings():  # a warning while a dependency is imported is n
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+
+pytest.register_assert_rewrite("messages", "refusals")
 from filelock import FileLock  # noqa: E402
 from PIL import Image  # noqa: E402
 

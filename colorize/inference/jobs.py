@@ -68,7 +68,7 @@ def plan_for(given: Iterable[Path], out: Path) -> Plan:
                 f"{other} and {source} have the same name and would be painted into one file; paint them into two"
                 " folders"
             )
-    order = {source: number for number, (source, _) in enumerate(places)}
+    order = {source: number for number, (source, _) in reversed(list(enumerate(places)))}  # as it was named first
     plan.jobs = sorted(targets.values(), key=lambda job: order[job.source])
     return plan
 
@@ -81,9 +81,8 @@ def _places(path: Path, out: Path, plan: Plan) -> list[tuple[Path, Path]]:
         return [(path, Path(path.name))]
     tree = look_through(path, without=out if out.resolve() != path.resolve() else None)
     plan.unreadable |= {path / file.name: file.problem for file in tree.files if file.problem}
-    plan.others += [
-        f"{number:,} {kind} ({listed(tree.examples[kind])})" for kind, number in tree.ignored.items() if kind != HIDDEN
-    ]
+    kinds = [(kind, number) for kind, number in sorted(tree.ignored.items()) if kind != HIDDEN]
+    plan.others += [f"{number:,} {kind} ({listed(sorted(tree.examples[kind]))})" for kind, number in kinds]
     found = [Path(file.name) for file in tree.files if not file.problem and not file.name.endswith(GRID_ENDING)]
     if not found and not plan.unreadable:
         raise UserError(f"{path} has no photos; their names end in {' '.join(sorted(endings()))}")

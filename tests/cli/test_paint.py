@@ -125,9 +125,9 @@ def test_frames_that_are_lost_are_reported(model_folder, tmp_path, noise, capsys
 
 
 def test_bits_that_are_lost_are_reported(model_folder, tmp_path, capsys):
-    Image.fromarray((np.arange(600).reshape(20, 30) * 100).astype("uint16")).save(tmp_path / "scan.png")
-    assert paint(tmp_path / "scan.png", "--model", model_folder, "--out", tmp_path / "out") == 0
-    assert "1 had 16 bits a channel, of which 8 are left: scan.png" in capsys.readouterr().out
+    Image.fromarray((np.arange(600).reshape(20, 30) * 100).astype("uint16")).save(tmp_path / "scan.jp2")
+    assert paint(tmp_path / "scan.jp2", "--model", model_folder, "--out", tmp_path / "out") == 0
+    assert "1 had 16 bits a channel, of which 8 are left: scan.jp2" in capsys.readouterr().out
 
 
 def test_what_was_painted_with_grids_can_be_painted_again(album, model_folder, tmp_path):
@@ -143,10 +143,10 @@ def test_where_one_cannot_be_painted_with_the_others_each_is_tried_alone(
 ):
     paint_in_place = ColorizationPipeline.paint_in_place
 
-    def without_memory(pipeline, images):
+    def without_memory(pipeline, images, **how):
         if any(image.size == (90, 60) for image in images):
             raise MemoryError
-        return paint_in_place(pipeline, images)
+        return paint_in_place(pipeline, images, **how)
 
     monkeypatch.setattr(ColorizationPipeline, "paint_in_place", without_memory)
     out = tmp_path / "out"
@@ -205,13 +205,13 @@ def test_a_model_without_an_opinion_is_reported(album, config_of, tmp_path, caps
 
 
 @pytest.mark.parametrize(
-    "key", ["paint.no_photo", "paint.no_model", "paint.out_is_a_file", "head.temperature.of_another_head"]
+    "key", ["paint.command.no_photo", "paint.no_model", "paint.out_is_a_file", "head.temperature.of_another_head"]
 )
 def test_a_mistake_is_told_before_anything_is_painted(key, album, model_folder, tmp_path, capsys):
     out = tmp_path / "out"
     given = {"photo": album / "cat.png", "--model": model_folder, "--out": out}
     more = []
-    if key == "paint.no_photo":
+    if key == "paint.command.no_photo":
         given["photo"] = tmp_path / "no.jpg"
     elif key == "paint.no_model":
         given["--model"] = tmp_path / "nowhere"

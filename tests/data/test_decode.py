@@ -187,13 +187,13 @@ def test_every_mode_becomes_rgb(mode, tmp_path):
 def test_a_file_that_is_no_photo_is_refused(key, tmp_path):
     whole = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype("uint8")).save(whole, "JPEG")
-    gif = io.BytesIO()
-    Image.fromarray(PICTURE).save(gif, "GIF")
+    page = io.BytesIO()
+    Image.fromarray(PICTURE).save(page, "PDF")
     content = {
         "data.photo.truncated": whole.getvalue()[:1500],
         "data.photo.empty": b"",
         "data.photo.text": b"hello",
-        "data.photo.of_another_format": gif.getvalue(),
+        "data.photo.of_another_format": page.getvalue(),
     }
     path = tmp_path / "photo.jpg"
     path.write_bytes(content[key])

@@ -3,8 +3,10 @@
 import keras
 from keras import layers
 
+from colorize.config.model import RegressionHead
 from colorize.models.colorizer import Network
 from colorize.models.graph import stages_of, with_axes
+from colorize.models.heads import Regression
 
 SIZES = [(32, 32), (24, 32)]
 
@@ -37,4 +39,6 @@ def questions_network(height: int, width: int) -> tuple[Network, dict]:
         "fused": fused,
     }
     stages = stages_of({"encoder": [features], "fusion": [fused]}, [picture])
-    return Network(keras.Model(picture, fused), stages, fused, head=None), tensors
+    return Network(
+        keras.Model(picture, fused), stages, fused, head=Regression(RegressionHead(name="regression"))
+    ), tensors

@@ -71,7 +71,7 @@ def test_what_is_left_out_of_a_folder_is_counted_and_named(tmp_path, noise, monk
         album / "closed": "the folder cannot be read: Permission denied",
         album / "gone.jpg": "a link that leads nowhere",
     }
-    assert plan.others == ["4 .txt (a.txt, b.txt, c.txt)", "1 no ending (noending)"]
+    assert plan.others == ["4 .txt (b.txt, c.txt, d.txt)", "1 no ending (noending)"]
 
 
 def test_training_and_painting_walk_a_folder_in_the_same_way(tmp_path, noise):

@@ -113,13 +113,6 @@ def test_what_is_not_written_as_it_was_becomes_png(tmp_path, noise):
         assert repainted(job.source, job.target).format == "PNG"
 
 
-def test_sixteen_bits_and_another_profile_become_eight_bits_of_srgb(tmp_path):
-    deep = np.linspace(0, 65535, 600).astype("uint16").reshape(20, 30)
-    Image.fromarray(deep).save(tmp_path / "deep.png")
-    written = repainted(tmp_path / "deep.png", tmp_path / "out.png")
-    assert np.abs(np.asarray(written)[..., 0] - deep / 257).max() <= 0.5
-
-
 def test_the_caption_of_an_archive_is_kept(tmp_path, noise):
     caption = b"\x1c\x02\x78\x00\x05Ada's"[:9]
     block = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + (9).to_bytes(4, "big") + caption + b"\0"
@@ -158,13 +151,17 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path):
         read(tmp_path / "gone.jpg")
 
 
-def test_what_cannot_be_written_leaves_nothing_behind(tmp_path, noise):
+def test_what_cannot_be_written_leaves_nothing_behind(tmp_path, noise, monkeypatch):
     Image.fromarray(noise(8, 9)).save(tmp_path / "a.png")
     photo = read(tmp_path / "a.png")
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError):
         write(photo, tmp_path / "file" / "a.png")
-    photo.image.save = lambda *args, **kwargs: (_ for _ in ()).throw(OSError("disk full"))
+
+    def full(*args, **kwargs):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Image.Image, "save", full)
     with pytest.raises(OSError, match="disk full"):
         write(photo, tmp_path / "out" / "a.png")
     assert list((tmp_path / "out").iterdir()) == []
