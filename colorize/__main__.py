@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from colorize import __version__
+from colorize import __version__, environment
 from colorize import export as exporting
 from colorize.console import fail
 from colorize.errors import UserError
@@ -19,6 +19,7 @@ OVERRIDE = re.compile(r"[+~]*\w[\w.]*=")
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs a command; a mistake of the user's ends with status 2 and one message."""
+    environment.prepare()
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["train"]:  # Hydra's to read
         from colorize.cli.train import main as train

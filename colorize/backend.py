@@ -29,6 +29,15 @@ class Device:
     name: str
 
 
+BACKENDS = ("tensorflow", "jax")
+
+
+def wanted(backend: str) -> str:
+    """The backend for a model that was trained on one: what KERAS_BACKEND says, where that is one of ours."""
+    here = os.environ.get("KERAS_BACKEND")
+    return here if here in BACKENDS else backend
+
+
 def start(backend: str, device: str) -> Device:
     """Starts Keras on a backend and a device, without the start-up noise of either.
 
@@ -45,6 +54,10 @@ def start(backend: str, device: str) -> Device:
         with _silenced():
             import keras
 
+            # Whatever ~/.keras/keras.json says: what is computed does not depend on whose machine it is.
+            keras.config.set_floatx("float32")
+            keras.config.set_epsilon(1e-7)
+            keras.config.set_image_data_format("channels_last")
             found = _devices(backend, device)
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # photos of several sizes are no mistake
     except ModuleNotFoundError as error:
@@ -63,7 +76,8 @@ def start(backend: str, device: str) -> Device:
 
 
 def _set_environment(backend: str, device: str) -> None:
-    os.environ.setdefault("KERAS_BACKEND", backend)
+    if "keras" not in sys.modules:  # what KERAS_BACKEND says is for those who ask `wanted`
+        os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX: grow, do not take the whole card
     if device == "cpu":

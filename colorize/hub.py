@@ -94,7 +94,7 @@ def newest_run(place: Path) -> Path:
 def _is_smoke(folder: Path) -> bool:
     """Whether it was made tiny by debug=smoke, as Hydra noted."""
     overrides = folder / ".hydra" / "overrides.yaml"
-    return overrides.is_file() and "debug=smoke" in overrides.read_text(errors="replace")
+    return overrides.is_file() and "debug=smoke" in overrides.read_text(encoding="utf-8", errors="replace")
 
 
 def find_model(name: str | None, tracking_uri: str | None, out: Path | None, place: Path) -> FoundModel:
@@ -162,7 +162,7 @@ def read_result(path: Path | None) -> dict:
     if path is None or not path.is_file():
         return {}
     try:
-        return dict(json.loads(path.read_text()))
+        return dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError):
         raise UserError(f"{path} is damaged: expected the result of a run, as train.py writes it") from None
 

@@ -1,7 +1,6 @@
 """`python -m colorize evaluate`: from a model's name to its numbers, on the screen, on disk and in MLflow."""
 
 import csv
-import os
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -57,7 +56,7 @@ def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str |
     part = _part(dataset, split)
     for line in dataset.summary():
         print(line)
-    backend.start(os.environ.get("KERAS_BACKEND", own.backend), device)
+    backend.start(backend.wanted(own.backend), device)
     from colorize.evaluation.evaluate import EvaluatedModel, evaluate, learned_baselines, own_baselines
     from colorize.inference.predict import predict_ab, predictor, resize_mode_of
     from colorize.runs.weights import load_colorizer

@@ -31,7 +31,7 @@ def parent_of(folder: Path) -> str | None:
     """The parent run of a job, whose `folder` lies in that of its sweep; None where MLflow is off."""
     for above in folder.resolve().parents:
         if (above / SWEEP).is_file():
-            return json.loads((above / SWEEP).read_text())["parent_run_id"]
+            return json.loads((above / SWEEP).read_text(encoding="utf-8"))["parent_run_id"]
     return None
 
 
@@ -44,7 +44,7 @@ def note_failure(folder: Path, error: Exception) -> float:
     is_users = isinstance(error, UserError)
     text = str(error) if is_users else "".join(traceback.format_exception(error))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / FAILURE).write_text(text + "\n")
+    (folder / FAILURE).write_text(text + "\n", encoding="utf-8")
     print(f"this job failed, the sweep goes on: {text}", file=sys.stderr)
     return math.inf
 
@@ -67,7 +67,7 @@ class SweepCallback(Callback):
                 if not is_server(self.stored.uri if self.stored else ""):
                     fail(error)
                 print(f"the sweep has no run of its own: {error}. Its jobs go on", file=sys.stderr)
-        (self.folder / SWEEP).write_text(json.dumps({"parent_run_id": self.parent}) + "\n")
+        (self.folder / SWEEP).write_text(json.dumps({"parent_run_id": self.parent}) + "\n", encoding="utf-8")
 
     def _start_parent(self, tracking: DictConfig, overrides: list[str]) -> None:
         from colorize.tracking.client import StoredRuns
@@ -83,7 +83,7 @@ class SweepCallback(Callback):
         finished = sorted(path.parent for path in self.folder.rglob(RESULT))
         failed = sorted(path.parent for path in self.folder.rglob(FAILURE))
         for folder in failed:
-            first = (folder / FAILURE).read_text().strip().splitlines()
+            first = (folder / FAILURE).read_text(encoding="utf-8").strip().splitlines()
             print(f"failed: {folder}: {first[-1 if first[0].startswith('Traceback') else 0]}", file=sys.stderr)
         if len(finished) > 1:
             self._compare(finished)

@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console
 
+from colorize import environment
 from colorize.cli.command_line import check_command_line
 from colorize.config.base import CONFIGS
 from colorize.config.schema import Config
@@ -26,6 +27,7 @@ from colorize.training.result import Result
 
 def main(arguments: list[str]) -> None:
     """Trains as a command line asks for: one job, or several with `-m`."""
+    environment.prepare()
     sys.argv[1:] = check_command_line(arguments)
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")(job)()
 

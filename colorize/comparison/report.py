@@ -228,4 +228,4 @@ def save_json(comparison: Comparison, path: Path) -> None:
             for group in comparison.groups
         ],
     }
-    path.write_text(json.dumps(finite(values), indent=2, allow_nan=False) + "\n")
+    path.write_text(json.dumps(finite(values), indent=2, allow_nan=False) + "\n", encoding="utf-8")

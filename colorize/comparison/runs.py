@@ -125,7 +125,7 @@ def _load(name: str, folder: Path, evaluation: str) -> Run:
 def _curve(path: Path) -> np.ndarray:
     if not path.is_file():
         return np.zeros(0)
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         return np.array([float(row["val_ab_rmse"]) for row in csv.DictReader(file)])
 
 

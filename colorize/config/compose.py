@@ -195,6 +195,10 @@ def is_hydras(override: Override) -> bool:
 def _check_hydras(overrides: list[Override], hydra: DictConfig) -> None:
     """Refuses a key of Hydra's own that Hydra does not have; behind `++` it would be taken without a word."""
     for override in overrides:
+        if override.key_or_group == "hydra.job.chdir" and override.value():
+            expected = "false: paths are of the folder in which the command is given, and so is what it prints"
+            problem = Problem(override.key_or_group, expected, "true")
+            raise Refusal([problem], {problem.key: on_command_line(override)}.get)
         node, keys = hydra, override.key_or_group.split(".")[1:]
         for depth, key in enumerate(keys, start=1):
             if not isinstance(node, DictConfig) or not len(node):

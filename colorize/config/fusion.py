@@ -80,7 +80,7 @@ def fusion_names() -> list[str]:
 
 def fusion_named(name: str) -> Fusion:
     """An option of `fusion` as its file has it, one of `fusion_names`."""
-    values = yaml.safe_load((CONFIGS / Fusion.GROUP / f"{name}.yaml").read_text())
+    values = yaml.safe_load((CONFIGS / Fusion.GROUP / f"{name}.yaml").read_text(encoding="utf-8"))
     return options(Fusion)[values["name"]].model_validate(values)
 
 

@@ -39,7 +39,7 @@ def locate(key: str, overrides: list[Override], choices: dict[str, str], name: s
     files.append((base.CONFIGS / f"{name}.yaml", None))
     keys = key.split(".")
     for path, section in files:
-        is_global = path.is_file() and "@package _global_" in path.read_text().partition("\n")[0]
+        is_global = path.is_file() and "@package _global_" in path.read_text(encoding="utf-8").partition("\n")[0]
         if section is not None and not is_global and section != group:
             continue
         line = _line(path, keys if section is None or is_global else keys[1:])
@@ -51,14 +51,14 @@ def locate(key: str, overrides: list[Override], choices: dict[str, str], name: s
 def with_bases(group: str, option: str) -> list[str]:
     """An option, and those of its group that its file begins with, which it inherits from."""
     path = base.CONFIGS / group / f"{option}.yaml"
-    content = yaml.safe_load(path.read_text()) if path.is_file() else None
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
     entries = (content or {}).get("defaults", [])
     inherited = [entry for entry in entries if isinstance(entry, str) and entry != "_self_"]
     return [option, *[name for entry in inherited for name in with_bases(group, entry)]]
 
 
 def _line(path: Path, keys: list[str]) -> int | None:
-    node = yaml.compose(path.read_text()) if path.is_file() and keys else None
+    node = yaml.compose(path.read_text(encoding="utf-8")) if path.is_file() and keys else None
     line = None
     for key in keys:
         children = node.value if isinstance(node, yaml.MappingNode) else []

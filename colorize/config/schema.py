@@ -163,7 +163,7 @@ def validate(values: Values, locate: Locate | None = None, combinations: bool = 
 def load(path: Path) -> Config:
     """Reads the configuration that a finished run stored."""
     try:
-        values = yaml.safe_load(path.read_text())
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError):
         values = None
     if not isinstance(values, dict):

@@ -97,7 +97,7 @@ class Evaluation:
         """Writes `evaluation.json`; what is not finite becomes null, since JSON has no infinity."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / JSON
-        path.write_text(json.dumps(finite(asdict(self)), indent=2, allow_nan=False) + "\n")
+        path.write_text(json.dumps(finite(asdict(self)), indent=2, allow_nan=False) + "\n", encoding="utf-8")
         return path
 
 
@@ -137,7 +137,7 @@ def read_photos(folder: Path) -> tuple[list[str], Values]:
 
 def read_evaluation(folder: Path) -> Evaluation:
     """Reads `evaluation.json`."""
-    values = json.loads((folder / JSON).read_text())
+    values = json.loads((folder / JSON).read_text(encoding="utf-8"))
     return Evaluation(**{**values, "size": tuple(values["size"])})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from numbers import Real
 from pathlib import Path
@@ -41,7 +40,7 @@ def pipeline_of(
     if "keras" not in sys.modules:
         from colorize import backend
 
-        started = backend.start(os.environ.get("KERAS_BACKEND", config.backend), device)
+        started = backend.start(backend.wanted(config.backend), device)
         if started.backend == "tensorflow":
             backend.let_xla_introduce_itself()
     from colorize.inference.pipeline import ColorizationPipeline

@@ -76,7 +76,7 @@ def write_shapes(network: Network, rgb: np.ndarray, folder: Path) -> Report:
     report = Report(rows, explanation(network, maps))
     console = Console(record=True, width=WIDTH, file=io.StringIO())
     console.print(report_table(rows), report.explanation)
-    (folder / SHAPES).write_text(console.export_text())
+    (folder / SHAPES).write_text(console.export_text(), encoding="utf-8")
     dependency_figure(maps).savefig(folder / DEPENDENCY_MAP, dpi=100)
     return report
 

@@ -79,7 +79,7 @@ def is_in_use(folder: Path) -> bool:
 def is_finished(folder: Path, epochs: int) -> bool:
     """Whether the run in a folder has its result, after so many epochs."""
     try:
-        return bool(json.loads((folder / RESULT).read_text())["epochs"] >= epochs)
+        return bool(json.loads((folder / RESULT).read_text(encoding="utf-8"))["epochs"] >= epochs)
     except (OSError, ValueError, KeyError, TypeError):  # none, or cut off: a run that goes on writes it anew
         return False
 

@@ -147,7 +147,7 @@ class Marks:
     def __init__(self, folder: Path, uri: str):
         self.path, self.uri = folder / MARKS, uri
         try:
-            self._all = json.loads(self.path.read_text())
+            self._all = json.loads(self.path.read_text(encoding="utf-8"))
             mark = self._all.get(uri, {})
             self.records, self.run_id = int(mark.get("records", 0)), mark.get("run_id")
             self.refused = [int(number) for number in mark.get("refused", [])]
@@ -169,5 +169,5 @@ class Marks:
         self._all[self.uri] = {"records": self.records, "refused": self.refused, "run_id": self.run_id}
         partial = partial_of(self.path)
         with suppress(OSError):
-            partial.write_text(json.dumps(self._all) + "\n")
+            partial.write_text(json.dumps(self._all) + "\n", encoding="utf-8")
             os.replace(partial, self.path)

@@ -117,7 +117,7 @@ def _other_sizes(folder: Path, stored: Config, given: list[str]) -> list[str]:
 def _began_with(folder: Path) -> list[str]:
     """The overrides of the command that began a run."""
     file = folder / ".hydra" / "overrides.yaml"
-    return yaml.safe_load(file.read_text()) if file.is_file() else []
+    return yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else []
 
 
 def _sizes_asked(config: Config, overrides: list[str]) -> set[str]:

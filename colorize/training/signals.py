@@ -1,4 +1,4 @@
-"""Ending a run cleanly on SIGINT and SIGTERM."""
+"""Ending a run cleanly on SIGINT, SIGTERM, and SIGHUP, which comes when a connection is lost."""
 
 import signal
 import sys
@@ -37,7 +37,7 @@ class StopSignals:
     waits for ever. Either waits for the end of a clean-up, in which an exception would be lost.
     """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
     def __init__(self):
         self.received: int | None = None
@@ -46,7 +46,8 @@ class StopSignals:
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "StopSignals":
-        self._previous = {number: signal.signal(number, self._handle) for number in self.SIGNALS}
+        heard = [number for number in self.SIGNALS if not _is_nohup(number)]
+        self._previous = {number: signal.signal(number, self._handle) for number in heard}
         if CAN_WAIT:
             self._previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, lambda _, frame: self._raise(frame))
         return self
@@ -83,6 +84,11 @@ class StopSignals:
         self.deferred = False
         if self.received is not None:
             raise Stopped(self.received)
+
+
+def _is_nohup(number: signal.Signals) -> bool:
+    """Whether it is a SIGHUP that whoever started the program wants to be ignored."""
+    return number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN
 
 
 def _disarm() -> bool:

@@ -1,0 +1,74 @@
+"""What lies around the program: set at its start where it may be odd, before anything that depends on it is imported.
+
+Streams that are closed, or whose reader goes away; characters that a screen does not have; a user without a name or a
+home, as in containers.
+"""
+
+import io
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, TextIO
+
+
+def prepare() -> None:
+    """Makes the environment one that the program, and the libraries below it, can live with."""
+    sys.stdout = _unbreakable(sys.stdout)
+    sys.stderr = _unbreakable(sys.stderr)
+    if not any(os.environ.get(name) for name in ("LOGNAME", "USER", "LNAME", "USERNAME")) and not _has_account():
+        os.environ["USER"] = f"uid{os.getuid()}"  # `getpass.getuser`, which MLflow calls too, fails without
+    if not os.path.isdir(os.path.expanduser("~")):
+        os.environ["HOME"] = str(_of_our_own())
+    elif not os.access(os.path.expanduser("~"), os.W_OK):
+        os.environ.setdefault("MPLCONFIGDIR", str(_of_our_own()))  # matplotlib would complain of it on the screen
+
+
+def _has_account() -> bool:
+    try:
+        import pwd
+
+        pwd.getpwuid(os.getuid())
+    except (ImportError, KeyError):  # no such thing on Windows, where the variables above are set
+        return False
+    return True
+
+
+def _of_our_own() -> Path:
+    """A folder in the place of a home: the same for all processes of a user, and nobody else's."""
+    folder = Path(tempfile.gettempdir()) / f"colorize-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder if folder.stat().st_uid == os.getuid() else Path(tempfile.mkdtemp(prefix="colorize-"))
+
+
+class _Unbreakable(io.TextIOWrapper):
+    """A stream whose reader may go away: what is written then goes nowhere, and the program goes on."""
+
+    def write(self, text: str) -> int:
+        try:
+            return super().write(text)
+        except BrokenPipeError:
+            return self._silence(len(text))
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except BrokenPipeError:
+            self._silence(0)
+
+    def _silence(self, written: int) -> int:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.fileno())
+        os.close(nowhere)
+        return written
+
+
+def _unbreakable(stream: Any) -> TextIO:
+    """The stream as it is to be used; what is no plain stream, such as a test's, stays as it is."""
+    if stream is None:  # it was closed when the program began
+        return open(os.devnull, "w", encoding="utf-8")
+    if type(stream) is not io.TextIOWrapper:
+        return stream
+    errors = "backslashreplace"  # of a character that the screen does not have
+    lines = stream.line_buffering
+    return _Unbreakable(stream.detach(), encoding=stream.encoding, errors=errors, line_buffering=lines)
