@@ -113,3 +113,19 @@ def test_training_notes_the_first_signal_and_the_second_ends_it():
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.01)
         signals.raise_if_received()
+
+
+def test_a_lost_connection_ends_a_run_cleanly():
+    with pytest.raises(Stopped) as stopped, StopSignals():
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert stopped.value.signal is signal.SIGHUP and stopped.value.code == 128 + signal.SIGHUP
+
+
+def test_a_program_that_was_told_to_outlive_its_connection_does():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with StopSignals() as signals:
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signals.received is None and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -1,0 +1,68 @@
+"""Odd surroundings: each in a process with exactly that environment."""
+
+import getpass
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from colorize import environment
+from colorize.config.base import PROJECT
+
+pytestmark = pytest.mark.once
+
+
+def run(program: str, environment: dict[str, str] | None = None, **how) -> subprocess.CompletedProcess:
+    code = f"from colorize import environment; environment.prepare()\n{program}"
+    inherited = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT)}
+    return subprocess.run([sys.executable, "-c", code], env=inherited | (environment or {}), text=True, **how)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_characters_that_a_screen_does_not_have_are_escaped(encoding):
+    done = run(
+        "print('\\u5199\\u771f \\xe4')", {"PYTHONIOENCODING": encoding}, stdout=subprocess.PIPE, encoding=encoding
+    )
+    assert done.returncode == 0 and done.stdout.startswith("\\u5199\\u771f ")
+
+
+def test_a_reader_that_goes_away_does_not_end_the_program():
+    read, write = os.pipe()
+    os.close(read)
+    program = "for _ in range(3): print('x' * 100_000, flush=True)\nimport sys; print('went on', file=sys.stderr)"
+    done = run(program, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert done.returncode == 0 and done.stderr == "went on\n"
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_stream_that_is_closed_from_the_start_is_no_obstacle(closed):
+    program = "import sys; print('out'); print('err', file=sys.stderr)"
+    shell = f'exec "$0" -c "$1" {closed}>&-'
+    code = f"from colorize import environment; environment.prepare()\n{program}"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(["bash", "-c", shell, sys.executable, code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        "" if closed == 1 else "out\n",
+        "" if closed == 2 else "err\n",
+    )
+
+
+def test_a_user_without_an_account_and_a_home_has_a_name_and_a_place(monkeypatch):
+    def unknown(number):
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(os, "environ", {"PATH": os.environ["PATH"]})
+    environment.prepare()
+    assert getpass.getuser() == f"uid{os.getuid()}"
+    assert Path.home().is_dir() and os.access(Path.home(), os.W_OK)
+
+
+def test_a_name_that_is_there_stays():
+    done = run("import getpass; print(getpass.getuser())", {"USER": "ada", "HOME": "/"}, stdout=subprocess.PIPE)
+    assert done.stdout == "ada\n"
