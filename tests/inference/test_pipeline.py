@@ -66,6 +66,22 @@ def test_many_photos_at_once_are_painted_as_one_by_one(shaken, noise, monkeypatc
     assert len(chroma) == 5 and min(chroma) > 0
 
 
+@pytest.mark.parametrize("upsampling", ["bilinear", "guided"])
+def test_16_bits_keep_their_lightness_to_a_hundredth_and_their_opacity(upsampling, model_folder):
+    smooth = np.asarray(Image.fromarray(data.coffee()).resize((90, 60))) * 256.0
+    deep = np.dstack([smooth + np.arange(90)[None, :, None] * 2.5, np.full((60, 90), 12345)]).astype("uint16")
+    photo, canvas = Image.fromarray((deep[..., :3] // 257).astype("uint8")), deep.copy()
+    other = Image.fromarray(data.coffee()[:20, :30])  # of 8 bits, painted in the same call
+    colorize.load(model_folder, upsampling=upsampling).paint_in_place([photo, other], canvases=[canvas, other])
+    before, after = (reference.rgb2lab(rgb[..., :3] / 65535) for rgb in (deep, canvas))
+    assert np.abs(after[..., 0] - before[..., 0]).max() < 0.01
+    middle = (before[..., 0] > 45) & (before[..., 0] < 70)  # where (20, -30) is in the gamut
+    np.testing.assert_allclose(after[middle][:, 1:], np.broadcast_to([20, -30], (middle.sum(), 2)), atol=0.1)
+    np.testing.assert_array_equal(canvas[..., 3], deep[..., 3])
+    assert len(np.unique(canvas[..., 0])) > 1000, "more than 8 bits have values"
+    assert not np.array_equal(np.asarray(other), data.coffee()[:20, :30])
+
+
 @pytest.mark.parametrize("saturation", [0.0, 0.5, 1.6])
 def test_saturation_scales_ab_and_leaves_lightness(saturation, config_of):
     grey = np.full((16, 32), 128, "uint8")  # at which colours of chroma 56 are in the gamut, or nearly
