@@ -18,4 +18,4 @@ def by_content(sha256: str, val: float, test: float = 0.0) -> str:
     place = int(sha256, 16) / 2**256
     if place < val:
         return "val"
-    return "test" if place >= 1 - test else "train"
+    return "test" if test and place >= 1 - test else "train"

@@ -22,7 +22,7 @@ def started_as_train(monkeypatch):
 def test_an_experiment_may_be_a_sweep_and_every_job_of_it_is_checked(capsys):
     arguments = ["-m", "experiment=fusion_ablation"]
     assert check_command_line(arguments) == arguments
-    with ended("fusion.stride.no_map", capsys):
+    with ended("cli.sweep.fusion_stride", capsys):
         check_command_line([*arguments, "fusion.stride=3"])
     assert check_command_line([*arguments, "fusion=none,conv", "fusion.stride=2"])
 

@@ -12,7 +12,7 @@ from colorize.data.load import read_dataset
 
 @pytest.fixture
 def photos(photo_folder):
-    return read_dataset(data(root=str(photo_folder), val=0.3, **SMALL)).train
+    return read_dataset(data(root=str(photo_folder), val_fraction=0.3, **SMALL)).train
 
 
 @pytest.fixture

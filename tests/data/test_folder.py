@@ -19,7 +19,7 @@ pytestmark = pytest.mark.once
 HOSTILE = {
     "empty.jpg": (b"", "empty file"),
     "text.jpg": (b"hello, I am no photo", "not a photo of a known format"),
-    "gif.png": (b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;", "not a photo"),
+    "page.png": (b"%PDF-1.7\n", "not a photo"),
 }
 
 
@@ -148,7 +148,7 @@ def test_crop_and_squash(tmp_path):
         marked[:, 40] = (0, 20 * i, 0)
         Image.fromarray(marked).save(tmp_path / f"{i}.png")
     cropped, squashed = (
-        read(tmp_path, val_fraction=0.4, test=0.0, resize_mode="center_crop"),
+        read(tmp_path, val_fraction=0.4, test_fraction=0.0, resize_mode="center_crop"),
         read(tmp_path, val_fraction=0.4, test_fraction=0.0, resize_mode="stretch"),
     )
     for dataset in (cropped, squashed):

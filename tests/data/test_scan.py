@@ -32,11 +32,11 @@ def test_what_is_no_regular_file_is_never_opened(many):
 def test_hidden_files_are_passed_over_and_unread_kinds_are_reported(many, photo):
     photo(many / ".thumbnails" / "small.png")
     (many / "._good_00.png").write_bytes(b"of a Mac")
-    (many / "phone.heic").write_bytes(b"x")
+    (many / "drawing.svg").write_bytes(b"x")
     (many / "notes.txt").write_text("x")
     dataset = read(many)
     assert len(dataset.manifest.records) == 30
-    assert dataset.manifest.summary()[1:] == ["not read: 1 .heic"]
+    assert dataset.manifest.summary()[1:] == ["not read: 1 .svg"]
 
 
 def test_hashes_are_remembered_until_a_file_changes(tmp_path, photo, monkeypatch):

@@ -17,13 +17,13 @@ pytestmark = pytest.mark.once
 
 
 def test_the_split_depends_on_content_and_on_nothing_else(photo_folder, tmp_path):
-    before = read_dataset(data(root=str(photo_folder), val=0.3))
+    before = read_dataset(data(root=str(photo_folder), val_fraction=0.3))
     other = tmp_path / "elsewhere" / "deeper"
     other.mkdir(parents=True)
     for i, path in enumerate(sorted(photo_folder.iterdir(), reverse=True)):
         shutil.copy(path, other / f"renamed_{i}.png")
     shutil.copy(other / "renamed_0.png", other / "the_same_twice.png")
-    after = read_dataset(data(root=str(other.parent), val=0.3))
+    after = read_dataset(data(root=str(other.parent), val_fraction=0.3))
     for part in ("train", "val"):
         old, new = getattr(before, part), getattr(after, part)
         assert old.hashes == new.hashes

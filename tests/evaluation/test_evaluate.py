@@ -72,6 +72,6 @@ def test_batches_are_sized_to_memory(config_of, monkeypatch):
 
 
 def test_without_weights_perceptual_metrics_are_refused_before_training():
-    with refused("evaluation.lpips_weights.missing"):
+    with refused("evaluation.perceptual.without_weights"):
         check_perceptual(composed(["evaluation.perceptual=true"]).evaluation)
     check_perceptual(composed([]).evaluation)
