@@ -119,7 +119,7 @@ def test_an_experiment_of_a_stranger_runs_nothing_and_reads_no_secret(project, t
 def test_configurations_from_elsewhere_are_refused(project, tmp_path, flag):
     done = project(flag, str(tmp_path))
     assert done.returncode == 2
-    assert_wording("hydra.config_dir", done.stderr, flag=flag)
+    assert_wording("hydra.config_dir", done.stderr)
 
 
 def test_a_value_that_reads_the_environment_is_refused_and_a_reference_is_not(monkeypatch):
