@@ -51,13 +51,16 @@ def refused(
 def ended(key: str, capsys: pytest.CaptureFixture, status: int = 2, **masked: object) -> Iterator[None]:
     """Expects that a command ends with an exit status, and that what it wrote to stderr is stored under a key.
 
-    But for the name of the program before it, which here is that of pytest.
+    But for the name of the program before it, which here is that of pytest, or of train.py after it was called.
     """
     capsys.readouterr()
     with pytest.raises(SystemExit) as raised:
         yield
     assert raised.value.code == status
-    assert_wording(key, capsys.readouterr().err.removeprefix(f"{Path(sys.argv[0]).name}: "), **masked)
+    text = capsys.readouterr().err
+    for program in (Path(sys.argv[0]).name, "train.py"):
+        text = text.removeprefix(f"{program}: ")
+    assert_wording(key, text, **masked)
 
 
 def assert_wording(key: str, text: str, **masked: object) -> None:

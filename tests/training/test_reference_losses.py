@@ -13,16 +13,22 @@ sys.path.append(str(REFERENCE))
 from losses import RUNS, STORED, metrics_of, run  # noqa: E402
 
 STORED_NUMBERS = json.loads(STORED.read_text())[BACKEND]
+FIRST = 10
+"""Steps in which processors agree closely; each step multiplies what they differ by, most with batch statistics."""
 TOLERANCE = 1e-3
-"""Relative. With the same compiler flags on one machine, numbers are the same to the last digit: run the script and
-compare. With others, or on another processor, twenty steps make 5e-5 of the seventh digit of the first."""
+"""Relative, in the first steps and for metrics. On one machine with the same compiler flags, numbers are the same to the
+last digit: run the script and compare."""
+TOLERANCE_LATER = 1e-2
+"""Relative; between two processors .0022 was seen (efficientnet_lite0, step 15), with the same first four losses."""
 
 
 @pytest.mark.parametrize("name", RUNS)
 @pytest.mark.slow
 def test_losses_are_those_of_before(name):
     losses, network, photos = run(name, BACKEND)
-    np.testing.assert_allclose(losses, STORED_NUMBERS[name], rtol=TOLERANCE)
+    stored = STORED_NUMBERS[name]
+    np.testing.assert_allclose(losses[:FIRST], stored[:FIRST], rtol=TOLERANCE)
+    np.testing.assert_allclose(losses, stored, rtol=TOLERANCE_LATER)
     if name == "row_gru":
         measured = metrics_of(network, photos)
         assert measured == pytest.approx(STORED_NUMBERS["evaluation"], rel=TOLERANCE, abs=1e-4)
