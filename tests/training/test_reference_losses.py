@@ -16,8 +16,8 @@ STORED_NUMBERS = json.loads(STORED.read_text())[BACKEND]
 FIRST = 10
 """Steps in which processors agree closely; each step multiplies what they differ by, most with batch statistics."""
 TOLERANCE = 1e-3
-"""Relative, in the first steps and for metrics. On one machine with the same compiler flags, numbers are the same to the
-last digit: run the script and compare."""
+"""Relative, in the first steps and for metrics. On one machine with the same compiler flags, numbers are the same to
+the last digit: run the script and compare."""
 TOLERANCE_LATER = 1e-2
 """Relative; between two processors .0022 was seen (efficientnet_lite0, step 15), with the same first four losses."""
 
