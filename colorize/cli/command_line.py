@@ -8,6 +8,7 @@ import math
 from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 
+from colorize.cli.paths import quote_path
 from colorize.compat import hydras_arguments
 from colorize.config.base import groups
 from colorize.config.compose import compose_by_hydra, composed, is_hydras, parse, unreadable
@@ -27,9 +28,12 @@ def check_command_line(arguments: list[str]) -> list[str]:
     In a sweep (`-m`) every job is checked before the first one starts.
 
     Returns:
-        the arguments for Hydra, without `+` and `++`, which it takes amiss before keys that exist, as all of them do.
+        the arguments for Hydra: paths quoted, without `+` and `++`, which it takes amiss before keys that exist, as all
+        of them do.
     """
     known, unknown = hydras_arguments().parse_known_args(arguments)
+    arguments = [quote_path(text, known.multirun) if text in known.overrides else text for text in arguments]
+    known.overrides = [quote_path(text, known.multirun) for text in known.overrides]
     if unknown or any(getattr(known, flag) for flag in FLAGS_OF_HYDRA):
         return arguments  # Hydra's to answer; the job checks its configuration again before it starts
     try:

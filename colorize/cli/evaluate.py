@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from colorize import backend
+from colorize.cli.paths import quote_path
 from colorize.config.compose import data_and_evaluation
 from colorize.config.schema import Config, changed_temperature, with_temperature
 from colorize.console import say
@@ -50,7 +51,7 @@ def evaluate(
 
 
 def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str | None, device: str) -> None:
-    config = data_and_evaluation(own, overrides)
+    config = data_and_evaluation(own, [quote_path(override) for override in overrides])
     check_perceptual(config.evaluation)
     dataset = read_dataset(config.data, test=split in (None, "test", ALL), needs_parts=split != ALL)
     part = _part(dataset, split)

@@ -7,6 +7,7 @@ composed here first, with every override forced (`++`), and evaluated by the sch
 from __future__ import annotations
 
 import re
+import shlex
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -24,7 +25,8 @@ from colorize.compat import node_of
 from colorize.config import base
 from colorize.config.base import Values, flat, groups
 from colorize.config.locate import line_of, locate, on_command_line
-from colorize.config.messages import Locate, Problem, Refusal, nearest, unknown_key
+from colorize.config.messages import Locate, Problem, Refusal, unknown_key
+from colorize.config.nearest import nearest
 from colorize.config.schema import Config, validate
 from colorize.errors import UserError
 
@@ -61,7 +63,9 @@ def composed(overrides: list[str], name: str = "train", combinations: bool = Tru
     config = compose_by_hydra(name, forced)
     _check_hydra_of_files(config.hydra, [text for text, o in zip(forced, parsed) if o in hydras])
     choices = _plain(config.hydra.runtime.choices)
-    return to_config(config, lambda key: locate(key, parsed, choices, name), combinations)
+    checked = to_config(config, lambda key: locate(key, parsed, choices, name), combinations)
+    _check_kind_of_data(parsed, choices)
+    return checked
 
 
 def data_and_evaluation(config: Config, overrides: list[str]) -> Config:
@@ -186,6 +190,19 @@ def _check_option(override: Override) -> None:
         close = nearest(str(option), options)
         problem = Problem(group, expected, repr(option), f"{group}={close}")
         raise Refusal([problem], lambda key: on_command_line(override))
+
+
+def _check_kind_of_data(parsed: list[Override], choices: Values) -> None:
+    """Refuses a folder of one's own under the size and the settings of the sample, unless they are asked for."""
+    given = {override.key_or_group: override for override in parsed}
+    root = given.get("data.root")
+    if root is None or root.value() is None or "data" in given or choices.get("data") != "sample":
+        return
+    expected = "the kind of data beside it, since data=sample has a size and settings of its own"
+    problem = Problem(
+        "data.root", expected, f"{root.value()} alone", f"data=folder {shlex.quote(line_of(root).lstrip('+'))}"
+    )
+    raise Refusal([problem], {problem.key: on_command_line(root)}.get)
 
 
 def is_hydras(override: Override) -> bool:

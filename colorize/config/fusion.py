@@ -13,7 +13,8 @@ import yaml
 from pydantic import Field
 
 from colorize.config.base import CONFIGS, Normalization, Option, Positive, options
-from colorize.config.messages import Problem, nearest
+from colorize.config.messages import Problem
+from colorize.config.nearest import nearest
 
 if TYPE_CHECKING:
     from colorize.config.schema import Config

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from colorize.config.nearest import nearest, nearest_key
 from colorize.errors import UserError
 
 Locate = Callable[[str], str | None]
@@ -47,18 +47,14 @@ def _block(problem: Problem, where: str | None) -> str:
     return "\n".join(lines + [f"    {name:<9} {text}" for name, text in rows.items() if text])
 
 
-def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The one of `names` that is most like `name`, however little; None where there are no names."""
-    return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.0)), None)
-
-
 def from_pydantic(error: ErrorDetails, root: type[BaseModel]) -> Problem:
     """Puts one entry of `ValidationError.errors()` into our words."""
     keys = [str(part) for part in error["loc"]]
     key = ".".join(keys)
     if error["type"] == "extra_forbidden":
         parent = root if len(keys) == 1 else _parent(error["loc"], root)
-        return unknown_key(".".join(keys[:-1]), keys[-1], list(_keys(parent)), f"{keys[-1]}: {error['input']!r}")
+        received = f"{keys[-1]}: {error['input']!r}"
+        return unknown_key(".".join(keys[:-1]), keys[-1], list(_keys(parent)), received, list(_dotted(root)))
     if error["type"] == "missing":
         return Problem(key, "a value", "nothing")
     expected = error["msg"].removeprefix("Input should be ")
@@ -66,11 +62,14 @@ def from_pydantic(error: ErrorDetails, root: type[BaseModel]) -> Problem:
     return Problem(key, expected, repr(error["input"]), nearest(str(error["input"]), filter(None, choices)))
 
 
-def unknown_key(prefix: str, name: str, known: list[str], received: str) -> Problem:
-    """A key `name` that is none of the `known` ones of the section `prefix` (empty: the whole configuration)."""
-    expected = f"one of the keys of {prefix or 'the configuration'}: {', '.join(known)}"
-    key, close = [f"{prefix}.{last}".lstrip(".") for last in (name, nearest(name, known))]
-    return Problem(key, expected, received, close)
+def unknown_key(section: str, name: str, known: list[str], received: str, keys: list[str] | None = None) -> Problem:
+    """A key `name` that is none of the `known` ones of a section (empty: the whole configuration).
+
+    Args:
+        keys: all dotted keys of the configuration, one of which may be meant instead.
+    """
+    expected = f"one of the keys of {section or 'the configuration'}: {', '.join(known)}"
+    return Problem(f"{section}.{name}".lstrip("."), expected, received, nearest_key(section, name, known, keys or []))
 
 
 def _parent(location: tuple[int | str, ...], root: type[BaseModel]) -> type[BaseModel]:
@@ -85,3 +84,13 @@ def _parent(location: tuple[int | str, ...], root: type[BaseModel]) -> type[Base
 def _keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """The fields of a part, as they are called in YAML."""
     return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _dotted(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """The dotted keys of all values below a part."""
+    for name, field in _keys(model).items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _dotted(kind, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"

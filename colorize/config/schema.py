@@ -19,7 +19,7 @@ from colorize.config.data import Data
 from colorize.config.efficientnet import EfficientNetLite  # noqa: F401 - defined there, and known from here on
 from colorize.config.fusion import FeatureMap, Fusion
 from colorize.config.loss import Losses, Term
-from colorize.config.messages import Locate, Problem, Refusal, from_pydantic, nearest
+from colorize.config.messages import Locate, Problem, Refusal, from_pydantic
 from colorize.config.model import (
     LOWEST_TEMPERATURE,
     Backbone,
@@ -29,6 +29,7 @@ from colorize.config.model import (
     Head,
     PretrainedBackbone,
 )
+from colorize.config.nearest import nearest
 from colorize.config.registry import load_extensions
 from colorize.config.training import EvaluationConfig, Optimizer, Tracking, Trainer
 from colorize.errors import UserError

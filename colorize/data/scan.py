@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import stat
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -11,8 +12,14 @@ from pathlib import Path
 
 from colorize.data.formats import endings
 
-SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-"""Folder names right below the root, and the part of the split that they stand for."""
+SPLITS = {
+    "train": "train", "training": "train",
+    "val": "val", "valid": "val", "validation": "val", "dev": "val",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+"""Names of folders right below the root, and the part of the split that they stand for."""
+SPLIT_FOLDER = re.compile(r"([a-z]+?)[-_ ]?(set|data|images|photos)?[-_ ]?(\d{4})?", re.IGNORECASE)
+"""One of these names with what data sets add to it: `train2017` of COCO, `Test_Images`."""
 
 BLOCK = 2**20
 
@@ -64,8 +71,14 @@ class Tree:
     def splits(self) -> dict[str, str]:
         """Folder right below the root -> part of the split; empty where there is neither a val nor a test folder."""
         tops = {file.name.partition("/")[0] for file in self.files if "/" in file.name}
-        found = {top: SPLITS[top.lower()] for top in tops if top.lower() in SPLITS}
+        found = {top: part for top in tops if (part := part_of(top))}
         return found if {"val", "test"}.intersection(found.values()) else {}
+
+
+def part_of(folder: str) -> str | None:
+    """The part of the split that a folder's name stands for; None: it is a name like any other."""
+    matched = SPLIT_FOLDER.fullmatch(folder)
+    return SPLITS.get(matched[1].lower()) if matched else None
 
 
 def look_through(root: Path, without: Path | None = None) -> Tree:

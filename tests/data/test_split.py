@@ -11,6 +11,7 @@ from PIL import Image
 from sampling import data
 
 from colorize.data.load import read_dataset
+from colorize.data.scan import part_of
 from colorize.data.split import by_content
 
 pytestmark = pytest.mark.once
@@ -31,9 +32,18 @@ def test_the_split_depends_on_content_and_on_nothing_else(photo_folder, tmp_path
     assert not set(after.train.hashes) & set(after.val.hashes)
 
 
-@pytest.mark.parametrize("name", ["val", "valid", "Validation"])
-def test_folders_are_the_split_where_there_are_some(name, tmp_path, photo):
-    for part, number in (("train", 5), (name, 3), ("test", 2)):
+@pytest.mark.parametrize(
+    ("train", "val"),
+    [
+        ("train", "val"),
+        ("train", "valid"),
+        ("TRAIN", "Validation"),
+        ("train2017", "val2017"),
+        ("Training", "dev_images"),
+    ],
+)
+def test_folders_are_the_split_where_there_are_some(train, val, tmp_path, photo):
+    for part, number in ((train, 5), (val, 3), ("test", 2)):
         for i in range(number):
             photo(tmp_path / part / "deeper" / f"{i}.png")
     photo(tmp_path / "elsewhere" / "stray.png")
@@ -41,6 +51,11 @@ def test_folders_are_the_split_where_there_are_some(name, tmp_path, photo):
     assert [len(dataset.part(part)) for part in ("train", "val", "test")] == [5, 3, 2]
     assert all(file.startswith("test/") for file in dataset.test.names)
     assert record_of(dataset, "elsewhere/stray.png").detail.startswith("outside of the folders of the split")
+
+
+@pytest.mark.parametrize("name", ["trains", "testament", "train20", "devon", "2017", "val.old", "unlabeled2017"])
+def test_other_folders_are_no_part_of_it(name):
+    assert part_of(name) is None
 
 
 def test_train_and_test_alone_give_up_some_of_train_for_val(tmp_path, photo):

@@ -203,7 +203,7 @@ def test_an_exception_marks_the_run_failed(tmp_path, config_of, monkeypatch):
 @pytest.mark.parametrize(
     ("overrides", "key"),
     [
-        (["data.root=nowhere"], "data.root.no_folder"),
+        (["data=folder", "data.root=nowhere"], "data.root.no_folder"),
         (["trainer=gpu", "trainer.epochs=1", "tracking=off"], "trainer.no_gpu"),
         (["tracking.uri=nonsense://x"], "tracking.uri.unknown_scheme"),
     ],
@@ -233,7 +233,7 @@ def test_any_file_name_has_a_strip_of_its_own(tmp_path):
         for i in range(6):
             name = f"Foto_\u00e4 ({i})+it's.png"
             Image.fromarray(rng.integers(0, 256, (24, 40, 3)).astype("uint8")).save(tmp_path / "photos" / folder / name)
-    data = [f"data.root={tmp_path / 'photos'}", "data.batch_size=2"]
+    data = ["data=sample", f"data.root={tmp_path / 'photos'}", "data.batch_size=2"]
     logged = f"tracking.uri=sqlite:///{tmp_path / 'runs.db'}"
     train(tmp_path / "run", *data, logged, "trainer.num_visualized_photos=99", "trainer.epochs=1")
     photos = json.loads((tmp_path / "run" / "result.json").read_text())["photos"]

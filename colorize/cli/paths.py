@@ -1,0 +1,46 @@
+"""Paths on the command line as people have them, which Hydra's grammar of values would take for something else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+PATHS = ("data.root", "data.cache", "encoder.weights", "init", "resume", "hydra.run.dir", "hydra.sweep.dir")
+"""Keys whose values are paths."""
+
+
+def quote_path(argument: str, is_sweep: bool = False) -> str:
+    """`KEY=PATH` so that Hydra reads PATH as it stands: `photos (1)`, `a=b`, `2024`; `~/` is the home folder.
+
+    What is quoted already, null, refers to another value (`${...}`) or is no path comes back as it is. In a sweep,
+    `a,b` are two paths unless something is called so.
+    """
+    key, _, value = argument.partition("=")
+    if key.lstrip("+") not in PATHS or not value or value[0] in "'\"" or "${" in value:
+        return argument
+    path = str(Path(value).expanduser()) if value.startswith("~") else value
+    if path == value and _is_read_as_it_stands(argument, value):
+        return argument
+    if is_sweep and not Path(path).exists() and _is_sweep(argument):
+        return argument
+    escaped = re.sub(r'(\\*)"', r'\1\1\\"', path)  # backslashes count before quotes alone
+    escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
+    return f'{key}="{escaped}"'
+
+
+def _is_read_as_it_stands(argument: str, value: str) -> bool:
+    try:
+        override = OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return False
+    return not override.is_sweep_override() and override.value() in (value, None)
+
+
+def _is_sweep(argument: str) -> bool:
+    try:
+        return OverridesParser.create().parse_override(argument).is_sweep_override()
+    except HydraException:
+        return False
