@@ -12,6 +12,8 @@ from processes import BACKEND
 
 from colorize.config.base import PACKAGE, PROJECT
 
+pytestmark = pytest.mark.once
+
 SETUPTOOLS = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]
 
 

@@ -92,6 +92,7 @@ def test_a_new_metric_stands_among_the_others(outside, config_with, noise, photo
     assert ops.convert_to_numpy(measured.values["ours"]["delta_saturation"]).shape == (3,)
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_an_installed_extension_is_known_to_every_command(outside, tmp_path):
     place, _ = outside
