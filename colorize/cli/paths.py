@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+
+from colorize.runs.layout import as_override
 
 PATHS = ("data.root", "data.cache", "encoder.weights", "init", "resume", "hydra.run.dir", "hydra.sweep.dir")
 """Keys whose values are paths."""
@@ -26,9 +27,7 @@ def quote_path(argument: str, is_sweep: bool = False) -> str:
         return argument
     if is_sweep and not Path(path).exists() and _is_sweep(argument):
         return argument
-    escaped = re.sub(r'(\\*)"', r'\1\1\\"', path)  # backslashes count before quotes alone
-    escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
-    return f'{key}="{escaped}"'
+    return as_override(key, path)
 
 
 def _is_read_as_it_stands(argument: str, value: str) -> bool:

@@ -6,6 +6,7 @@ from shlex import quote
 
 from rich.console import Console
 
+from colorize.cli.paths import quote_path
 from colorize.config.base import TRAIN
 from colorize.console import say
 from colorize.errors import UserError
@@ -19,7 +20,7 @@ def show_shapes(overrides: list[str], out: Path) -> None:
     from colorize.data.batches import Batches
     from colorize.data.load import read_dataset
 
-    config = composed(overrides)
+    config = composed([quote_path(override) for override in overrides])
     data = config.data
     photos = read_dataset(data).train
     batch = Batches(photos, data.height, data.width, data.batch_size, data.augmentation, config.seed).batch(0)

@@ -84,10 +84,14 @@ def is_finished(folder: Path, epochs: int) -> bool:
         return False
 
 
-def as_override(key: str, path: Path) -> str:
+NO_TEXTS = ("true", "false", "null", "nan", "inf")
+"""Words that Hydra reads as something else, as it does numbers."""
+
+
+def as_override(key: str, path: Path | str) -> str:
     """`KEY=PATH` as Hydra reads it, whatever is in the path."""
     text = str(path)
-    if not re.fullmatch(r"[\w./-]+", text, re.ASCII):
+    if not re.fullmatch(r"/?[a-z_][\w./-]*", text, re.ASCII | re.IGNORECASE) or text.lower() in NO_TEXTS:
         text = re.sub(r"(\\+)(?='|$)", r"\1\1", text)  # to Hydra a backslash is one, but before a quote
         text = "'" + text.replace("'", "\\'") + "'"
     return f"{key}={text}"

@@ -25,7 +25,7 @@ def test_a_path_is_read_as_it_stands(path):
 
 def test_the_home_folder_is_that_of_the_user(monkeypatch):
     monkeypatch.setenv("HOME", "/somebody")
-    assert quote_path("resume=~/run") == 'resume="/somebody/run"'
+    assert quote_path("resume=~/run") == "resume=/somebody/run"
     assert quote_path("data.root='~/run'") == "data.root='~/run'"
 
 
@@ -39,7 +39,7 @@ def test_in_a_sweep_a_comma_parts_two_folders_unless_one_is_called_so(tmp_path):
     assert quote_path(both, is_sweep=True) == both
     (tmp_path / "a,b").mkdir()
     one = f"data.root={tmp_path}/a,b"
-    assert quote_path(one, is_sweep=True) == f'data.root="{tmp_path}/a,b"'
+    assert quote_path(one, is_sweep=True) == f"data.root='{tmp_path}/a,b'"
 
 
 def test_a_folder_without_its_kind_of_data_is_refused_with_the_line_to_type():
