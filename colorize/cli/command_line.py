@@ -32,8 +32,9 @@ def check_command_line(arguments: list[str]) -> list[str]:
         of them do.
     """
     known, unknown = hydras_arguments().parse_known_args(arguments)
-    arguments = [quote_path(text, known.multirun) if text in known.overrides else text for text in arguments]
-    known.overrides = [quote_path(text, known.multirun) for text in known.overrides]
+    quoted = {text: quote_path(text, known.multirun) for text in known.overrides}
+    arguments = [quoted.get(text, text) for text in arguments]
+    known.overrides = [quoted[text] for text in known.overrides]
     if unknown or any(getattr(known, flag) for flag in FLAGS_OF_HYDRA):
         return arguments  # Hydra's to answer; the job checks its configuration again before it starts
     try:

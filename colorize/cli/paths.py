@@ -23,23 +23,12 @@ def quote_path(argument: str, is_sweep: bool = False) -> str:
     if key.lstrip("+") not in PATHS or not value or value[0] in "'\"" or "${" in value:
         return argument
     path = str(Path(value).expanduser()) if value.startswith("~") else value
-    if path == value and _is_read_as_it_stands(argument, value):
-        return argument
-    if is_sweep and not Path(path).exists() and _is_sweep(argument):
-        return argument
-    return as_override(key, path)
-
-
-def _is_read_as_it_stands(argument: str, value: str) -> bool:
     try:
         override = OverridesParser.create().parse_override(argument)
     except HydraException:
-        return False
-    return not override.is_sweep_override() and override.value() in (value, None)
-
-
-def _is_sweep(argument: str) -> bool:
-    try:
-        return OverridesParser.create().parse_override(argument).is_sweep_override()
-    except HydraException:
-        return False
+        return as_override(key, path)
+    if override.is_sweep_override():
+        is_meant = is_sweep and not Path(path).exists()
+    else:
+        is_meant = path == value and override.value() in (value, None)
+    return argument if is_meant else as_override(key, path)

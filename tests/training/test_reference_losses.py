@@ -13,13 +13,13 @@ sys.path.append(str(REFERENCE))
 from losses import RUNS, STORED, metrics_of, run  # noqa: E402
 
 STORED_NUMBERS = json.loads(STORED.read_text())[BACKEND]
-FIRST = 10
-"""Steps in which processors agree closely; each step multiplies what they differ by, most with batch statistics."""
 TOLERANCE = 1e-3
-"""Relative, in the first steps and for metrics. On one machine with the same compiler flags, numbers are the same to
+"""Relative. On one machine with the same compiler flags, numbers are the same to
 the last digit: run the script and compare."""
-TOLERANCE_LATER = 1e-2
-"""Relative; between two processors .0022 was seen (efficientnet_lite0, step 15), with the same first four losses."""
+TOLERANCE_LATE = {"efficientnet_lite0": 1e-2}
+"""After `FIRST` steps, of networks whose batch statistics multiply what processors differ by: .0022 was seen at step
+15, with the same first four losses."""
+FIRST = 10
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -28,7 +28,7 @@ def test_losses_are_those_of_before(name):
     losses, network, photos = run(name, BACKEND)
     stored = STORED_NUMBERS[name]
     np.testing.assert_allclose(losses[:FIRST], stored[:FIRST], rtol=TOLERANCE)
-    np.testing.assert_allclose(losses, stored, rtol=TOLERANCE_LATER)
+    np.testing.assert_allclose(losses, stored, rtol=TOLERANCE_LATE.get(name, TOLERANCE))
     if name == "row_gru":
         measured = metrics_of(network, photos)
         assert measured == pytest.approx(STORED_NUMBERS["evaluation"], rel=TOLERANCE, abs=1e-4)
