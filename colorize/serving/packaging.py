@@ -19,6 +19,9 @@ NEEDED = (
     "safetensors",
     "pillow",
     "simplejpeg",
+    "tifffile",
+    "imagecodecs",
+    "jaxtyping",
     "pydantic",
     "pyyaml",
     "scipy",
@@ -26,7 +29,7 @@ NEEDED = (
     "mlflow",
     "pandas",
 )
-"""Packages that painting imports, beside the backend."""
+"""Packages that painting imports, beside the backend; the TIFF readers only when such a file comes."""
 
 
 def package(output: Path, into: Path, mlflow_model=None) -> None:

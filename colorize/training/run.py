@@ -77,6 +77,7 @@ def run(
     try:
         tracker.start()
         run = _Run(config, match, dataset, device, folder, tracker, signals, started)
+        signals.raise_if_received()
         if resume:
             run.go_on()
         elif config.init:
@@ -84,6 +85,7 @@ def run(
         if tracker.is_new or not resume:
             run.log.start(overrides, run.first_batch)
         run.cache_features()
+        signals.raise_if_received()
         run.loop.run()
         result = run.finish()
         status = "FINISHED"

@@ -5,11 +5,15 @@ import sys
 from types import FrameType, TracebackType
 from typing import Any
 
-RETRY = 0.05
-"""Seconds after which a signal that came within an import is looked at again."""
+RETRY = 0.01
+"""Seconds after which a signal that came at a bad moment is looked at again."""
 
 CALLED_BY_PYTHON = ("__del__", "_xla_gc_callback")
 """Functions whose exceptions Python prints and forgets; the second is JAX's, called at every garbage collection."""
+CALLED_BY_WEAKREF = ("weakref", "_weakrefset")
+"""Modules whose functions are called where an object goes, and their exceptions forgotten too."""
+FRAGILE = ("tensorflow", "keras", "jax", "jaxlib", "sqlalchemy")
+"""Packages with C code that calls Python and crashes the process, or forgets the exception, where that raises."""
 
 CAN_WAIT = hasattr(signal, "setitimer")
 """Not on Windows: there a signal raises within an import too."""
@@ -34,7 +38,8 @@ class StopSignals:
     Training defers: an exception between two statements of a step could leave half of the weights changed. A second
     signal raises all the same, whatever is going on. Either waits for the end of an import: an exception between two
     statements of Python's import system can leave its lock taken for good, and the next import of any other thread
-    waits for ever. Either waits for the end of a clean-up, in which an exception would be lost.
+    waits for ever. Either waits for the end of a clean-up, in which an exception would be lost. The first also waits
+    until the backend is left (`FRAGILE`); `raise_if_received` between two stages makes sure that this moment comes.
     """
 
     SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
@@ -57,7 +62,7 @@ class StopSignals:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         stopped: BaseException | None = error
-        if waiting and error is None and self.received is not None:  # it came within an import just before the end
+        if waiting and error is None and self.received is not None:  # it came at a bad moment just before the end
             stopped = Stopped(self.received)
         if isinstance(stopped, Stopped):
             print(f"stopped by {stopped.signal.name}; {stopped.left}", file=sys.stderr)
@@ -72,14 +77,14 @@ class StopSignals:
     def _raise(self, frame: FrameType | None) -> None:
         if self.deferred and not self._repeated:
             return
-        if CAN_WAIT and _must_wait(frame):
+        if CAN_WAIT and (_must_wait(frame) or not self._repeated and _is_in_fragile(frame)):
             signal.setitimer(signal.ITIMER_REAL, RETRY)
             return
         if self.received is not None:
             raise Stopped(self.received)
 
     def raise_if_received(self) -> None:
-        """Ends a deferral: raises `Stopped` where a signal came in the meantime."""
+        """Ends a deferral or a wait: raises `Stopped` where a signal came in the meantime."""
         _disarm()
         self.deferred = False
         if self.received is not None:
@@ -92,7 +97,7 @@ def _is_nohup(number: signal.Signals) -> bool:
 
 
 def _disarm() -> bool:
-    """Whether a signal was waiting for the end of an import."""
+    """Whether a signal was waiting for a better moment."""
     return CAN_WAIT and signal.setitimer(signal.ITIMER_REAL, 0)[0] > 0
 
 
@@ -101,5 +106,20 @@ def _must_wait(frame: FrameType | None) -> bool:
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib") or frame.f_code.co_name in CALLED_BY_PYTHON:
             return True
+        if _package(frame) in CALLED_BY_WEAKREF:
+            return True
         frame = frame.f_back
     return False
+
+
+def _is_in_fragile(frame: FrameType | None) -> bool:
+    """Whether our code has called, directly or through others, into a package that an exception could crash."""
+    while frame is not None and _package(frame) != "colorize":
+        if _package(frame) in FRAGILE:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__")).partition(".")[0]

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+import weakref
 
 import pytest
 from messages import assert_wording
@@ -96,6 +97,54 @@ def test_a_signal_within_a_clean_up_that_python_calls_is_not_lost():
     with pytest.raises(Stopped), StopSignals():
         Cleaned()  # gone at once
         until_stopped()
+
+
+@pytest.fixture
+def fragile():
+    """Calls a function from within the backend, as its C code does: in a frame of its package."""
+    place = {"__name__": "tensorflow.python.within"}
+    exec("def call(function, *arguments):\n    return function(*arguments)", place)
+    return place["call"]
+
+
+def test_a_signal_within_the_backend_waits_until_it_is_left(fragile):
+    ended = []
+
+    def interrupted():
+        os.kill(os.getpid(), signal.SIGTERM)
+        until(0.1)
+        ended.append("whole")
+
+    with pytest.raises(Stopped), StopSignals():
+        fragile(interrupted)
+        until_stopped()
+    assert ended == ["whole"]
+    with pytest.raises(Stopped), StopSignals() as signals:
+        fragile(interrupted)
+        signals.raise_if_received()  # at once
+        pytest.fail("it waits on")
+
+
+def test_a_second_signal_ends_a_backend_that_does_not_return(fragile):
+    def hangs():
+        os.kill(os.getpid(), signal.SIGTERM)
+        until(0.1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        until_stopped()
+
+    with pytest.raises(Stopped), StopSignals():
+        fragile(hangs)
+
+
+def test_a_signal_while_a_weak_reference_is_cleared_is_not_lost():
+    place = {"__name__": "weakref", "stop": lambda: (os.kill(os.getpid(), signal.SIGTERM), until(0.1))}
+    exec("def remove(_):\n    stop()", place)
+    gone = set()
+    reference = weakref.ref(gone, place["remove"])
+    with pytest.raises(Stopped), StopSignals():
+        del gone
+        until_stopped()
+    assert reference() is None
 
 
 def test_training_notes_the_first_signal_and_the_second_ends_it():
