@@ -38,8 +38,11 @@ class Data(Option):
     """Photos of one training step."""
     val_fraction: Annotated[float, Field(gt=0, lt=1)]
     """Share of the photos that the checkpoint is chosen by; decided by a hash of each photo's content."""
-    drop_grayscale: bool
-    """Whether exactly grey photos are left out of training; they are always part of evaluation."""
+    grey: Literal["keep", "drop_exact", "drop"]
+    """Photos without colours of their own are kept in training, or left out: the exactly grey ones, or also nearly grey
+    ones (`min_colorfulness`) and prints of one tone, such as sepia. They are always part of evaluation."""
+    min_colorfulness: Annotated[float, Field(ge=0)]
+    """Hasler and Suesstrunk's number below which a photo is nearly grey to `grey=drop`; 15 is slightly colourful."""
     augmentation: Augmentation
 
 

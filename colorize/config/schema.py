@@ -30,6 +30,7 @@ from colorize.config.model import (
     PretrainedBackbone,
 )
 from colorize.config.nearest import nearest
+from colorize.config.older import upgraded
 from colorize.config.registry import load_extensions
 from colorize.config.training import EvaluationConfig, Optimizer, Tracking, Trainer
 from colorize.errors import UserError
@@ -173,13 +174,13 @@ def load(path: Path) -> Config:
 
 
 def from_stored(values: Values, where: str) -> Config:
-    """The configuration out of the plain values that a run stored; `where`, for messages.
+    """The configuration out of the plain values that a run stored, also an earlier version's; `where`, for messages.
 
     Raises:
         UserError: it is of another version, or was changed by hand.
     """
     try:
-        return validate(values | {"resume": None}, locate=lambda key: where, to_train=False)
+        return validate(upgraded(values) | {"resume": None}, locate=lambda key: where, to_train=False)
     except Refusal as error:
         raise UserError(
             f"{where} was written by another version of colorize, or changed by hand, or an"

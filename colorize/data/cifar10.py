@@ -16,6 +16,7 @@ from colorize.arrays import PhotosInMemory
 from colorize.config.data import CifarData
 from colorize.config.registry import builds
 from colorize.data.dataset import Dataset, Photos, digest_of
+from colorize.data.monochrome import tone_of
 from colorize.data.split import by_content
 from colorize.errors import UserError
 
@@ -38,7 +39,7 @@ def read_cifar10(config: CifarData, test: bool, manifest: Path | None = None) ->
     stored = _read(folder, TRAIN)
     hashes = [hashlib.sha256(picture).hexdigest() for picture in stored]
     parts = np.array([by_content(sha256, config.val_fraction) for sha256 in hashes])
-    dropped = (parts == "train") & _is_grey(stored) if config.drop_grayscale else np.zeros(len(parts), bool)
+    dropped = (parts == "train") & _without_colours(stored, config)
     everything = _photos(stored, hashes, "train", config)
     groups = {
         "train": everything.subset((parts == "train") & ~dropped),
@@ -76,8 +77,13 @@ def _read(folder: Path, names: list[str]) -> PhotosInMemory:
     return np.concatenate(parts)
 
 
-def _is_grey(stored: PhotosInMemory) -> np.ndarray:
-    return (stored == stored[..., :1]).all(axis=(1, 2, 3))
+def _without_colours(stored: PhotosInMemory, config: CifarData) -> np.ndarray:
+    """bool (N,): which photos `data.grey` leaves out of training."""
+    grey = (stored == stored[..., :1]).all(axis=(1, 2, 3)) & (config.grey != "keep")
+    if config.grey == "drop":
+        lowest = config.min_colorfulness
+        grey |= np.array([bool(tone_of(picture).without_colours(lowest)) for picture in stored])
+    return grey
 
 
 def _find(config: CifarData, needed: list[str]) -> Path:

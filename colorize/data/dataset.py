@@ -94,7 +94,7 @@ class Dataset:
 
     Attributes:
         train: what training sees.
-        grey: what it would see but for being exactly grey.
+        grey: what it would see if it had colours (`data.grey`).
         val: by which the checkpoint is chosen.
         test: seen by `evaluate` alone; None where there is none, or where it was not asked for.
         digest: of all parts and of the settings that pixels depend on; the same on every machine.
@@ -114,10 +114,10 @@ class Dataset:
         """Lines for people: what became of the files."""
         if self.manifest.records or not len(self.grey):
             return self.manifest.summary()
-        return [f"{len(self.grey):,} photos are exactly grey and left out of training"]
+        return [f"{len(self.grey):,} photos without colours (data.grey) are left out of training"]
 
     def part(self, name: str) -> Photos:
-        """`train`, `val` or `test`; or `all` of them, exactly grey ones too."""
+        """`train`, `val` or `test`; or `all` of them, those without colours too."""
         if name != ALL:
             return getattr(self, name)
         parts = [self.grey, self.val, *([self.test] if self.test else [])]
@@ -126,7 +126,7 @@ class Dataset:
     def known_before(self, part: str) -> Photos:
         """What the trivial baselines learn from when they are evaluated on a part: all photos of the parts before it.
 
-        Exactly grey ones included: they teach a network nothing, and belong to what colours photos have.
+        Those without colours included: they teach a network nothing, and belong to what colours photos have.
         """
         known = self.train.together_with(self.grey)
         return known.together_with(self.val) if part == "test" else known

@@ -7,11 +7,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-import numpy as np
 import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
-from colorize.arrays import Pixels
 from colorize.data.formats import how_to_read, known_formats
 from colorize.data.sixteen_bit import read_samples
 from colorize.data.srgb import Picture, picture_of_image, picture_of_samples
@@ -141,9 +139,3 @@ def centred_box(size: tuple[int, int], height: int, width: int) -> tuple[float, 
 def resize(image: Image.Image, height: int, width: int, box=None) -> Image.Image:
     """Resizes (a box of) a picture with antialiasing, to `height` rows and `width` columns."""
     return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
-
-
-def is_grey(pixels: Pixels) -> bool:
-    """Whether red, green and blue are equal everywhere: uint8 (H, W, 3)."""
-    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
-    return np.array_equal(red[0], green[0]) and np.array_equal(red, green) and np.array_equal(green, blue)

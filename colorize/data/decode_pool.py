@@ -18,7 +18,8 @@ from filelock import FileLock
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from colorize.arrays import Pixels
-from colorize.data.decode import centred_box, decode, is_grey, resize
+from colorize.data.decode import centred_box, decode, resize
+from colorize.data.monochrome import Tone, is_grey, tone_of
 from colorize.data.srgb import Picture
 from colorize.errors import NotUsable, PlugInMissing, UserError
 
@@ -78,6 +79,7 @@ class Decoded:
         passing: whether the reason may be gone next time, so that it must not be remembered.
         pixels_sha256: of the row, by which one photo in two files is known.
         grey: whether red, green and blue are equal everywhere.
+        tone: how much colour it has.
     """
 
     sha256: str
@@ -88,6 +90,7 @@ class Decoded:
     width: int = 0
     height: int = 0
     grey: bool = False
+    tone: Tone = Tone(0.0, False)
     pixels_sha256: str = ""
 
 
@@ -111,7 +114,7 @@ def decode_file(job: DecodeJob, settings: Settings, lock=None) -> tuple[Decoded,
     except (OSError, MemoryError) as error:
         result.reason, result.passing = f"cannot be read: {getattr(error, 'strerror', None) or 'out of memory'}", True
         return result, None
-    result.grey = is_grey(pixels)
+    result.grey, result.tone = is_grey(pixels), tone_of(pixels)
     result.pixels_sha256 = hashlib.sha256(pixels.data).hexdigest()
     return result, pixels
 

@@ -15,6 +15,7 @@ from colorize.data.dataset import Dataset, Photos, digest_of
 from colorize.data.decode_pool import Decoded, Settings
 from colorize.data.formats import endings
 from colorize.data.manifest import ACROSS, FileRecord, Manifest, printable
+from colorize.data.monochrome import EXACTLY_GREY
 from colorize.data.scan import File, Tree, hash_files, look_through
 from colorize.data.split import PARTS, PRIORITY, by_content
 from colorize.errors import UserError
@@ -132,15 +133,25 @@ class _Folder:
         return self.prepared.decoded[self.files[name].sha256][1]
 
     def finish(self) -> None:
-        """Takes exactly grey photos out of training, and gives all others their status."""
-        self.grey = {name for name, part in self.part.items() if part == "train" and self._decoded(name).grey}
-        self.grey = self.grey if self.config.drop_grayscale else set()
+        """Takes photos without colours out of training, and gives all others their status."""
+        kinds = {name: self._without_colours(name) for name, part in self.part.items() if part == "train"}
+        self.grey = {name: kind for name, kind in kinds.items() if kind}
         for name, part in self.part.items():
             file, decoded = self.files[name], self._decoded(name)
             status = manifest.GREY if name in self.grey else manifest.CONVERTED if decoded.converted else manifest.USED
-            detail, facts = ", ".join(decoded.converted), (decoded.format, decoded.width, decoded.height)
+            detail = self.grey.get(name) or ", ".join(decoded.converted)
+            facts = decoded.format, decoded.width, decoded.height
             self.manifest.records.append(FileRecord(name, status, detail, part, *facts, file.sha256))
         self.manifest.records.sort(key=lambda record: record.name)
+
+    def _without_colours(self, name: str) -> str:
+        """What a photo is that `data.grey` leaves out of training; empty for the others."""
+        decoded, config = self._decoded(name), self.config
+        if config.grey == "keep":
+            return ""
+        if decoded.grey:
+            return EXACTLY_GREY
+        return decoded.tone.without_colours(config.min_colorfulness) if config.grey == "drop" else ""
 
     def check_rejected(self, manifest: Path | None) -> None:
         """Stops where more files are rejected than the configuration bears."""

@@ -27,7 +27,7 @@ def read_dataset(config: Data, test: bool = False, manifest: Path | None = None,
 
 def _empty_part(config: Data, dataset: Dataset, part: str) -> str:
     counts = f"{len(dataset.train)} photos for training and {len(dataset.val)} for val"
-    grey = f" ({len(dataset.grey)} exactly grey ones left out)" if len(dataset.grey) else ""
+    grey = f" ({len(dataset.grey)} without colours left out)" if len(dataset.grey) else ""
     return (
         f"data.val_fraction={config.val_fraction} leaves {counts}{grey} in {dataset.source}; both need"
         f" some: add photos to {part}, or change the share"

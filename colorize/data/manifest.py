@@ -65,7 +65,8 @@ class Manifest:
             return []
         parts = [f"{counts[USED] + counts[CONVERTED]:,} of {len(self.records):,} files used"]
         parts += [f"{counts[CONVERTED]:,} of them converted"] if counts[CONVERTED] else []
-        parts += [f"{counts[GREY]:,} exactly grey, left out of training"] if counts[GREY] else []
+        kinds = Counter(record.detail for record in self.records if record.status == GREY)
+        parts += [f"{number:,} {kind}, left out of training" for kind, number in sorted(kinds.items())]
         parts += self._duplicates(counts[DUPLICATE])
         parts += [f"{counts[REJECTED]:,} rejected"] if counts[REJECTED] else []
         lines = [", ".join(parts)]

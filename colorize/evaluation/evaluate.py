@@ -147,8 +147,8 @@ def protocol(model: EvaluatedModel, config: Config, dataset: Dataset, part: str,
         " brought back bilinearly; painting may also look closer."
     )
     known = "train and val" if part == "test" else "train"
-    left_out = f"{len(dataset.grey)} exactly grey photos are left out."
-    grey = left_out if part == "train" else "Exactly grey photos are part of it."
+    left_out = f"{len(dataset.grey)} photos without colours (data.grey={config.data.grey}) are left out."
+    grey = left_out if part == "train" else "Photos without colours are part of it."
     lines = [
         f"Photos: {len(photos)} of {config.data.name} ({dataset.source}), part {part}, digest {photos.digest}.",
         model.chosen_by,

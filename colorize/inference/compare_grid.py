@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorize.data.decode import is_grey
+from colorize.data.monochrome import is_grey
 from colorize.image_grid import in_grey, save, side_by_side
 from colorize.runs.atomic import replacing
 

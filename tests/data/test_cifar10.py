@@ -67,7 +67,7 @@ def test_training_does_not_open_the_test_set(binary):
 
 
 def test_grey_pictures_are_left_out_of_training_and_kept_elsewhere(binary):
-    dropped, kept = read(binary, val_fraction=0.01), read(binary, val_fraction=0.01, drop_grayscale=False)
+    dropped, kept = read(binary, val_fraction=0.01), read(binary, val_fraction=0.01, grey="keep")
     assert (
         len(kept.train) - len(dropped.train)
         == len(dropped.grey)
@@ -110,5 +110,5 @@ def test_another_size_is_resized(binary):
 
 def test_grey_pictures_are_counted(binary):
     dataset = read(binary, val_fraction=0.01)
-    assert dataset.summary() == [f"{len(dataset.grey)} photos are exactly grey and left out of training"]
-    assert read(binary, drop_grayscale=False).summary() == []
+    assert dataset.summary() == [f"{len(dataset.grey)} photos without colours (data.grey) are left out of training"]
+    assert read(binary, grey="keep").summary() == []

@@ -11,7 +11,6 @@ from icc import adobe_rgb, adobe_to_srgb, linear_grey
 from messages import assert_wording, refused
 from PIL import Image, ImageCms
 
-from colorize.data import decode_pool
 from colorize.data.decode import NotUsable, _plain_jpeg, centred_box, decode
 
 pytestmark = pytest.mark.once
@@ -249,12 +248,3 @@ def test_a_large_photo_waits_for_the_lock(files, monkeypatch):
     monkeypatch.setattr(decode, "LARGE_PIXELS", 10_000)
     decode.decode(content.getvalue(), lock=Lock())
     assert entered == [True]
-
-
-def test_nearly_grey_is_not_grey():
-    pixels = np.full((5, 7, 3), 90, "uint8")
-    assert decode_pool.is_grey(pixels)
-    for place in ((0, 0, 0), (4, 6, 1), (2, 3, 2)):
-        changed = pixels.copy()
-        changed[place] += 1
-        assert not decode_pool.is_grey(changed)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_truncated_one_pixel_wide_and_wrongly_named_files(many, photo):
 def test_exactly_grey_photos_are_left_out_of_training_only(many, photo):
     for i in range(20):
         photo(many / f"grey_{i}.png", mode="L")
-    dataset, kept = read(many), read(many, drop_grayscale=False)
+    dataset, kept = read(many), read(many, grey="keep")
     greys = [record for record in dataset.manifest.records if record.name.startswith("grey")]
     dropped = [record for record in greys if record.status == "grey"]
     assert dropped and {v.split for v in dropped} == {"train"} and len(dropped) == len(dataset.grey)
@@ -59,6 +60,29 @@ def test_exactly_grey_photos_are_left_out_of_training_only(many, photo):
     assert len(dataset.known_before("val")) == len(kept.train)
     assert len(dataset.known_before("test")) == len(kept.train) + len(kept.val)
     assert any(f"{len(dropped)} exactly grey" in line for line in dataset.manifest.summary())
+
+
+def test_nearly_grey_and_toned_photos_are_left_out_where_that_is_asked_for(many):
+    rng = np.random.default_rng(3)
+    for i in range(40):
+        grey = rng.integers(0, 255, (24, 40, 1)).astype(float)
+        tint, tone = (np.array(shares) for shares in ((1.0, 1.0, 0.97), (1.0, 0.8, 0.5)))
+        Image.fromarray((grey * (tone if i % 2 else tint)).astype("uint8")).save(many / f"pale_{i}.png")
+    exact, dropped = read(many, grey="drop_exact"), read(many, grey="drop")
+    details = {r.name: r.detail for r in dropped.manifest.records if r.status == "grey"}
+    assert details == {
+        r.name: "of one tone" if int(r.name[5:-4]) % 2 else "nearly grey"
+        for r in exact.manifest.records
+        if r.name.startswith("pale") and r.split == "train"
+    }
+    assert set(dropped.grey.names) == set(details) and len(exact.grey) == 0
+    assert dropped.val.hashes == exact.val.hashes and dropped.test.hashes == exact.test.hashes
+    counts = Counter(details.values())
+    summary = " ".join(dropped.manifest.summary())
+    assert all(f"{number} {kind}, left out of training" in summary for kind, number in counts.items())
+    assert dropped.digest != exact.digest
+    none = read(many, grey="drop", min_colorfulness=0.0)
+    assert {r.detail for r in none.manifest.records if r.status == "grey"} == {"of one tone"}  # so are the pale ones
 
 
 def test_a_split_folder_that_links_into_another_is_reported(tmp_path, photo):

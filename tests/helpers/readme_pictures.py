@@ -8,7 +8,7 @@ from PIL import Image
 from skimage import data
 
 from colorize.config.base import PROJECT
-from colorize.data.decode import is_grey
+from colorize.data.monochrome import is_grey
 from colorize.hub import load_pipeline
 
 PICTURES = PROJECT / "data" / "pictures"

@@ -1,0 +1,23 @@
+"""Configurations that earlier versions stored: the same runs and models in today's keys."""
+
+from colorize.config.base import Values
+
+ADDED = {"data.min_colorfulness": 5.0}
+"""Keys that earlier versions did not have, with the values that say what those versions did."""
+
+
+def upgraded(values: Values) -> Values:
+    """Stored values with today's keys; those of this version come back as they are.
+
+    Args:
+        values: plain nested values, which are not changed.
+    """
+    values = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    data = values.get("data")
+    if isinstance(data, dict) and "drop_grayscale" in data:  # until 0.2.0
+        data["grey"] = "drop_exact" if data.pop("drop_grayscale") else "keep"
+    for key, value in ADDED.items():
+        section, _, name = key.rpartition(".")
+        if isinstance(values.get(section), dict):
+            values[section].setdefault(name, value)
+    return values
