@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -71,8 +73,8 @@ class FoundModel:
         return read_about(self.file)
 
 
-PLACES = (f"outputs/*/{RESULT}", f"multirun/*/*/{RESULT}")
-"""Where runs lie below the folder in which they were started."""
+PLACES = ("outputs", "multirun")
+"""Folders below which runs lie, at whatever depth `hydra.run.dir` puts them."""
 
 
 def newest_run(place: Path) -> Path:
@@ -81,14 +83,23 @@ def newest_run(place: Path) -> Path:
     Raises:
         UserError: none was.
     """
-    results = [path for pattern in PLACES for path in place.glob(pattern)]
-    finished = [path for path in results if (path.parent / MODEL).is_file() and not _is_smoke(path.parent)]
+    folders = [folder for name in PLACES for folder in _runs_below(place / name)]
+    finished = [folder for folder in folders if (folder / MODEL).is_file() and not _is_smoke(folder)]
     if not finished:
         raise UserError(
             f"latest: there is no finished run in outputs/ or multirun/ below {place}, those of debug=smoke left out:"
             f" train one with `{TRAIN}`, or name another model: {MODELS}"
         )
-    return max(finished, key=lambda path: path.stat().st_mtime).parent
+    return max(finished, key=lambda folder: (folder / RESULT).stat().st_mtime)
+
+
+def _runs_below(place: Path) -> Iterator[Path]:
+    """The output folders below a folder that hold a result; what lies within one is not looked at."""
+    for path, folders, files in os.walk(place):
+        if CONFIG in files:
+            folders.clear()
+        if RESULT in files:
+            yield Path(path)
 
 
 def _is_smoke(folder: Path) -> bool:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from colorize.errors import UserError, first_line
+from colorize.tracking.database import artifact_location, check_database, opening
 from colorize.tracking.uri import default_uri, import_mlflow
 from colorize.tracking.views import experiment_tags
 
@@ -23,7 +24,9 @@ class StoredRuns:
         self.mlflow = import_mlflow()
         self.uri = uri or default_uri()
         self.mlflow.set_tracking_uri(self.uri)
-        self.client = self.mlflow.MlflowClient(self.uri)
+        check_database(self.uri)
+        with opening(self.uri):
+            self.client = self.mlflow.MlflowClient(self.uri)
 
     def _ask(self, what: str, call: Callable, *args, **kwargs):
         from sqlalchemy.exc import SQLAlchemyError  # MLflow lets some of these through
@@ -144,14 +147,3 @@ def experiment_id(client, uri: str, name: str) -> str:
             if key not in found.tags:
                 client.set_experiment_tag(found.experiment_id, key, value)
     return found.experiment_id
-
-
-def artifact_location(uri: str) -> str | None:
-    """Where the artifacts of a new experiment go: beside an SQLite database.
-
-    Others know by themselves (None); MLflow would put those of SQLite below the folder that a job happens to run in.
-    """
-    scheme = "sqlite:///"
-    if not uri.startswith(scheme):
-        return None
-    return (Path(uri.removeprefix(scheme)).resolve().parent / "mlartifacts").as_uri()

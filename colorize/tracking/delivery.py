@@ -22,6 +22,7 @@ from PIL import Image
 from colorize.compat import mlflow_entity
 from colorize.runs.model_file import MODEL
 from colorize.tracking.client import experiment_id
+from colorize.tracking.database import opening
 from colorize.tracking.uri import import_mlflow
 from colorize.tracking.views import RUN_ID
 
@@ -33,6 +34,9 @@ THUMBNAIL = 256
 
 REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST")
 """Answers to what was asked, not of a server in trouble."""
+
+DELETED = "deleted"
+"""What MLflow says of a run that somebody deleted, and that could be restored."""
 
 KINDS = (
     "start", "resume", "end", "forget", "parameters", "tags", "metrics", "dataset", "picture", "table", "file",
@@ -62,7 +66,8 @@ class Delivery:
     def client(self):
         """Made when it is needed first: a database is made then, which takes seconds."""
         if self._client is None:
-            self._client = self.mlflow.MlflowClient(self.uri)
+            with opening(self.uri):
+                self._client = self.mlflow.MlflowClient(self.uri)
         return self._client
 
     def deliver(self, record: dict) -> None:
@@ -80,13 +85,14 @@ class Delivery:
         if self.run_id is None:
             return False
         try:
-            self.client.get_run(self.run_id)
+            is_gone = self.client.get_run(self.run_id).info.lifecycle_stage == DELETED
         except self.mlflow.MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
+            is_gone = True
+        if is_gone:
             self.run_id = None
-            return True
-        return False
+        return is_gone
 
     def _forget(self, record: dict) -> None:
         """For the journal alone."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from colorize.errors import first_line
 from colorize.tracking.delivery import Delivery, is_refusal
 from colorize.tracking.journal import Journal, Marks
+from colorize.tracking.uri import is_server
 
 QUEUED = 1000
 """Records that wait in memory; others are read from the journal when their turn comes."""
@@ -150,8 +151,9 @@ class Sender:
             self.marks.save()
 
     def _pause(self, reason: str) -> None:
+        """Holds on; says so, but not of a database that cannot even be opened: `tracker.start` does."""
         self.first_reason = self.first_reason or reason
-        if not self.reason and not self._ending.is_set():
+        if not self.reason and not self._ending.is_set() and (self._is_checked or is_server(self.delivery.uri)):
             print(
                 f"MLflow at {self.delivery.uri} does not answer: {reason}. Training goes on; what is logged is kept in"
                 f" {self.journal.folder} and delivered when it answers again",

@@ -8,6 +8,7 @@ from colorize.console import progress
 from colorize.errors import UserError, first_line
 from colorize.runs import layout
 from colorize.runs.layout import TRACKING
+from colorize.tracking.database import check_database
 from colorize.tracking.delivery import Delivery, is_refusal
 from colorize.tracking.journal import JOURNAL, Journal, Marks
 from colorize.tracking.uri import uri_of
@@ -52,6 +53,7 @@ class _Sync:
     def __init__(self, output: Path, uri: str):
         self.output, self.journal = output, Journal(output / TRACKING)
         self.marks = Marks(self.journal.folder, uri)
+        check_database(uri)
         self.delivery = Delivery(uri, output, self.journal.run_key, self.marks.run_id)
         self.refusals: list[str] = []
 

@@ -20,6 +20,7 @@ from colorize.config.training import MlflowTracking
 from colorize.errors import UserError
 from colorize.runs.atomic import WriteErrors
 from colorize.runs.layout import TRACKING
+from colorize.tracking.database import check_database
 from colorize.tracking.delivery import Delivery
 from colorize.tracking.journal import Journal
 from colorize.tracking.sender import Sender
@@ -37,9 +38,14 @@ def open_tracker(config: Config, output: Path, parent: str | None = None) -> "Tr
     Args:
         output: the output folder.
         parent: run of the sweep that this run is a job of.
+    Raises:
+        UserError: there is a database that cannot be used.
     """
     wanted = config.tracking
-    return MlflowTracker(config, wanted, output, parent) if isinstance(wanted, MlflowTracking) else Tracker()
+    if not isinstance(wanted, MlflowTracking):
+        return Tracker()
+    check_database(uri_of(config))
+    return MlflowTracker(config, wanted, output, parent)
 
 
 class Tracker:

@@ -8,6 +8,7 @@ from shlex import quote
 
 from colorize.config.schema import Config
 from colorize.config.training import MlflowTracking
+from colorize.tracking.database import file_of
 
 ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the last lines on the screen are ours
@@ -40,7 +41,14 @@ def default_uri() -> str:
 
 def uri_of(config: Config) -> str:
     """Where a configuration logs its run, or would log it."""
-    return (config.tracking.uri if isinstance(config.tracking, MlflowTracking) else None) or default_uri()
+    noted = config.tracking.uri if isinstance(config.tracking, MlflowTracking) else None
+    return default_uri() if noted is None or _is_left_behind(noted) else noted
+
+
+def _is_left_behind(uri: str) -> bool:
+    """Whether a database lay in a folder that is gone: with the output folder that notes it, it was moved elsewhere."""
+    file = file_of(uri)
+    return file is not None and not file.parent.exists()
 
 
 def noted(config: Config) -> Config:

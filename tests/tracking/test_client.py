@@ -2,7 +2,7 @@
 
 import pytest
 
-from colorize.tracking.client import StoredRuns, artifact_location
+from colorize.tracking.client import StoredRuns
 from colorize.tracking.views import experiment_tags
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
@@ -15,15 +15,3 @@ def test_an_experiment_of_before_gets_the_view_of_results_and_keeps_what_was_cho
     assert client().get_run(StoredRuns(uri).start("old", "a sweep", {})).info.experiment_id == created
     tags = client().get_experiment(created).tags
     assert tags.items() >= (experiment_tags(created) | chosen).items()
-
-
-@pytest.mark.parametrize(
-    ("uri", "expected"),
-    [
-        ("sqlite:////data/runs.db", "file:///data/mlartifacts"),
-        ("http://127.0.0.1:5000", None),
-        ("postgresql://host/runs", None),
-    ],
-)
-def test_artifacts_lie_beside_the_database_wherever_a_job_runs(uri, expected):
-    assert artifact_location(uri) == expected
