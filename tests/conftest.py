@@ -53,7 +53,9 @@ def seeded():
 @pytest.fixture
 def config_of():
     """Composes a small configuration on the backend under test, with more overrides."""
-    return lambda *overrides: _composed(("debug=smoke", "tracking=off", f"backend={BACKEND}", *overrides))
+    return lambda *overrides: _composed(
+        ("debug=smoke", "data.max_photos=null", "tracking=off", f"backend={BACKEND}", *overrides)
+    )
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ class Data(Option):
 
     root: Annotated[str, Field(min_length=1)] | None
     """Folder of the photos; null: where the source has a place of its own."""
+    max_photos: Positive | None
+    """So many photos are looked at, spread evenly over the folder and the parts of its split; null: all."""
     height: Positive
     """Rows of a picture, in training and in evaluation."""
     width: Positive

@@ -2,7 +2,7 @@
 
 from colorize.config.base import Values
 
-ADDED = {"data.min_colorfulness": 5.0}
+ADDED = {"data.min_colorfulness": 5.0, "data.max_photos": None}
 """Keys that earlier versions did not have, with the values that say what those versions did."""
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from colorize.arrays import PhotosInMemory
 from colorize.config.data import CifarData
 from colorize.config.registry import builds
-from colorize.data.dataset import Dataset, Photos, digest_of
+from colorize.data.dataset import Dataset, Photos, digest_of, spread
 from colorize.data.monochrome import tone_of
 from colorize.data.split import by_content
 from colorize.errors import UserError
@@ -36,7 +36,7 @@ def read_cifar10(config: CifarData, test: bool, manifest: Path | None = None) ->
         UserError: files are missing and cannot be fetched, or have another size than they should.
     """
     folder = _find(config, TRAIN + TEST if test else TRAIN)
-    stored = _read(folder, TRAIN)
+    stored = _read(folder, TRAIN, config.max_photos)
     hashes = [hashlib.sha256(picture).hexdigest() for picture in stored]
     parts = np.array([by_content(sha256, config.val_fraction) for sha256 in hashes])
     dropped = (parts == "train") & _without_colours(stored, config)
@@ -53,7 +53,7 @@ def read_cifar10(config: CifarData, test: bool, manifest: Path | None = None) ->
 
 
 def _test(folder: Path, config: CifarData) -> Photos:
-    stored = _read(folder, TEST)
+    stored = _read(folder, TEST, config.max_photos)
     return _photos(stored, [hashlib.sha256(picture).hexdigest() for picture in stored], "test", config)
 
 
@@ -62,8 +62,8 @@ def _photos(stored: PhotosInMemory, hashes: list[str], name: str, config: CifarD
     return Photos(stored, np.arange(len(stored)), names, tuple(hashes), (config.height, config.width))
 
 
-def _read(folder: Path, names: list[str]) -> PhotosInMemory:
-    """uint8 (N, 32, 32, 3)."""
+def _read(folder: Path, names: list[str], number: int | None) -> PhotosInMemory:
+    """uint8 (N, 32, 32, 3); at most so many of them."""
     parts = []
     for name in names:
         records = np.fromfile(folder / name, "uint8")
@@ -74,7 +74,8 @@ def _read(folder: Path, names: list[str]) -> PhotosInMemory:
             )
         planes = records.reshape(-1, RECORD)[:, 1:].reshape(-1, 3, SIDE, SIDE)
         parts.append(np.ascontiguousarray(planes.transpose(0, 2, 3, 1)))
-    return np.concatenate(parts)
+    pixels = np.concatenate(parts)
+    return pixels[spread(len(pixels), number)]
 
 
 def _without_colours(stored: PhotosInMemory, config: CifarData) -> np.ndarray:

@@ -132,6 +132,12 @@ class Dataset:
         return known.together_with(self.val) if part == "test" else known
 
 
+def spread(length: int, number: int | None) -> list[int]:
+    """At most so many indices of a list, spread evenly; None: all."""
+    number = length if number is None else min(number, length)
+    return [at * length // number for at in range(number)]
+
+
 def digest_of(hashes) -> str:
     """A short name for some contents in this order."""
     return hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]

@@ -11,7 +11,7 @@ from colorize.config.registry import builds
 from colorize.console import progress
 from colorize.data import manifest
 from colorize.data.cache import Prepared, folder_of_cache, prepare
-from colorize.data.dataset import Dataset, Photos, digest_of
+from colorize.data.dataset import Dataset, Photos, digest_of, spread
 from colorize.data.decode_pool import Decoded, Settings
 from colorize.data.formats import endings
 from colorize.data.manifest import ACROSS, FileRecord, Manifest, printable
@@ -33,6 +33,7 @@ def read_folder(config: FolderData, test: bool, manifest: Path | None) -> Datase
         found = ", ".join(f"{number} {kind}" for kind, number in tree.ignored.most_common(8)) or "nothing"
         expected = ", ".join(sorted(endings()))
         raise UserError(f"data.root: no photo in {root}; expected files that end in {expected}; found: {found}")
+    tree.files = _some(tree, config.max_photos)
     cache = folder_of_cache(config.cache)
     _hash(tree, cache)
     folder = _Folder(config, tree)
@@ -57,6 +58,18 @@ def _root(config: FolderData) -> Path:
     if not root.is_dir():
         raise UserError(f"data.root: there is no folder {root}; expected a folder of photos")
     return root
+
+
+def _some(tree: Tree, number: int | None) -> list[File]:
+    """So many of the files, the same share of each part of the split, spread evenly over the names; None: all."""
+    if number is None or len(tree.files) <= number:
+        return tree.files
+    splits = tree.splits
+    groups: dict[str, list[File]] = {}
+    for file in tree.files:
+        groups.setdefault(splits.get(file.name.partition("/")[0], ""), []).append(file)
+    each = max(number // len(groups), 1)
+    return [files[at] for files in groups.values() for at in spread(len(files), each)]
 
 
 def _hash(tree: Tree, cache: Path) -> None:

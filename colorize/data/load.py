@@ -1,11 +1,16 @@
 """From the configuration of the data to its photos, split into parts."""
 
+import math
 from pathlib import Path
 
 from colorize.config.data import Data
 from colorize.config.registry import build
 from colorize.data.dataset import Dataset
+from colorize.data.scan import part_of
 from colorize.errors import UserError
+
+FEW = 10
+"""Val photos; by fewer, the best epoch is a matter of luck."""
 
 
 def read_dataset(config: Data, test: bool = False, manifest: Path | None = None, needs_parts: bool = True) -> Dataset:
@@ -23,6 +28,19 @@ def read_dataset(config: Data, test: bool = False, manifest: Path | None = None,
         if not len(dataset.part(part)):
             raise UserError(_empty_part(config, dataset, part))
     return dataset
+
+
+def advice(config: Data, dataset: Dataset) -> list[str]:
+    """What may be done about a val part that is too small to choose a checkpoint by; nothing where it is not."""
+    number = len(dataset.val)
+    if number >= FEW or config.max_photos is not None:
+        return []
+    by_folder = any(part_of(name.partition("/")[0]) == "val" for name in dataset.val.names)
+    total = len(dataset.train) + len(dataset.grey) + number + len(dataset.test or ())
+    share = f"data.val_fraction={min(math.ceil(100 * 1.5 * FEW / total) / 100, 0.3):g}"
+    test = " data.test_fraction=0.0" if getattr(config, "test_fraction", 0.0) and total < 100 else ""
+    instead = "put more photos into val/" if by_folder else f"train with {share}{test}, or add photos"
+    return [f"the checkpoint is chosen by {number} val photos, which is mostly chance: {instead}"]
 
 
 def _empty_part(config: Data, dataset: Dataset, part: str) -> str:

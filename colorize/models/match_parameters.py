@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,8 @@ TOLERANCE = 0.02
 """Share by which two numbers of parameters may differ and still count as matched."""
 LARGEST = 2**20
 """No size is tried above this."""
+GUESSES = 8
+"""Sizes that are tried by a guess, before halves of what is left."""
 IMPOSSIBLE = 2**62
 """Parameters of a fusion that cannot be: more than any has."""
 
@@ -103,22 +106,28 @@ def matched(fusion: Fusion, like: Fusion, feature_map: FeatureMap) -> Match:
     def proportional(n: int) -> dict[str, int]:
         return {fine: max(1, round(n * step * ratio)), coarse: n * step}
 
-    n = _largest(lambda n: parameters(proportional(n)) <= wanted)
+    n = _largest(lambda n: parameters(proportional(n)), wanted, getattr(fusion, coarse) // step)
     candidates += [proportional(n), proportional(n + 1)]
     if fine != coarse:
-        tuned = _largest(lambda m: parameters(proportional(n) | {fine: m}) <= wanted)
+        tuned = _largest(lambda m: parameters(proportional(n) | {fine: m}), wanted, proportional(n)[fine])
         candidates += [proportional(n) | {fine: m} for m in (tuned, tuned + 1)]
     sizes = min(candidates, key=lambda sizes: abs(parameters(sizes) - wanted))
     return Match(fusion.model_copy(update=sizes), parameters(sizes), wanted)
 
 
-def _largest(fits: Callable[[int], bool]) -> int:
-    """The largest n from 1 to `LARGEST` that fits; 1 where none does. What fits must fit at every smaller n."""
-    high = 2
-    while high < LARGEST and fits(high):  # from below: each is built to be counted
-        high *= 2
-    low = high // 2
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low
+def _largest(parameters: Callable[[int], int], wanted: int, start: int) -> int:
+    """The largest n from 1 to `LARGEST` with at most so many parameters; 1 where none has. They must grow with n.
+
+    Each is built to be counted, so few are tried: parameters grow at most like n squared, which says where to look.
+
+    Args:
+        start: is tried first.
+    """
+    low, high, n, tried = 0, LARGEST + 1, min(max(start, 1), LARGEST), 0
+    while high - low > 1:
+        found, tried = parameters(n), tried + 1
+        low, high = (n, high) if found <= wanted else (low, n)
+        is_far_off = found == IMPOSSIBLE or tried > GUESSES
+        guess = (low + high) // 2 if is_far_off else round(n * math.sqrt(wanted / max(found, 1)))
+        n = min(max(guess, low + 1), high - 1)
+    return max(low, 1)

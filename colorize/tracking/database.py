@@ -65,8 +65,8 @@ def check_database(uri: str) -> None:
         return
     except sqlite3.DatabaseError as error:
         raise UserError(
-            f"tracking.uri={uri}: {file} is no SQLite database, or it is damaged ({error}). Move it away, or name another:"
-            " tracking.uri=sqlite:///PATH"
+            f"tracking.uri={uri}: {file} is no SQLite database, or it is damaged ({error}). Move it away, or name"
+            " another: tracking.uri=sqlite:///PATH"
         ) from None
     known, newest = _versions()
     if version in known and version != newest:

@@ -11,6 +11,7 @@ from colorize.config.base import flat
 from colorize.config.schema import Config
 from colorize.console import say
 from colorize.data.dataset import Dataset
+from colorize.data.load import advice
 from colorize.evaluation.report import Evaluation
 from colorize.inspection.shape_report import write_shapes
 from colorize.models.colorizer import Network
@@ -62,7 +63,7 @@ class RunLog:
         self._photos()
         self._shapes(first_batch)
         notes = [*filter(None, [self.match]), *note_about_features(config, self.network.frozen is not None)]
-        for line in [*dataset.summary(), *notes]:
+        for line in [*dataset.summary(), *advice(config.data, dataset), *notes]:
             say(self.console, line)
         for_test = f", {len(dataset.test):,} for evaluate alone" if dataset.test else ""
         self.console.print(

@@ -11,7 +11,8 @@ from processes import BACKEND, Training, launch
 from colorize.cli.sweep import note_failure, parent_of
 
 TINY = [
-    "debug=smoke", f"backend={BACKEND}", "encoder.filters=[4]", "fusion.units=4", "fusion.channels=1",
+    "debug=smoke", "data.max_photos=null", f"backend={BACKEND}",
+    "encoder.filters=[4]", "fusion.units=4", "fusion.channels=1",
     "trainer.num_visualized_photos=0", "evaluation.num_compared_photos=2", "evaluation.num_visualized_photos=1",
 ]  # fmt: skip
 pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports

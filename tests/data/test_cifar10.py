@@ -108,6 +108,12 @@ def test_another_size_is_resized(binary):
     assert dataset.test.fitted().shape == (PICTURES, 16, 24, 3) and dataset.digest != read(binary).digest
 
 
+def test_some_of_the_pictures_are_spread_over_the_set(binary):
+    whole, some = (read(binary, True, grey="keep", max_photos=number) for number in (None, 30))
+    assert len(some.train) + len(some.val) == 30 and len(some.test) == 30
+    assert set(some.train.hashes) < set(whole.train.hashes) and set(some.val.hashes) <= set(whole.val.hashes)
+
+
 def test_grey_pictures_are_counted(binary):
     dataset = read(binary, val_fraction=0.01)
     assert dataset.summary() == [f"{len(dataset.grey)} photos without colours (data.grey) are left out of training"]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from colorize.config.compose import composed
 from colorize.config.messages import Refusal
-from colorize.data.load import read_dataset
+from colorize.data.load import advice, read_dataset
 from colorize.errors import UserError
 
 pytestmark = pytest.mark.once
@@ -83,6 +83,39 @@ def test_nearly_grey_and_toned_photos_are_left_out_where_that_is_asked_for(many)
     assert dropped.digest != exact.digest
     none = read(many, grey="drop", min_colorfulness=0.0)
     assert {r.detail for r in none.manifest.records if r.status == "grey"} == {"of one tone"}  # so are the pale ones
+
+
+def test_some_photos_are_spread_over_the_folder_and_the_parts_of_its_split(tmp_path, photo):
+    for name, number in (("train/a", 50), ("train/b", 30), ("val", 12), ("test", 3)):
+        for i in range(number):
+            photo(tmp_path / name / f"{i:02}.png")
+    whole, some = read(tmp_path), read(tmp_path, max_photos=15)
+    assert [len(part) for part in (some.train, some.val, some.test)] == [5, 5, 3]
+    assert all(set(some.part(part).hashes) < set(whole.part(part).hashes) for part in ("train", "val"))
+    assert {name.split("/")[1] for name in some.train.names} == {"a", "b"}
+    assert read(tmp_path, max_photos=1000).digest == whole.digest != some.digest
+
+
+@pytest.mark.parametrize(
+    ("photos", "in_val", "changes", "advised"),
+    [
+        (40, 0, {"val_fraction": 0.05}, "data.val_fraction=0.3 data.test_fraction=0.0"),
+        (150, 0, {"val_fraction": 0.02}, "data.val_fraction=0.1,"),
+        (30, 4, {}, "put more photos into val/"),
+        (150, 0, {"val_fraction": 0.2}, None),
+        (40, 0, {"val_fraction": 0.05, "max_photos": 39}, None),
+    ],
+)
+def test_few_val_photos_are_worth_a_word(photos, in_val, changes, advised, tmp_path, photo):
+    for i in range(photos):
+        photo(tmp_path / ("train" if in_val else "") / f"{i}.png")
+    for i in range(in_val):
+        photo(tmp_path / "valid" / f"{i}.png")
+    config = DATA.model_copy(update={"root": str(tmp_path), **changes})
+    dataset = read_dataset(config)
+    lines = advice(config, dataset)
+    assert len(lines) == (advised is not None)
+    assert all(advised in line and f"{len(dataset.val)} val photos" in line for line in lines)
 
 
 def test_a_split_folder_that_links_into_another_is_reported(tmp_path, photo):

@@ -18,7 +18,14 @@ import keras
 from colorize.config.base import PROJECT
 
 BACKEND = keras.backend.backend()
-TINY = ["debug=smoke", f"backend={BACKEND}", "fusion=none", "encoder.filters=[4]", "trainer.num_visualized_photos=0"]
+TINY = [
+    "debug=smoke",
+    "data.max_photos=null",
+    f"backend={BACKEND}",
+    "fusion=none",
+    "encoder.filters=[4]",
+    "trainer.num_visualized_photos=0",
+]
 TINY += ["evaluation.num_visualized_photos=0", "evaluation.num_compared_photos=1"]
 """Small, with dropout, augmentation and statistics of batches."""
 

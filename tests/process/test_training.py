@@ -34,7 +34,14 @@ from colorize.training.state import TrainState
 
 pytestmark = pytest.mark.slow
 
-SMALL = ["debug=smoke", f"backend={BACKEND}", "encoder.filters=[4]", "fusion.units=4", "fusion.channels=1"]
+SMALL = [
+    "debug=smoke",
+    "data.max_photos=null",
+    f"backend={BACKEND}",
+    "encoder.filters=[4]",
+    "fusion.units=4",
+    "fusion.channels=1",
+]
 
 MLFLOW_WARNS = pytest.mark.filterwarnings("ignore")  # of what it imports, when a test reads its database
 
