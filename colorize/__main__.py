@@ -124,7 +124,11 @@ def _add_evaluate(commands) -> None:
         help=f"{MODELS}; one or several (pretrained), and behind them other photos or settings: data=folder"
         " data.root=PATH",
     )
-    parser.add_argument("--split", choices=("train", "val", "test", "all"), help="part of the photos (test, else val)")
+    parser.add_argument(
+        "--split",
+        choices=("train", "val", "test", "all"),
+        help="part of the photos (of other photos than its own: all; else test, or val)",
+    )
     parser.add_argument("--out", type=Path, help="folder for the results (evaluation/ in the model's folder)")
     _add_where(parser)
     _add_temperature(parser)

@@ -1,6 +1,7 @@
 """`python -m colorize evaluate`: from a model's name to its numbers, on the screen, on disk and in MLflow."""
 
 import csv
+import re
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -12,8 +13,9 @@ from colorize.cli.paths import quote_path
 from colorize.config.compose import data_and_evaluation
 from colorize.config.schema import Config, changed_temperature, with_temperature
 from colorize.console import say
-from colorize.data.dataset import ALL, Dataset
+from colorize.data.dataset import ALL, Dataset, Photos
 from colorize.data.load import read_dataset
+from colorize.data.scan import part_of
 from colorize.errors import UserError
 from colorize.evaluation import check_perceptual
 from colorize.hub import FoundModel, find_model
@@ -26,6 +28,9 @@ OF_OWN_DATA = {
 }
 """Part of the data that a model was trained with -> what that means for its numbers."""
 
+OTHER_PHOTOS = re.compile(r"[+]*(data=|data\.root=)")
+"""An override by which other photos are evaluated than those that the model was trained with."""
+
 
 def evaluate(
     names: list[str | None], overrides: list[str], split: str | None, out: Path | None, tracking: str | None,
@@ -36,8 +41,8 @@ def evaluate(
     Args:
         names: of the models, see `find_model`; None: the one in the box; all are found before the first is evaluated.
         overrides: of `data` and `evaluation`; without any, the model's own data.
-        split: train, val or test; all: the photos of all parts, beside the baselines that the model was trained
-            beside; None: test where there is one, else val.
+        split: train, val, test, or all of them; None: of other photos than the model's own, all, or a folder `test/`
+            where there is one; of its own, test where there is one, else val.
         out: folder for the evaluation; None: the model's.
         tracking: URI of MLflow for models that are no folder.
         device: cpu or gpu.
@@ -53,8 +58,9 @@ def evaluate(
 def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str | None, device: str) -> None:
     config = data_and_evaluation(own, [quote_path(override) for override in overrides])
     check_perceptual(config.evaluation)
-    dataset = read_dataset(config.data, test=split in (None, "test", ALL), needs_parts=split != ALL)
-    part = _part(dataset, split)
+    of_others = any(OTHER_PHOTOS.match(override) for override in overrides)
+    dataset = read_dataset(config.data, split in (None, "test", ALL), needs_parts=not of_others and split != ALL)
+    part = _part(dataset, split, of_others)
     for line in dataset.summary():
         print(line)
     backend.start(backend.wanted(own.backend), device)
@@ -68,7 +74,8 @@ def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str |
     resize_mode = resize_mode_of(own.data)
     predict = predictor(lambda rgb: predict_ab(colorizer, rgb, resize_mode), config.evaluation.flip_tta)
     evaluated = EvaluatedModel(predict, model.name, colorizer.network, seen, temperature, resize_mode)
-    baselines = own_baselines(model.about) if part == ALL else learned_baselines(dataset, part)
+    has_own = part == ALL or of_others and model.about.mean_ab is not None
+    baselines = own_baselines(model.about) if has_own else learned_baselines(dataset, part)
     evaluation, folder = evaluate(evaluated, config, dataset, part, model.out, baselines)
     console = Console()
     console.print(evaluation.table())
@@ -80,13 +87,29 @@ def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str |
         say(console, f"compare   python -m colorize compare {model.comparable} ANOTHER...")
 
 
-def _part(dataset: Dataset, split: str | None) -> str:
+def _part(dataset: Dataset, split: str | None, of_others: bool) -> str:
+    """The part that is evaluated.
+
+    Raises:
+        UserError: it is not there, or has no photos.
+    """
     if split == "test" and dataset.test is None:
         raise UserError(
             f"--split test: {dataset.source} has no test part; give data.test_fraction=SHARE where the split is"
             " by content, or a folder test/, or take --split val"
         )
-    return split or ("test" if dataset.test is not None else "val")
+    has_test = dataset.test is not None and (not of_others or _is_declared(dataset.test))
+    part = split or ("test" if has_test else ALL if of_others else "val")
+    if not len(dataset.part(part)):
+        raise UserError(
+            f"--split {part}: {dataset.source} has no photos in that part; --split all evaluates all of them"
+        )
+    return part
+
+
+def _is_declared(test: Photos) -> bool:
+    """Whether the photos lie in a folder of that name: no hash has chosen them."""
+    return len(test) > 0 and all(part_of(name.partition("/")[0]) == "test" for name in test.names)
 
 
 def chosen_by(model: FoundModel, dataset: Dataset, part: str) -> str:

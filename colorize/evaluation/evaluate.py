@@ -16,7 +16,7 @@ from colorize.config.model import BinsHead
 from colorize.config.schema import Config
 from colorize.config.training import EvaluationConfig
 from colorize.console import progress
-from colorize.data.dataset import ALL, Dataset, Photos
+from colorize.data.dataset import Dataset, Photos
 from colorize.errors import UserError
 from colorize.evaluation.predictors import Predictor, run_predictors, with_progress
 from colorize.evaluation.report import GREY, GRIDS, OURS, PAINTED, TRUTH, Evaluation, save_photos
@@ -55,7 +55,9 @@ def learned_baselines(dataset: Dataset, part: str) -> Baselines:
     """The trivial predictors, learned from all photos that are known before a part is evaluated."""
     known = dataset.known_before(part)
     with progress("learning the baselines", len(known)) as advance:
-        return Baselines.learned(with_progress(known, None, advance))
+        baselines = Baselines.learned(with_progress(known, None, advance))
+    baselines.origin = f"all photos of {'train and val' if part == 'test' else 'train'}, those without colours included"
+    return baselines
 
 
 def own_baselines(about: About) -> Baselines:
@@ -66,7 +68,9 @@ def own_baselines(about: About) -> Baselines:
     """
     if about.mean_ab is None or about.ab_given_lightness is None:
         raise UserError(f"{about.name} has no tables of the baselines: its training was not finished")
-    return Baselines(np.array(about.mean_ab), np.array(about.ab_given_lightness))
+    own = Baselines(np.array(about.mean_ab), np.array(about.ab_given_lightness))
+    own.origin = "the photos that the model was trained on"
+    return own
 
 
 def evaluate(
@@ -89,7 +93,7 @@ def evaluate(
     audit = audited(model.predict, photos, ours, batch_size) if config.evaluation.reference else None
     evaluation = Evaluation(
         data=config.data.name, part=part, photos=len(photos), digest=photos.digest, size=photos.size,
-        protocol=[*protocol(model, config, dataset, part, photos), *([audit.sentence] if audit else [])],
+        protocol=[*protocol(model, config, dataset, part, baselines.origin), *([audit.sentence] if audit else [])],
         metrics=measured.metrics, truth=measured.truth,
         model=model.name, seconds=time.perf_counter() - started, temperature=model.temperature,
         mirror=config.evaluation.flip_tta, reference=audit.differences if audit else None,
@@ -129,8 +133,9 @@ def batch_size_for(network: keras.Model, size: tuple[int, int]) -> int:
     return max(1, int(allowed // max(maps, colours)))
 
 
-def protocol(model: EvaluatedModel, config: Config, dataset: Dataset, part: str, photos: Photos) -> list[str]:
-    """How the evaluation was done, for whoever reads its numbers, a sentence each."""
+def protocol(model: EvaluatedModel, config: Config, dataset: Dataset, part: str, baselines: str) -> list[str]:
+    """How the evaluation was done, for whoever reads its numbers, a sentence each; `baselines`: their origin."""
+    photos = dataset.part(part)
     rows, columns = photos.size
     _, own_rows, own_columns, _ = model.network.inputs[0].shape
     data = config.data
@@ -146,7 +151,6 @@ def protocol(model: EvaluatedModel, config: Config, dataset: Dataset, part: str,
         f"The model was made for {own_rows} x {own_columns}: each photo was {how} (antialiased bilinear), its ab"
         " brought back bilinearly; painting may also look closer."
     )
-    known = "train and val" if part == "test" else "train"
     left_out = f"{len(dataset.grey)} photos without colours (data.grey={config.data.grey}) are left out."
     grey = left_out if part == "train" else "Photos without colours are part of it."
     lines = [
@@ -162,9 +166,7 @@ def protocol(model: EvaluatedModel, config: Config, dataset: Dataset, part: str,
         "PSNR pooled: over every pixel of every photo; per image: the mean, exact matches left out. SSIM: Gaussian of"
         " 11 pixels, sigma 1.5, RGB averaged. AuC: distances in ab, 0 to 150 in steps of 1; class-balanced: pixels"
         " weighted by the inverse frequency of their true ab bin of 10 x 10 in these photos.",
-        f"Baselines learned from all photos of {known}, exactly grey ones included."
-        if part != ALL
-        else "Baselines learned from the photos that the model was trained on.",
+        f"Baselines learned from {baselines}.",
         _perceptual_protocol(config.evaluation),
     ]  # fmt: skip
     return [line for line in lines if line]

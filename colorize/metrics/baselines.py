@@ -17,7 +17,11 @@ class Baselines:
     Args:
         mean: a, b.
         by_lightness: (101, 2), a and b of each integer lightness.
+    Attributes:
+        origin: the photos that they were learned from, in words, where those are known.
     """
+
+    origin = ""
 
     def __init__(self, mean: np.ndarray, by_lightness: np.ndarray) -> None:
         self.mean, self.by_lightness = mean, by_lightness.astype("float32")

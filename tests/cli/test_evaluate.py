@@ -82,7 +82,7 @@ def test_all_photos_are_judged_beside_the_baselines_in_the_model_file(model, pho
     few.mkdir()
     for path in sorted(photo_folder.iterdir())[:2]:
         (few / path.name).write_bytes(path.read_bytes())
-    arguments = [model, "--split", "all", "data=folder", f"data.root={few}", "data.height=16", "data.width=32"]
+    arguments = [model, "data=folder", f"data.root={few}", "data.height=16", "data.width=32"]
     with ended("evaluate.no_tables", capsys):
         evaluated(*arguments)  # its training was not finished: it has none
     tables = {"mean_ab": (3.0, -4.0), "ab_given_lightness": [(5.0, 0.0)] * 101}
@@ -95,6 +95,32 @@ def test_all_photos_are_judged_beside_the_baselines_in_the_model_file(model, pho
     by_hand = np.sqrt(np.mean((ab - [3, -4]) ** 2)), np.sqrt(np.mean((ab - [5, 0]) ** 2))
     found = [told["metrics"][name]["ab_rmse"] for name in ("mean_ab", "ab_given_lightness")]
     assert found == pytest.approx(by_hand, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("folders", "part", "photos"), [([""], "all", 4), (["test"], "test", 4), (["train", "val", "test"], "test", 4)]
+)
+def test_all_photos_of_a_folder_that_is_given_are_judged(folders, part, photos, model, photo_folder, tmp_path):
+    for folder in folders:
+        (tmp_path / "given" / folder).mkdir(parents=True)
+    for number, path in enumerate(sorted(photo_folder.iterdir())[: 4 * len(folders)]):
+        (tmp_path / "given" / folders[number % len(folders)] / path.name).write_bytes(path.read_bytes())
+    tables = {"mean_ab": (3.0, -4.0), "ab_given_lightness": [(5.0, 0.0)] * 101}
+    save_model(load_colorizer(model), model / MODEL, read_about(model).model_copy(update=tables))
+    size = ["data.height=16", "data.width=32"]
+    evaluated(model, "data=folder", f"data.root={tmp_path / 'given'}", *size)
+    told = evaluation_of(model, part)
+    assert told["photos"] == photos
+    assert "Baselines learned from the photos that the model was trained on." in told["protocol"]
+    assert told["metrics"]["mean_ab"]["ab_rmse"] != told["metrics"]["ab_given_lightness"]["ab_rmse"]
+
+
+def test_a_part_without_photos_is_named(model, photo_folder, tmp_path, capsys):
+    (tmp_path / "given" / "test").mkdir(parents=True)
+    photo = next(photo_folder.iterdir())
+    (tmp_path / "given" / "test" / photo.name).write_bytes(photo.read_bytes())
+    with ended("evaluate.empty_part", capsys):
+        evaluated(model, "--split", "val", "data=folder", f"data.root={tmp_path / 'given'}")
 
 
 def test_with_mirror_images_it_is_another_evaluation(model):
