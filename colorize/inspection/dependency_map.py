@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 from keras import ops
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from colorize.models.colorizer import Network
@@ -130,6 +131,17 @@ def check_wiring(network: Network) -> list[str]:
     return [fault for recurrent in passes for fault in wiring_faults(*_directions(network, recurrent))]
 
 
+def _outline(axes: Axes, seen: np.ndarray) -> None:
+    """Draws a line around what is true; a map may be of one row, of which matplotlib could not draw one."""
+    if seen.all() or not seen.any():
+        return
+    limits = axes.get_xlim(), axes.get_ylim()
+    down, across = (np.arange(side) if side > 1 else np.array([-1, 1]) for side in seen.shape)
+    wide = seen.repeat(len(down) // seen.shape[0], 0).repeat(len(across) // seen.shape[1], 1)
+    axes.contour(across, down, wide, levels=[0.5], colors="deepskyblue", linewidths=1.2)
+    axes.set(xlim=limits[0], ylim=limits[1])
+
+
 def dependency_figure(maps: list[DependencyMap]) -> Figure:
     """One panel per map: which rows (columns) of the picture, across, each row (column) of a tensor, down, depends on.
 
@@ -141,7 +153,7 @@ def dependency_figure(maps: list[DependencyMap]) -> Figure:
         shown = np.log10(np.maximum(panel.values / max(panel.values.max(), 1e-30), 1e-6))
         image = axes.imshow(shown, aspect="auto", cmap="magma", vmin=-6, vmax=0, interpolation="nearest")
         if panel.reach is not None and panel.reach.shape == panel.values.shape:
-            axes.contour(panel.reach > 0, levels=[0.5], colors="deepskyblue", linewidths=1.2)
+            _outline(axes, panel.reach > 0)
         timestep = "" if panel.reach is None else " = timestep"
         axes.set(title=panel.title, xlabel=f"{line} of the picture", ylabel=f"{line} of the map{timestep}")
     figure.colorbar(image, ax=figure.axes, label="change, log10 of the share of the largest")

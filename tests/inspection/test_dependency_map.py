@@ -119,3 +119,14 @@ def test_the_figure_outlines_the_reach_of_the_convolutions():
     points = np.concatenate([path.vertices for path in outline.get_paths()])  # (column, row), between two cells
     assert len(points) > 4
     np.testing.assert_allclose(points[:, 0] - points[:, 1], 0.5)
+
+
+def test_a_map_of_one_row_is_outlined_and_one_that_is_seen_whole_is_not():
+    reach = np.array([[0, 0, 1, 1, 1, 0, 0, 0]])
+    figure = dependency_figure([DependencyMap("one", "rows", np.ones((1, 8)), reach)])
+    (outline,) = figure.axes[0].collections
+    points = np.concatenate([path.vertices for path in outline.get_paths()])
+    assert set(points[:, 0]) == {1.5, 4.5} and figure.axes[0].get_xlim() == (-0.5, 7.5)
+    assert figure.axes[0].get_ylim() == (0.5, -0.5)
+    whole = dependency_figure([DependencyMap("one", "rows", np.ones((1, 8)), np.ones((1, 8)))])
+    assert not whole.axes[0].collections
