@@ -87,6 +87,12 @@ def _add_where(parser) -> None:
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="what it is computed on (cpu)")
 
 
+def _add_models(parser, text: str) -> None:
+    """Models as arguments, or each behind --model, as in `paint`."""
+    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"{MODELS} {text}")
+    parser.add_argument("--model", action="append", default=[], metavar="MODEL", help="the same, as in paint")
+
+
 def _add_temperature(parser) -> None:
     text = "of the annealed mean of head=bins, in 0.001..1 (as trained): lower is more vivid, higher is safer"
     parser.add_argument("--temperature", type=float, metavar="T", help=text)
@@ -95,8 +101,9 @@ def _add_temperature(parser) -> None:
 def _add_export(commands) -> None:
     text = "write a model for other programs: one graph from RGB to RGB, at the model's size"
     parser = commands.add_parser("export", help=text, description=text)
-    parser.add_argument("model", nargs="?", metavar="MODEL", help=f"{MODELS} (pretrained: it comes with colorize)")
-    parser.add_argument("--format", nargs="+", choices=exporting.NAMES, required=True, help="one or several")
+    _add_models(parser, "(pretrained: it comes with colorize)")
+    formats = f"one or several of {', '.join(exporting.NAMES)}"
+    parser.add_argument("--format", nargs="+", required=True, metavar="FORMAT", help=formats)
     parser.add_argument("--out", type=Path, default=Path("exported"), help="folder for the files (exported)")
     parser.add_argument("--tracking", metavar="URI", help="MLflow that knows the run or the model (mlflow.db)")
     _add_temperature(parser)
@@ -106,8 +113,7 @@ def _add_export(commands) -> None:
 def _add_demo(commands) -> None:
     text = "open a page on this machine: drop a photo, see it painted, download it"
     parser = commands.add_parser("demo", help=text, description=text)
-    models = "that can be chosen there (all registered ones, and the one that comes with colorize)"
-    parser.add_argument("models", nargs="*", metavar="MODEL", help=f"{MODELS} {models}")
+    _add_models(parser, "that can be chosen there (all registered ones, and the one that comes with colorize)")
     parser.add_argument("--port", type=int, default=8080, help="of the page (8080)")
     parser.add_argument("--no-browser", action="store_true", help="only print its address")
     parser.add_argument("--tracking", metavar="URI", help="MLflow that knows the models (mlflow.db)")
@@ -117,12 +123,8 @@ def _add_demo(commands) -> None:
 def _add_evaluate(commands) -> None:
     text = "evaluate a trained model on photos, the trivial baselines beside it"
     parser = commands.add_parser("evaluate", help=text, description=text)
-    parser.add_argument(
-        "models",
-        nargs="*",
-        metavar="MODEL",
-        help=f"{MODELS}; one or several (pretrained), and behind them other photos or settings: data=folder"
-        " data.root=PATH",
+    _add_models(
+        parser, "; one or several (pretrained), and behind them other photos or settings: data=folder data.root=PATH"
     )
     parser.add_argument(
         "--split",
@@ -145,6 +147,7 @@ def _add_compare(commands) -> None:
         "--evaluation", metavar="DATA-PART", help="for example cifar10-test (what all have, test first)"
     )
     parser.add_argument("--out", type=Path, default=Path("comparison"), help="folder for the results (comparison)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the comparison that is there already")
     parser.add_argument("--tracking", metavar="URI", help="MLflow that knows the runs (mlflow.db)")
     parser.set_defaults(command=compare)
 
@@ -169,21 +172,28 @@ def export(options: argparse.Namespace) -> None:
     from colorize.cli.export import export
 
     _check_folder(options.out)
-    export(options.model, options.format, options.out, options.tracking, options.temperature)
+    formats = [text for text in options.format if text in exporting.NAMES]
+    # `--format onnx MODEL`: what is no format is the model.
+    models = [*options.models, *options.model, *(text for text in options.format if text not in formats)]
+    if not formats or len(models) > 1:
+        received = " ".join([*formats, *models])
+        raise UserError(f"export: expected one MODEL and --format {' or '.join(exporting.NAMES)}, received {received}")
+    export(models[0] if models else None, formats, options.out, options.tracking, options.temperature)
 
 
 def demo(options: argparse.Namespace) -> None:
     """Serves a page to this machine."""
     from colorize.cli.demo import demo
 
-    demo(options.models, options.port, not options.no_browser, options.tracking)
+    demo([*options.models, *options.model], options.port, not options.no_browser, options.tracking)
 
 
 def compare(options: argparse.Namespace) -> None:
     """Compares runs: table, Markdown, a page, MLflow."""
-    from colorize.cli.compare import compare
+    from colorize.cli.compare import check_free, compare
 
     _check_folder(options.out)
+    check_free(options.out, options.overwrite)
     compare(options.runs, options.out, options.experiment, options.reference, options.evaluation, options.tracking)
 
 
@@ -192,7 +202,7 @@ def evaluate(options: argparse.Namespace) -> None:
     from colorize.cli.evaluate import evaluate
 
     overrides = [text for text in options.models if OVERRIDE.match(text) and not Path(text).exists()]
-    models = [text for text in options.models if text not in overrides]
+    models = [*(text for text in options.models if text not in overrides), *options.model]
     if options.out and len(models) > 1:
         raise UserError("--out is one folder, for one model; leave it out, and each evaluation lies beside its model")
     evaluate(

@@ -60,6 +60,16 @@ def compare(
     return comparison
 
 
+def check_free(out: Path, overwrite: bool) -> None:
+    """Looks whether a folder holds no comparison yet.
+
+    Raises:
+        UserError: it does, and nobody said that it may be replaced.
+    """
+    if not overwrite and (out / f"{STEM}.json").exists():
+        raise UserError(f"{out} holds a comparison already: name another folder with --out, or replace it: --overwrite")
+
+
 def _reference(groups: list[Group], wanted: str | None) -> Group:
     if wanted is None:
         return groups[0]

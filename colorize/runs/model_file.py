@@ -80,8 +80,18 @@ class About(BaseModel):
 
     @property
     def description(self) -> str:
-        """The model in a line, for the screen: name, photos, date."""
-        return f"{self.name}: trained on {self.photos['train']:,} photos ({self.data}), {self.date}"
+        """The model in a line, for the screen: name, photos, epochs, date, and how far it is from the best baseline."""
+        epochs = self.config["trainer"]["epochs"] if self.metrics else "unfinished"
+        trained = f"{self.name}: trained on {self.photos['train']:,} photos ({self.data}), {epochs} epochs, {self.date}"
+        return ", ".join(filter(None, [trained.replace("unfinished epochs", "unfinished"), self._gain()]))
+
+    def _gain(self) -> str:
+        errors = {name: values["ab_rmse"] for name, values in self.metrics.items() if "ab_rmse" in values}
+        ours = errors.pop("ours", None)
+        if ours is None or not errors:
+            return ""
+        gain = 1 - ours / min(errors.values())
+        return f"val ab RMSE {abs(gain):.1%} {'below' if gain > 0 else 'above'} the best trivial baseline"
 
     @field_validator("format")
     @classmethod

@@ -48,6 +48,17 @@ def test_keras_is_not_needed(four, tmp_path):
     assert done.stdout.strip().endswith("False")
 
 
+def test_a_comparison_is_replaced_where_that_is_said(four, tmp_path, capsys):
+    runs = [run.folder for run in four]
+    compared(tmp_path / "out", *runs[:2])
+    before = (tmp_path / "out" / "comparison.json").read_bytes()
+    with ended("compare.there_already", capsys):
+        compared(tmp_path / "out", *runs)
+    assert (tmp_path / "out" / "comparison.json").read_bytes() == before
+    compared(tmp_path / "out", *runs, "--overwrite")
+    assert (tmp_path / "out" / "comparison.json").read_bytes() != before
+
+
 def test_the_reference_may_be_chosen_by_part_of_its_label(four, tmp_path, capsys):
     compared(tmp_path / "out", *[run.folder for run in four], "--reference", "row_gru")
     assert "against fusion=row_gru" in capsys.readouterr().out

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from messages import assert_wording, refused
+from messages import assert_wording, ended, refused
 from shaken import shaken
 from small import keep
 
@@ -41,6 +41,20 @@ def test_an_exported_model_paints_as_the_original(name, model, noise, tmp_path, 
     assert painted.dtype == np.uint8 and painted.shape == rgb.shape
     expected = np.asarray(pipeline_of(model).paint(rgb[0])).astype(int)
     assert np.abs(painted[0] - expected).max() <= 1 and np.abs(expected - rgb[0]).max() > 20
+
+
+@pytest.mark.parametrize("given", [["--format", "keras", "MODEL"], ["--model", "MODEL", "--format", "keras"]])
+def test_the_model_may_stand_anywhere(given, model, tmp_path):
+    main(["export", *[str(model) if text == "MODEL" else text for text in given], "--out", str(tmp_path / "out")])
+    assert (tmp_path / "out" / "colorizer.keras").is_file()
+
+
+@pytest.mark.parametrize(
+    ("key", "given"), [("export.no_format", ["--format", "onx"]), ("export.models", ["a", "--format", "onnx", "b"])]
+)
+def test_what_is_neither_a_format_nor_one_model_is_named(key, given, tmp_path, capsys):
+    with ended(key, capsys):
+        main(["export", *given, "--out", str(tmp_path / "out")])
 
 
 @pytest.mark.slow

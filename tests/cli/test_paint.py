@@ -187,7 +187,9 @@ def test_where_no_model_is_named_the_one_in_the_box_paints(tmp_path, monkeypatch
     Image.fromarray(data.coffee()).save(tmp_path / "coffee.png")
     assert paint("coffee.png", "--saturation", "1.2") == 0
     told = capsys.readouterr().out
-    assert re.search(r"model     photos: trained on 9,\d{3} photos \(.*\), 20\d\d-", told)
+    assert re.search(
+        r"model     photos: trained on 9,\d{3} photos \(.*\), \d+ epochs, 20\d\d-\d\d-\d\d, val ab RMSE \d+", told
+    )
     photos = [Image.open(tmp_path / name) for name in ("coffee.png", "painted/coffee.png")]
     ab = [reference.rgb2lab(np.asarray(photo))[..., 1:] for photo in photos]
     grey = np.sqrt(np.mean(ab[0] ** 2))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from messages import assert_wording
 from safetensors.numpy import save_file
+from small import about
 
 from colorize.config.compose import composed
 from colorize.config.schema import from_stored
@@ -47,3 +48,14 @@ def test_the_box_says_what_it_is_and_its_encoder_is_imagenets_but_for_what_was_t
     assert about.name == "photos" and about.photos["train"] > 9000 and about.config["data"]["root"] is None
     assert len(about.ab_given_lightness) == 101 and about.metrics["ours"]["ab_rmse"] < about.metrics["grey"]["ab_rmse"]
     assert BOX.stat().st_size < 16e6
+
+
+def test_a_model_says_how_far_it_is_from_the_best_baseline(config_of):
+    told = about(config_of("trainer.epochs=7"), name="ours")
+    assert "unfinished" in told.description and "baseline" not in told.description
+    metrics = {"ours": {"ab_rmse": 9.0}, "grey": {"ab_rmse": 12.0}, "mean_ab": {"ab_rmse": 10.0}}
+    better, worse = (
+        told.model_copy(update={"metrics": metrics | {"ours": {"ab_rmse": error}}}) for error in (9.0, 11.0)
+    )
+    assert better.description.endswith(f"7 epochs, {told.date}, val ab RMSE 10.0% below the best trivial baseline")
+    assert worse.description.endswith("val ab RMSE 10.0% above the best trivial baseline")
