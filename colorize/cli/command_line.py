@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
@@ -46,7 +47,11 @@ def check_command_line(arguments: list[str]) -> list[str]:
         name = known.config_name or "train"
         if any(override.key_or_group == "resume" for override in parse(known.overrides)):
             return _resuming(arguments, known)
-        jobs = _jobs([*_swept_in(name, known.overrides), *known.overrides]) if known.multirun else [known.overrides]
+        _check_keys_of_hydra(known.overrides)
+        swept = _swept_in(name, known.overrides) if known.multirun else {}
+        given = _given(known.overrides)
+        more = [f"{key}={value}" for key, value in swept.items() if key not in given]
+        jobs = _jobs([*more, *known.overrides]) if known.multirun else [known.overrides]
         configs = [composed(overrides, name) for overrides in jobs]
         if any(config.resume for config in configs):
             raise UserError("resume: a configuration file sets it; it is for the command line alone")
@@ -56,7 +61,37 @@ def check_command_line(arguments: list[str]) -> list[str]:
     except UserError as error:
         fail(error)
     plain = {line_of(o): line_of(o).lstrip("+") for o in parse(known.overrides) if not is_hydras(o)}
-    return [plain.get(text, text) for text in arguments]
+    return [*(plain.get(text, text) for text in arguments), *_taken_back(swept, given)]
+
+
+def _check_keys_of_hydra(overrides: list[str]) -> None:
+    """Refuses what would have Hydra read other files, or run other jobs, than those that are checked here."""
+    for override in parse(overrides):
+        if override.key_or_group == "hydra.mode":
+            raise UserError("hydra.mode: a sweep is asked for with -m, before its values: -m seed=1,2,3")
+        if override.key_or_group == "hydra.searchpath":
+            raise UserError(
+                "hydra.searchpath: configurations lie in configs/ alone, where they are checked; put the file into"
+                " configs/experiment/ and choose it with experiment=NAME"
+            )
+
+
+def _given(overrides: list[str]) -> set[str]:
+    """The keys of some overrides."""
+    return {override.get_key_element().lstrip("+") for override in parse(overrides)}
+
+
+def _taken_back(swept: dict[str, Any], given: set[str]) -> list[str]:
+    """Overrides that take out of `hydra.sweeper.params` what the command line gives itself: Hydra would want both.
+
+    Raises:
+        UserError: it cannot be taken out.
+    """
+    twice = [key for key in swept if key in given]
+    dotted = [key for key in twice if "." in key]  # Hydra has no way to name it there
+    if dotted:
+        raise UserError(f"{dotted[0]} is swept by a configuration file (hydra.sweeper.params); change its values there")
+    return [f"~hydra.sweeper.params.{key}" for key in twice]
 
 
 def _resuming(arguments: list[str], known) -> list[str]:
@@ -72,8 +107,8 @@ def _resuming(arguments: list[str], known) -> list[str]:
     return [*flags, *[text if text.startswith("hydra") else text.lstrip("+") for text in plain]]
 
 
-def _swept_in(name: str, overrides: list[str]) -> list[str]:
-    """What the configuration itself sweeps, as an experiment may (`hydra.sweeper.params`), but for keys given here."""
+def _swept_in(name: str, overrides: list[str]) -> dict[str, Any]:
+    """What the configuration itself sweeps, as an experiment may (`hydra.sweeper.params`)."""
     parsed = parse(overrides)
     known = groups()["experiment"]  # another one is refused, in our words, with the first job
     chosen = [line_of(o) for o in parsed if o.key_or_group == "experiment" and str(o.value()) in known]
@@ -83,8 +118,7 @@ def _swept_in(name: str, overrides: list[str]) -> list[str]:
             raise UserError(
                 f"hydra.sweeper.params of a configuration file sweeps {key}: it may sweep no key of Hydra's"
             )
-    given = {override.get_key_element().lstrip("+") for override in parsed}
-    return [f"{key}={value}" for key, value in swept.items() if key not in given]
+    return dict(swept)
 
 
 def _jobs(overrides: list[str]) -> list[list[str]]:

@@ -138,7 +138,7 @@ def _log(model: FoundModel, evaluation, folder: Path, console: Console) -> None:
         return
     from colorize.tracking.client import StoredRuns
 
-    metrics = {f"evaluation {evaluation.name}/{key}": value for key, value in evaluation.flat_metrics().items()}
+    metrics = {f"evaluation {evaluation.name}/{key}": value for key, value in evaluation.headline().items()}
     try:
         StoredRuns(model.tracking_uri).add(model.run_id, metrics, folder, f"evaluation/{evaluation.name}")
         say(console, f"MLflow    added to the run {model.run_id}")

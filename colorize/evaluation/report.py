@@ -16,6 +16,11 @@ from colorize.metrics.summary import BASELINES, METRICS, Values, decibels, shown
 OURS = "ours"
 JSON, CSV = "evaluation.json", "photos.csv"
 GREY, PAINTED, TRUTH, GRIDS = "grey", "painted", "truth", "comparison_grids"
+IN_FILES_ALONE = {
+    "ab_mae", "psnr_per_image", "exact_matches", "colorfulness_abs", "delta_colorfulness",
+    "delta_colorfulness_per_image", "delta_colorfulness_abs", "delta_colorfulness_abs_per_image",
+}  # fmt: skip
+"""Metrics that would only hide the others on a page of MLflow."""
 ARROWS = {"low": " ↓", "high": " ↑", "": ""}
 
 
@@ -85,12 +90,17 @@ class Evaluation:
                 table.add_row(metric.title + ARROWS[metric.better], *cells, truth)
         return table
 
-    def flat_metrics(self) -> dict[str, float]:
-        """Finite numbers under the names that MLflow gets: `ab_rmse`, `baseline.grey.ab_rmse`, `truth.colorfulness`."""
-        named = dict(self.metrics[OURS])
-        for name, metrics in self.baselines.items():
-            named |= {f"baseline.{name}.{metric}": value for metric, value in metrics.items()}
-        named |= {f"truth.{metric}": value for metric, value in self.truth.items()}
+    def headline(self) -> dict[str, float]:
+        """The dozen of finite numbers that MLflow gets; all of them, and the baselines', are in `evaluation.json`.
+
+        `gain` is the share by which ab RMSE is below that of the best trivial baseline: of different photos and sizes,
+        it compares better than the errors do.
+        """
+        ours = {name: value for name, value in self.metrics[OURS].items() if name not in IN_FILES_ALONE}
+        best = min((values["ab_rmse"] for values in self.baselines.values()), default=math.nan)
+        named = {"gain": 1 - ours["ab_rmse"] / best} | ours
+        if "colorfulness" in self.truth:
+            named["truth.colorfulness"] = self.truth["colorfulness"]
         return {name: value for name, value in named.items() if math.isfinite(value)}
 
     def save(self, folder: Path) -> Path:

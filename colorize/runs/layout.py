@@ -102,6 +102,15 @@ def resume_command(folder: Path) -> str:
     return f"{TRAIN} {quote(as_override('resume', folder))}"
 
 
+def way_on(folder: Path) -> str:
+    """How to go on with a run that could no longer be written, by what of it was kept."""
+    if any((folder / CHECKPOINTS).glob("*.safetensors")):
+        return f"go on from the last checkpoint: {resume_command(folder)}"
+    if (folder / LAST).exists():
+        return f"begin a new run with its last weights: {TRAIN} {quote(as_override('init', folder / LAST))}"
+    return "begin again: nothing of it could be kept"
+
+
 def check_unused(folder: Path) -> None:
     """Refuses to train into the folder of another run: its weights would be taken for those of this one.
 

@@ -13,7 +13,11 @@ def git_state() -> dict[str, str]:
         return {}
     try:
         commit = _git("rev-parse", "HEAD")
-        return {"git.commit": commit, "git.dirty": str(bool(_git("status", "--porcelain"))).lower()}
+        return {
+            "git.commit": commit,
+            "mlflow.source.git.commit": commit,
+            "git.dirty": str(bool(_git("status", "--porcelain"))).lower(),
+        }
     except (OSError, subprocess.CalledProcessError):
         return {}
 

@@ -12,8 +12,8 @@ VIEW = "colorize-results"
 """Key of the view; `?viewStateShareKey=colorize-results` behind the address of the runs opens it."""
 
 _COLUMNS = [
+    "metrics.`final/gain`",
     "metrics.`final/ab_rmse`",
-    "metrics.`final/baseline.ab_given_lightness.ab_rmse`",
     "metrics.`final/psnr_pooled`",
     "metrics.`final/colorfulness`",
     "params.`data.name`",
@@ -27,8 +27,8 @@ _COLUMNS = [
 
 _STATE = {
     "searchFilter": "",
-    "orderByKey": "metrics.`final/ab_rmse`",
-    "orderByAsc": True,
+    "orderByKey": "metrics.`final/gain`",
+    "orderByAsc": False,
     "startTime": "ALL",
     "lifecycleFilter": "Active",
     "datasetsFilter": [],
@@ -51,7 +51,7 @@ _STATE = {
 
 def experiment_tags(experiment_id: str) -> dict[str, str]:
     """Tags of an experiment: of its kind, with the view, and with a description that leads there."""
-    results = f"[Results](#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW})"
+    results = f"[Results](#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning)"
     state = base64.b64encode(zlib.compress(json.dumps(_STATE).encode())).decode()
     view = {"name": "Results", "createdAt": 0, "updatedAt": 0, "state": f"deflate;{state}"}
     return {

@@ -15,7 +15,7 @@ from colorize.data.batches import Batches
 from colorize.data.loader import Loader
 from colorize.errors import UserError, listed
 from colorize.runs.atomic import WriteErrors
-from colorize.runs.layout import CHECKPOINTS, LAST, resume_command
+from colorize.runs.layout import CHECKPOINTS, LAST, resume_command, way_on
 from colorize.runs.model_file import MODEL
 from colorize.tracking.tracker import Tracker
 from colorize.training.callbacks import Curves, Screen, Speed, Validation
@@ -86,7 +86,7 @@ class TrainingLoop:
         if unwritten:
             raise UserError(
                 f"{' and '.join(unwritten)} could not be written at the end ({self.write_errors.last[unwritten[0]]});"
-                f" make space in {self.folder}, then: {resume_command(self.folder)}"
+                f" make space in {self.folder}, then {way_on(self.folder)}"
             )
 
     def _write_last(self) -> None:
@@ -189,7 +189,7 @@ class TrainingLoop:
             raise UserError(
                 f"{CHECKPOINT} could not be written {self._failures} times in a row"
                 f" ({self.write_errors.last[CHECKPOINT]}); training ends, since all would be lost with this process."
-                f" Make space in {self.folder}, then go on from the last: {resume_command(self.folder)}"
+                f" Make space in {self.folder}, then {way_on(self.folder)}"
             )
 
     def _roll_back(self) -> None:

@@ -26,7 +26,7 @@ from colorize.models.colorizer import Colorizer, build_network
 from colorize.models.match_parameters import Match, matched_fusion
 from colorize.runs import layout
 from colorize.runs.atomic import WriteErrors
-from colorize.runs.layout import CHECKPOINTS, LAST, load_config, resume_command
+from colorize.runs.layout import CHECKPOINTS, LAST, load_config, resume_command, way_on
 from colorize.runs.model_file import MODEL, About, init_path, read_about, shared
 from colorize.runs.provenance import versions
 from colorize.runs.weights import save_model
@@ -100,8 +100,7 @@ def run(
         if error.errno not in CANNOT_WRITE:
             raise
         raise UserError(
-            f"{folder} cannot be written: {error.strerror}. Make space, or give leave; what was trained is kept in"
-            f" {CHECKPOINTS}/: {resume_command(folder)}"
+            f"{folder} cannot be written: {error.strerror}. Make space, or give leave, then {way_on(folder)}"
         ) from None
     finally:
         tracker.finish(status)

@@ -53,7 +53,7 @@ class RunLog:
             self.network.model.count_params(),
         )
         layout.save_config(config, self.folder)
-        tracker.parameters(flat(config.stored()))
+        tracker.parameters(_shown(flat(config.stored())))
         tracker.parameters({"model.parameters": parameters, "data.digest": dataset.digest})
         tracker.parameters({"model.fusion_parameters": self.network.parameters("fusion")})
         tracker.tags({**git_state(), **flat({"device": asdict(self.device), "version": versions()})})
@@ -78,7 +78,7 @@ class RunLog:
             photos = self.dataset.part(part)
             self.tracker.parameters({f"data.photos_{part}": len(photos)})
             shape = len(photos), self.config.data.height, self.config.data.width, 3
-            self.tracker.dataset(shape, self.dataset.name, self.dataset.source, photos.digest, part)
+            self.tracker.dataset(shape, self.dataset.label, self.dataset.source, photos.digest, part)
         if (self.folder / layout.PHOTOS).exists():
             self.tracker.file(self.folder / layout.PHOTOS)
 
@@ -91,7 +91,7 @@ class RunLog:
     def end(self, result: Result, evaluation: Evaluation, place: Path) -> None:
         """The metrics, the evaluation in its folder, the model; then `result.json`, with which the run is finished."""
         config = self.config
-        final = {**evaluation.flat_metrics(), "seconds": result.seconds}
+        final = {**evaluation.headline(), "seconds": result.seconds}
         if result.peak_memory_bytes:
             final["peak_memory_bytes"] = result.peak_memory_bytes
         self.tracker.metrics({f"final/{name}": value for name, value in final.items()}, step=result.epochs)
@@ -101,10 +101,15 @@ class RunLog:
         self.tracker.model(
             self.folder / MODEL,
             {**about, "data": config.data.name, "seed": config.seed, "parameters": result.parameters},
-            [f"final/{name}" for name in result.metrics],
+            [f"final/{name}" for name in evaluation.headline()],
             result.metrics["ab_rmse"],
-            {"name": f"{self.dataset.name} val", "digest": evaluation.digest},
+            {"name": f"{self.dataset.label} val", "digest": evaluation.digest},
             result.epochs,
         )
         self.tracker.description(len(self.dataset.train), result.parameters, result.markdown())
         self.tracker.file(result.save(self.folder))
+
+
+def _shown(values: dict) -> dict:
+    """Parameters that say something of a run: those that are set, and none of the tracker's own."""
+    return {key: value for key, value in values.items() if value is not None and not key.startswith("tracking.")}

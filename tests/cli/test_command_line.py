@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from messages import assert_wording, ended
 
 from colorize.cli.command_line import check_command_line
@@ -50,6 +51,25 @@ def test_a_sweep_without_values_is_refused(key, sweep, capsys):
 def test_a_sweep_is_checked_before_its_first_job(capsys):
     with ended("cli.sweep.unknown_option", capsys):
         check_command_line(["-m", "seed=1,2", "fusion=row_gru,nome"])
+
+
+@pytest.mark.parametrize(
+    ("key", "given"),
+    [("cli.hydra_mode", "hydra.mode=MULTIRUN"), ("cli.hydra_searchpath", "hydra.searchpath=[file:///elsewhere]")],
+)
+def test_what_would_be_run_unchecked_is_refused_by_name(key, given, capsys):
+    with ended(key, capsys):
+        check_command_line([given, "seed=1"])
+
+
+def test_the_command_line_sweeps_in_the_place_of_a_file():
+    command = [sys.executable, "train.py", "-m", "experiment=fusion_ablation", "data=sample", "seed=7,8"]
+    command += ["--cfg", "hydra", "-p", "hydra.sweeper.params"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    params = yaml.safe_load(done.stdout)
+    assert set(params) == {"fusion"} and params["fusion"].startswith("none,conv,")
+    assert check_command_line(command[2:6])[-1] == "~hydra.sweeper.params.seed"
 
 
 def test_a_good_sweep_passes():

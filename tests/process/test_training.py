@@ -119,13 +119,18 @@ def test_mlflow_has_the_whole_run(tracked):
     result = json.loads((folder / "result.json").read_text())
     run = client.get_run(result["mlflow_run_id"])
     assert run.info.status == "FINISHED"
-    assert run.info.run_name == "pyramid + row_gru, sample, seed 1"
+    assert run.info.run_name == "sample 16x32, pyramid + row_gru, seed 1"
+    assert not any(value == "None" or key.startswith("tracking.") for key, value in run.data.params.items())
+    assert run.data.tags["mlflow.source.git.commit"] == run.data.tags["git.commit"]
     assert run.data.params["trainer.epochs"] == "2" and run.data.params["fusion.units"] == "4"
     assert run.data.params["data.photos_val"] == str(result["photos"]["val"])
     assert "encoder.filters=[4]" in run.data.tags["overrides"]
     assert run.data.tags["version.keras"] == keras.__version__
     assert run.data.metrics["final/ab_rmse"] == pytest.approx(result["metrics"]["ab_rmse"])
-    assert run.data.metrics["final/baseline.grey.ab_rmse"] == pytest.approx(result["baselines"]["grey"]["ab_rmse"])
+    best = min(baseline["ab_rmse"] for baseline in result["baselines"].values())
+    assert run.data.metrics["final/gain"] == pytest.approx(1 - result["metrics"]["ab_rmse"] / best)
+    finals = [name for name in run.data.metrics if name.startswith("final/")]
+    assert len(finals) <= 13 and "final/truth.colorfulness" in finals, finals
     for name in ("loss", "ab_rmse", "val_ab_rmse", "learning_rate", "images_per_second", "input_wait_share"):
         assert [point.step for point in client.get_metric_history(run.info.run_id, f"epoch/{name}")] == [1, 2], name
     assert {entry.tags[0].value for entry in run.inputs.dataset_inputs} == {"train", "val"}
