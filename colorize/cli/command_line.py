@@ -61,7 +61,9 @@ def check_command_line(arguments: list[str]) -> list[str]:
     except UserError as error:
         fail(error)
     plain = {line_of(o): line_of(o).lstrip("+") for o in parse(known.overrides) if not is_hydras(o)}
-    return [*(plain.get(text, text) for text in arguments), *_taken_back(swept, given)]
+    first = known.overrides[:1]  # beside it, since argparse takes such words in one row alone
+    more = _taken_back(swept, given)
+    return [each for text in arguments for each in [*(more if [text] == first else []), plain.get(text, text)]]
 
 
 def _check_keys_of_hydra(overrides: list[str]) -> None:

@@ -1,24 +1,30 @@
 """Runs that belong together: a sweep (`-m`) is one parent run in MLflow, its jobs beneath it, compared at the end.
 
+A sweep that was stopped goes on by the same command, into the same folder.
+
 Hydra calls `SweepCallback`, named in `configs/train.yaml`. Jobs may run in other processes or on other machines: they
 find their parent in a file in the folder of the sweep.
 """
 
 import atexit
+import itertools
 import json
 import math
 import sys
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from shlex import quote
+from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from colorize.config.base import TRAIN
+from colorize.config.compose import parse
 from colorize.console import fail
 from colorize.errors import UserError
-from colorize.runs.layout import RESULT
+from colorize.runs.layout import CONFIG, RESULT, is_finished, load_config
 from colorize.tracking.uri import is_server
 
 if TYPE_CHECKING:
@@ -33,6 +39,18 @@ def parent_of(folder: Path) -> str | None:
         if (above / SWEEP).is_file():
             return json.loads((above / SWEEP).read_text(encoding="utf-8"))["parent_run_id"]
     return None
+
+
+def metrics_of_finished(folder: Path) -> dict[str, float] | None:
+    """The metrics of a job that an earlier process of the same sweep has finished; None where there is none.
+
+    What an earlier process noted of its failure is forgotten: the job is tried again.
+    """
+    (folder / FAILURE).unlink(missing_ok=True)
+    if not (folder / CONFIG).is_file() or not is_finished(folder, load_config(folder).trainer.epochs):
+        return None
+    print(f"{folder} is finished already, and is left as it is")
+    return json.loads((folder / RESULT).read_text(encoding="utf-8"))["metrics"]
 
 
 def note_failure(folder: Path, error: Exception) -> float:
@@ -53,33 +71,58 @@ class SweepCallback(Callback):
     """Starts the parent run before the first job, ends it and compares the jobs after the last."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs) -> None:
-        """Makes the folder of the sweep and the parent run."""
+        """Makes the folder of the sweep and the parent run, or goes on with the same sweep."""
         self.folder = Path(config.hydra.sweep.dir).resolve()
-        if (self.folder / SWEEP).exists():
-            fail(UserError(f"hydra.sweep.dir: {self.folder} holds another sweep, which is kept; choose another folder"))
+        self.overrides = list(config.hydra.overrides.task)
+        before = self._before()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.stored: StoredRuns | None = None
-        self.parent: str | None = None
+        self.parent: str | None = before.get("parent_run_id")
         if config.tracking.name != "off":
             try:
-                self._start_parent(config.tracking, list(config.hydra.overrides.task))
+                self._start_parent(config.tracking)
             except UserError as error:
                 if not is_server(self.stored.uri if self.stored else ""):
                     fail(error)
                 print(f"the sweep has no run of its own: {error}. Its jobs go on", file=sys.stderr)
-        (self.folder / SWEEP).write_text(json.dumps({"parent_run_id": self.parent}) + "\n", encoding="utf-8")
+        about = {"parent_run_id": self.parent, "overrides": self.overrides}
+        (self.folder / SWEEP).write_text(json.dumps(about) + "\n", encoding="utf-8")
+        self.jobs = jobs_of(config, self.overrides)
+        self.is_over = False
+        atexit.register(self._stopped)  # does nothing after another end
 
-    def _start_parent(self, tracking: DictConfig, overrides: list[str]) -> None:
+    def _before(self) -> dict[str, Any]:
+        """What an earlier process noted of the same sweep; empty where there was none."""
+        if not (self.folder / SWEEP).exists():
+            return {}
+        before = json.loads((self.folder / SWEEP).read_text(encoding="utf-8"))
+        if before.get("overrides") != self.overrides:
+            fail(UserError(f"hydra.sweep.dir: {self.folder} holds another sweep, which is kept; choose another folder"))
+        return before
+
+    def _start_parent(self, tracking: DictConfig) -> None:
         from colorize.tracking.client import StoredRuns
 
         self.stored = StoredRuns(tracking.uri)
-        name = f"sweep: {' '.join(overrides) or 'one job'}"[:250]
-        tags = {"overrides": " ".join(overrides), "folder": str(self.folder), "sweep": "true"}
+        if self.parent:
+            return self.stored.go_on(self.parent)
+        name = f"sweep: {' '.join(self.overrides) or 'one job'}"[:250]
+        tags = {"overrides": " ".join(self.overrides), "folder": str(self.folder), "sweep": "true"}
         self.parent = self.stored.start(tracking.experiment, name, tags)
-        atexit.register(self._end, "KILLED")  # does nothing after another end
+
+    def _stopped(self) -> None:
+        """Ends a sweep that was interrupted: which jobs are left, and how they are run."""
+        if self.is_over:
+            return
+        self._end("KILLED")
+        left = [f"  {job}: {label}" for job, label in self.jobs.items() if not (self.folder / job / RESULT).exists()]
+        command = " ".join([TRAIN, "-m", *map(quote, self.overrides), quote(f"hydra.sweep.dir={self.folder}")])
+        which = "\n".join(["these jobs are not finished:", *left, "they are run"]) if left else "what is left is run"
+        print(f"the sweep was stopped; {which} by: {command}", file=sys.stderr)
 
     def on_multirun_end(self, config: DictConfig, **kwargs) -> None:
         """Compares the jobs that finished, and ends with an error where some did not."""
+        self.is_over = True
         finished = sorted(path.parent for path in self.folder.rglob(RESULT))
         failed = sorted(path.parent for path in self.folder.rglob(FAILURE))
         for folder in failed:
@@ -115,3 +158,16 @@ class SweepCallback(Callback):
             self.stored.end(parent, status)
         except Exception as error:  # of whatever kind: the jobs are done, and this is their log
             print(f"the sweep could not be ended in MLflow: {error}", file=sys.stderr)
+
+
+def jobs_of(config: DictConfig, overrides: list[str]) -> dict[str, str]:
+    """The jobs of Hydra's own sweeper, in its order: number -> overrides; empty where a search chooses them."""
+    if not config.hydra.sweeper.get("_target_", "").endswith("BasicSweeper"):
+        return {}
+    swept = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    choices = [
+        [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+        for override in parse([*swept, *overrides])
+        if override.is_sweep_override()
+    ]
+    return {str(number): " ".join(job) for number, job in enumerate(itertools.product(*choices))}

@@ -38,12 +38,17 @@ def job(composed: DictConfig) -> float:
     Returns:
         the ab RMSE on the validation photos, which a search may minimise.
     """
-    from colorize.cli.sweep import note_failure, parent_of
+    from colorize.cli.sweep import metrics_of_finished, note_failure, parent_of
+    from colorize.training.resume import has_checkpoint
 
     hydra_config = HydraConfig.get()
     folder, is_swept = Path(hydra_config.runtime.output_dir), hydra_config.mode is RunMode.MULTIRUN
     try:
+        if is_swept and (before := metrics_of_finished(folder)):
+            return before["ab_rmse"]
         parent = parent_of(folder) if is_swept else None
+        if is_swept and has_checkpoint(folder):  # of a sweep that was stopped
+            composed.resume = str(folder)
         return train(composed, folder, list(hydra_config.overrides.task), parent).metrics["ab_rmse"]
     except Exception as error:
         if is_swept:

@@ -130,6 +130,10 @@ class StoredRuns:
         place = self._ask("make the experiment", experiment_id, self.client, self.uri, experiment)
         return self._ask("start a run", self.client.create_run, place, run_name=name, tags=tags).info.run_id
 
+    def go_on(self, run_id: str) -> None:
+        """Says of such a run that it goes on."""
+        self._ask(f"go on with {run_id}", self.client.update_run, run_id, status="RUNNING")
+
     def end(self, run_id: str, status: str) -> None:
         """Ends such a run as FINISHED, FAILED or KILLED."""
         self._ask(f"end {run_id}", self.client.set_terminated, run_id, status)

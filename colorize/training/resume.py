@@ -137,6 +137,11 @@ def _check_resumable(folder: Path) -> None:
         raise UserError(f"resume={folder}: no checkpoint was kept there; begin anew, without resume")
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a run was begun in a folder, and a checkpoint of it was kept."""
+    return (folder / CONFIG).is_file() and bool(_saved(folder))
+
+
 def _saved(folder: Path) -> list[Path]:
     return Checkpoints(folder / CHECKPOINTS).paths()
 

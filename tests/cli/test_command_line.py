@@ -5,11 +5,11 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 from messages import assert_wording, ended
 
 from colorize.cli.command_line import check_command_line
 from colorize.config.base import PROJECT
+from colorize.config.compose import compose_by_hydra
 
 pytestmark = pytest.mark.once
 
@@ -63,13 +63,11 @@ def test_what_would_be_run_unchecked_is_refused_by_name(key, given, capsys):
 
 
 def test_the_command_line_sweeps_in_the_place_of_a_file():
-    command = [sys.executable, "train.py", "-m", "experiment=fusion_ablation", "data=sample", "seed=7,8"]
-    command += ["--cfg", "hydra", "-p", "hydra.sweeper.params"]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    params = yaml.safe_load(done.stdout)
+    given = ["-m", "experiment=fusion_ablation", "data=sample", "seed=7,8"]
+    arguments = check_command_line(given)
+    assert arguments == ["-m", "~hydra.sweeper.params.seed", *given[1:]]
+    params = compose_by_hydra("train", arguments[1:4]).hydra.sweeper.params
     assert set(params) == {"fusion"} and params["fusion"].startswith("none,conv,")
-    assert check_command_line(command[2:6])[-1] == "~hydra.sweeper.params.seed"
 
 
 def test_a_good_sweep_passes():

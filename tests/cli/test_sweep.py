@@ -90,14 +90,28 @@ def column_of(folder, name):
     return [row[header.index(name)] for row in rows]
 
 
-def test_a_sweep_that_is_stopped_marks_its_parent_killed(tmp_path):
-    training = swept(tmp_path, "seed=1,2", "trainer.epochs=5000", f"tracking.uri=sqlite:///{tmp_path / 'runs.db'}")
-    training.until(lambda: list((tmp_path / "sweep").glob("0/model.safetensors")), "its first job's best weights")
+def test_a_sweep_that_is_stopped_says_what_is_left_and_goes_on(tmp_path):
+    plan = ["seed=1,2,3", "trainer.epochs=30", f"tracking.uri=sqlite:///{tmp_path / 'runs.db'}"]
+    training = swept(tmp_path, *plan)
+    training.until(lambda: list((tmp_path / "sweep").glob("1/model.safetensors")), "its second job's best weights")
     training.kill(signal.SIGINT)
     assert training.end() == 130, training.written
-    _, (parent,), (child,) = runs_of(tmp_path)
-    assert parent.info.status == child.info.status == "KILLED"
-    assert not (tmp_path / "sweep" / "1").exists(), "the second job was not started"
+    _, (parent,), children = runs_of(tmp_path)
+    assert parent.info.status == "KILLED" and sorted(run.info.status for run in children) == ["FINISHED", "KILLED"]
+    assert not (tmp_path / "sweep" / "2").exists(), "the third job was not started"
+    assert "these jobs are not finished:\n  1: seed=2\n  2: seed=3\n" in training.written
+    command = training.written.strip().splitlines()[-1]
+    assert "-m debug=smoke " in command and command.endswith(f"hydra.sweep.dir={tmp_path / 'sweep'}")
+
+    first = (tmp_path / "sweep" / "0" / "result.json").stat().st_mtime_ns
+    again = swept(tmp_path, *plan)
+    assert again.end() == 0, again.written
+    assert "/sweep/0 is finished already" in again.written.replace("\n", "")
+    assert "goes on from its checkpoint" in again.written.replace("\n", " ")
+    assert (tmp_path / "sweep" / "0" / "result.json").stat().st_mtime_ns == first
+    assert len(list((tmp_path / "sweep").glob("*/result.json"))) == 3
+    _, (parent,), children = runs_of(tmp_path)
+    assert parent.info.status == "FINISHED" and [run.info.status for run in children] == ["FINISHED"] * 3
 
 
 def test_a_job_finds_its_parent_in_a_folder_above(tmp_path):

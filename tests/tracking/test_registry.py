@@ -1,7 +1,7 @@
 """The model that a run logs: what is in it, and the registered one that it becomes a version of."""
 
 import pytest
-from messages import assert_wording
+from messages import ended
 
 from colorize.__main__ import main
 from colorize.hub import find_model
@@ -47,8 +47,8 @@ def test_weights_that_changed_meanwhile_are_not_logged_as_those_before(logged, c
     tracker = logged("a")
     (tracker.output / MODEL).write_bytes(b"later weights")
     (tracker.output / "tracking" / "delivered.json").unlink()
-    main(["sync", str(tracker.output), "--tracking", logged.uri.replace("runs.db", "other.db")])
-    assert_wording("tracking.refused.other_weights", capsys.readouterr().err)
+    with ended("tracking.refused.other_weights", capsys, status=1):
+        main(["sync", str(tracker.output), "--tracking", logged.uri.replace("runs.db", "other.db")])
 
 
 def test_a_strangers_model_sends_off_no_other_file_of_this_machine(logged, tmp_path, capsys):
@@ -56,8 +56,8 @@ def test_a_strangers_model_sends_off_no_other_file_of_this_machine(logged, tmp_p
     (tmp_path / "secret").write_text("secret")
     (tracker.output / MODEL).unlink()
     (tracker.output / MODEL).symlink_to(tmp_path / "secret")
-    main(["sync", str(tracker.output), "--tracking", logged.uri.replace("runs.db", "other.db")])
-    assert_wording("tracking.refused.model_elsewhere", capsys.readouterr().err)
+    with ended("tracking.refused.model_elsewhere", capsys, status=1):
+        main(["sync", str(tracker.output), "--tracking", logged.uri.replace("runs.db", "other.db")])
 
 
 def test_who_was_judged_once_is_not_judged_again(logged):
