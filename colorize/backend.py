@@ -11,12 +11,16 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import glob
 
 from colorize.errors import UserError
 
 KEPT_MEMORY = {-1: 2**31 - 1, -2: 2**28, -3: 2**30, -8: 1}
 """glibc's M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD and M_ARENA_MAX (malloc.h): memory is asked for in pieces of
 256 MiB and not given back."""
+
+DRIVERS = ("/dev/nvidia*", "/dev/nvhost*", "/dev/nvmap", "/dev/kfd", "/dev/dxg")
+"""What Linux shows of the drivers of NVIDIA's cards and boards, of AMD's, and of Windows's around it."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ def start(backend: str, device: str) -> Device:
     Raises:
         UserError: another backend is running in this process, the backend is not installed, or no GPU was found.
     """
+    check_device(backend, device)
     _set_environment(backend, device)
     if device == "cpu":
         _keep_memory()
@@ -68,11 +73,25 @@ def start(backend: str, device: str) -> Device:
             " cannot change: unset KERAS_BACKEND, or start a process for each backend"
         )
     if not found:
-        raise UserError(
-            f"no GPU was found where trainer.device=gpu asks for one. Looked for: a CUDA device that backend={backend}"
-            f" can use{_visible()}. {_install(backend, device)}; or train on the CPU with trainer=cpu"
-        )
+        raise _no_gpu(backend)
     return Device(backend, device, found[0])
+
+
+def check_device(backend: str, device: str) -> None:
+    """Looks for what no GPU is without: a machine that has none says so at once, not when a backend has started.
+
+    Raises:
+        UserError: there is no driver of a graphics card.
+    """
+    if device == "gpu" and sys.platform == "linux" and not any(glob(pattern) for pattern in DRIVERS):
+        raise _no_gpu(backend)
+
+
+def _no_gpu(backend: str) -> UserError:
+    return UserError(
+        f"no GPU was found where trainer.device=gpu asks for one. Looked for: a CUDA device that backend={backend}"
+        f" can use{_visible()}; {_install(backend, 'gpu')}; or train on the CPU with trainer=cpu"
+    )
 
 
 def _set_environment(backend: str, device: str) -> None:

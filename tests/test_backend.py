@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from messages import refused
+
+from colorize import backend
 
 pytestmark = pytest.mark.once
 
@@ -20,6 +23,17 @@ def losses(backend: str) -> list[float]:
     report = json.loads(done.stdout.splitlines()[-1])
     assert report["backend"] == backend
     return report["losses"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only a backend knows")
+def test_a_machine_without_a_driver_says_so_before_a_backend_starts(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(backend, "DRIVERS", [str(tmp_path / "card*")])
+    with refused("backend.no_driver"):
+        backend.check_device("tensorflow", "gpu")
+    backend.check_device("tensorflow", "cpu")
+    (tmp_path / "card0").touch()
+    backend.check_device("tensorflow", "gpu")
 
 
 @pytest.mark.slow

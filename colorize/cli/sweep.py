@@ -115,7 +115,9 @@ class SweepCallback(Callback):
         if self.is_over:
             return
         self._end("KILLED")
-        left = [f"  {job}: {label}" for job, label in self.jobs.items() if not (self.folder / job / RESULT).exists()]
+        finished = {path.parent.name for path in self.folder.rglob(RESULT)}
+        known = self.jobs if finished <= set(self.jobs) else {}  # somebody's `hydra.sweep.subdir` names them otherwise
+        left = [f"  {job}: {label}" for job, label in known.items() if job not in finished]
         command = " ".join([TRAIN, "-m", *map(quote, self.overrides), quote(f"hydra.sweep.dir={self.folder}")])
         which = "\n".join(["these jobs are not finished:", *left, "they are run"]) if left else "what is left is run"
         print(f"the sweep was stopped; {which} by: {command}", file=sys.stderr)

@@ -73,6 +73,7 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
     started = time.perf_counter()
     config = resumed(folder, overrides) if composed.resume else to_config(composed)
     check_perceptual(config.evaluation)
+    backend.check_device(config.backend, config.trainer.device)
     if not composed.resume:
         config = noted(config)
         layout.check_unused(folder)
@@ -89,7 +90,7 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
             from colorize.training.run import run
 
             result = run(config, dataset, device, tracker, signals, folder, overrides, started, bool(composed.resume))
-            print_result(result, config, folder)
+            print_result(result, config, folder, tracker.has_all)
         except BaseException as error:  # before `run` could end the tracker itself
             tracker.finish("KILLED" if isinstance(error, Stopped) else "FAILED")
             raise
@@ -98,8 +99,12 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
     return result
 
 
-def print_result(result: Result, config: Config, folder: Path) -> None:
-    """Prints the table beside the baselines, the folder, and the commands that show and use the model."""
+def print_result(result: Result, config: Config, folder: Path, is_logged: bool) -> None:
+    """Prints the table beside the baselines, the folder, and the commands that show and use the model.
+
+    Args:
+        is_logged: whether MLflow has the run, so that it can be looked at there.
+    """
     console = Console()
     console.print(result.table())
     shown = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else folder
@@ -110,7 +115,7 @@ def print_result(result: Result, config: Config, folder: Path) -> None:
         f"paint     python -m colorize paint PHOTO_OR_FOLDER... --model {quote(str(shown))} --out painted",
         f"evaluate  python -m colorize evaluate {quote(str(shown))}",
     ]
-    if not isinstance(config.tracking, NoTracking):
+    if is_logged and not isinstance(config.tracking, NoTracking):
         lines.append(f"look      {ui_command(config)}")
     for line in lines:
         say(console, line)

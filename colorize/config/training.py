@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
 from colorize.config.base import Count, Option, Positive, Section, Share
+
+SQLITE = "sqlite:///"
+"""How the address of a database in a file begins; its path follows."""
 
 
 class Optimizer(Option):
@@ -146,6 +150,12 @@ class MlflowTracking(Tracking):
     ]
     """Name of a registered model that the run's model becomes a version of: champion or challenger. (`register` itself
     is taken in pydantic.)"""
+
+    @property
+    def is_left_behind(self) -> bool:
+        """Whether the database was to lie in a folder that is gone: it was moved, with the runs that note it."""
+        place = (self.uri or "").removeprefix(SQLITE)
+        return place != (self.uri or "") and not Path(place).parent.exists()
 
 
 class NoTracking(Tracking):

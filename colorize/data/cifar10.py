@@ -75,7 +75,7 @@ def _read(folder: Path, names: list[str], number: int | None) -> PhotosInMemory:
         planes = records.reshape(-1, RECORD)[:, 1:].reshape(-1, 3, SIDE, SIDE)
         parts.append(np.ascontiguousarray(planes.transpose(0, 2, 3, 1)))
     pixels = np.concatenate(parts)
-    return pixels[spread(len(pixels), number)]
+    return pixels if number is None else pixels[spread(len(pixels), number)]
 
 
 def _without_colours(stored: PhotosInMemory, config: CifarData) -> np.ndarray:

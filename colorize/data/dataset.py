@@ -137,9 +137,9 @@ class Dataset:
         return known.together_with(self.val) if part == "test" else known
 
 
-def spread(length: int, number: int | None) -> list[int]:
-    """At most so many indices of a list, spread evenly; None: all."""
-    number = length if number is None else min(number, length)
+def spread(length: int, number: int) -> list[int]:
+    """At most so many indices of a list, spread evenly."""
+    number = min(number, length)
     return [at * length // number for at in range(number)]
 
 

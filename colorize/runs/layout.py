@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from colorize.config.base import TRAIN
 from colorize.config.schema import Config, dump, load
+from colorize.config.training import MlflowTracking
 from colorize.errors import UserError
 from colorize.runs.atomic import write_whole
 from colorize.runs.model_file import MODEL, init_path, read_config
@@ -142,5 +143,9 @@ def check_init(init: str | None) -> None:
 
 
 def load_config(folder: Path) -> Config:
-    """The configuration that a run stored, finished or not."""
-    return load(folder / CONFIG)
+    """The configuration that a run stored, finished or not; without its database where that was moved elsewhere."""
+    config = load(folder / CONFIG)
+    tracking = config.tracking
+    if isinstance(tracking, MlflowTracking) and tracking.is_left_behind:
+        config = config.model_copy(update={"tracking": tracking.model_copy(update={"uri": None})})
+    return config

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from colorize.errors import UserError, first_line
+from colorize.errors import UserError
 from colorize.tracking.database import artifact_location, check_database, opening
-from colorize.tracking.uri import default_uri, import_mlflow
+from colorize.tracking.uri import default_uri, import_mlflow, reason_of
 from colorize.tracking.views import experiment_tags
 
 MODEL_FOLDER = "model"
@@ -34,7 +34,7 @@ class StoredRuns:
         try:
             return call(*args, **kwargs)
         except (self.mlflow.MlflowException, SQLAlchemyError, OSError) as error:
-            raise UserError(f"MLflow at {self.uri} could not {what}: {first_line(error)}") from None
+            raise UserError(f"MLflow at {self.uri} could not {what}: {reason_of(error)}") from None
 
     def find(self, run_id: str):
         """The run; `UserError` where there is none."""

@@ -10,9 +10,8 @@ from shlex import quote
 
 from filelock import FileLock
 
+from colorize.config.training import SQLITE
 from colorize.errors import UserError
-
-SCHEME = "sqlite:///"
 
 ARTIFACTS = "mlartifacts"
 """Folder beside the database, for the files of its runs."""
@@ -26,7 +25,7 @@ PLACES = (
 
 def file_of(uri: str) -> Path | None:
     """The file of an SQLite database; None where it is another database, or a server."""
-    return Path(uri.removeprefix(SCHEME)).resolve() if uri.startswith(SCHEME) else None
+    return Path(uri.removeprefix(SQLITE)).resolve() if uri.startswith(SQLITE) else None
 
 
 def artifact_location(uri: str) -> str | None:
@@ -110,8 +109,8 @@ def _bring_along(file: Path) -> None:
                 continue
             for table, column in PLACES:
                 database.execute(
-                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} = ? OR {column} LIKE ?",
-                    (here.as_uri(), len(address) + 1, address, f"{address}/%"),
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column} || '/', 1, ?) = ?",
+                    (here.as_uri(), len(address) + 1, len(address) + 1, f"{address}/"),
                 )
             print(f"{file} was moved here, or copied: its runs' files are looked for in {here}, no longer in {there}")
 

@@ -6,10 +6,9 @@ import threading
 import time
 from contextlib import suppress
 
-from colorize.errors import first_line
 from colorize.tracking.delivery import Delivery, is_refusal
 from colorize.tracking.journal import Journal, Marks
-from colorize.tracking.uri import is_server
+from colorize.tracking.uri import is_server, reason_of
 
 QUEUED = 1000
 """Records that wait in memory; others are read from the journal when their turn comes."""
@@ -138,9 +137,9 @@ class Sender:
             is_refused = is_refusal(error)
             if not is_refused:
                 self._held = record
-                self._pause(first_line(error))
+                self._pause(reason_of(error))
                 return
-            self.refusals.append(first_line(error))
+            self.refusals.append(reason_of(error))
         self._held = None
         self._tell_of_return()
         self.marks.note(self.delivered + 1, self.delivery.run_id, is_refused)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colorize.console import progress
-from colorize.errors import UserError, first_line
+from colorize.errors import UserError
 from colorize.runs import layout
 from colorize.runs.layout import TRACKING
 from colorize.tracking.database import check_database
 from colorize.tracking.delivery import Delivery, is_refusal
 from colorize.tracking.journal import JOURNAL, Journal, Marks
-from colorize.tracking.uri import uri_of
+from colorize.tracking.uri import reason_of, uri_of
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class _Sync:
             if not is_refusal(error):
                 raise UserError(
                     f"{self.output} is not wholly delivered: MLflow at {self.delivery.uri} does not answer:"
-                    f" {first_line(error)}. Nothing is lost: start it, or name another with --tracking URI, and run"
+                    f" {reason_of(error)}. Nothing is lost: start it, or name another with --tracking URI, and run"
                     " this command again"
                 ) from None
-            self.refusals.append(first_line(error))
+            self.refusals.append(reason_of(error))
             return False

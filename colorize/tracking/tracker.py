@@ -57,6 +57,11 @@ class Tracker:
     """Time that the training has spent in tracking, or waited for it, so far."""
 
     @property
+    def has_all(self) -> bool:
+        """Whether all that was logged so far has reached its place."""
+        return True
+
+    @property
     def run_id(self) -> str | None:
         """What MLflow calls the run; None where there is none, or as long as it has not answered."""
         return None
@@ -156,6 +161,10 @@ class MlflowTracker(Tracker):
             lambda values, step: self._record("metrics", values=values, step=step),
             first=self.journal.last_step(SYSTEM) + 1,
         )
+
+    @property
+    def has_all(self) -> bool:
+        return self.sender.delivered == self.journal.count
 
     @property
     def run_id(self) -> str | None:

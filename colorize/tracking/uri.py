@@ -8,7 +8,7 @@ from shlex import quote
 
 from colorize.config.schema import Config
 from colorize.config.training import MlflowTracking
-from colorize.tracking.database import file_of
+from colorize.errors import first_line
 
 ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the last lines on the screen are ours
@@ -41,14 +41,7 @@ def default_uri() -> str:
 
 def uri_of(config: Config) -> str:
     """Where a configuration logs its run, or would log it."""
-    noted = config.tracking.uri if isinstance(config.tracking, MlflowTracking) else None
-    return default_uri() if noted is None or _is_left_behind(noted) else noted
-
-
-def _is_left_behind(uri: str) -> bool:
-    """Whether a database lay in a folder that is gone: with the output folder that notes it, it was moved elsewhere."""
-    file = file_of(uri)
-    return file is not None and not file.parent.exists()
+    return (config.tracking.uri if isinstance(config.tracking, MlflowTracking) else None) or default_uri()
 
 
 def noted(config: Config) -> Config:
@@ -66,6 +59,22 @@ def ui_command(config: Config) -> str:
     """The command that shows the runs."""
     uri = uri_of(config)
     return f"open {uri}" if is_server(uri) else f"mlflow ui --backend-store-uri {quote(uri)}"
+
+
+UNREACHABLE = {
+    "NameResolutionError": "there is no machine of that name",
+    "Connection refused": "nothing listens there",
+    "No route to host": "there is no way to that machine",
+    "Read timed out": "it took too long to answer",
+    "ConnectTimeoutError": "it took too long to answer",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted here",
+}
+"""What urllib3 says of a server that cannot be asked, somewhere in a long line -> the same in words."""
+
+
+def reason_of(error: Exception) -> str:
+    """Why MLflow did not answer, or what it said, in a line."""
+    return next((words for sign, words in UNREACHABLE.items() if sign in str(error)), first_line(error))
 
 
 def is_server(uri: str) -> bool:

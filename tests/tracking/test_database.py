@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from messages import refused
 
+from colorize.runs.layout import load_config, save_config
 from colorize.tracking.client import StoredRuns
 from colorize.tracking.database import artifact_location, check_database
 from colorize.tracking.uri import uri_of
@@ -18,6 +19,7 @@ pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what
 
 OPENS = """
 import sys
+from colorize.runs.layout import load_config, save_config
 from colorize.tracking.client import StoredRuns
 print(StoredRuns(sys.argv[1]).start("tests", "a run", {}))
 """
@@ -114,7 +116,10 @@ def test_a_database_of_another_version_is_named(tmp_path, version, key):
 def test_a_run_whose_database_was_in_a_folder_that_is_gone_uses_that_of_this_folder(config_of, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (tmp_path / "there").mkdir()
+    for name in ("there", "run"):
+        (tmp_path / name).mkdir()
     for folder, expected in (("gone", tmp_path), ("there", tmp_path / "there")):
         config = config_of("tracking=mlflow", f"tracking.uri={uri_in(tmp_path / folder)}")
-        assert uri_of(config) == uri_in(expected)
+        save_config(config, tmp_path / "run")
+        assert uri_of(load_config(tmp_path / "run")) == uri_in(expected)
+        assert uri_of(config) == uri_in(tmp_path / folder), "a new run says that it cannot be made there"
