@@ -78,6 +78,8 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
         config = noted(config)
         layout.check_unused(folder)
         layout.check_init(config.init)
+    photos = config.data.root or config.data.name
+    say(Console(), f"reading the photos of {photos}, then {config.backend} starts; the output goes into {folder}")
     with StopSignals() as signals, layout.locked(folder):
         if composed.resume:
             dataset = read_dataset(config.data)
