@@ -7,8 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from colorize.errors import UserError
+
+WIDEST = 10_000
+"""Columns of a screen on which every table has room."""
 
 
 def bar(console: Console | None, *columns) -> Progress:
@@ -30,6 +34,24 @@ def say(console: Console, text: str) -> None:
     """Prints a line as it stands: a path or a label may hold what rich would take for colours."""
     text = text.encode("utf-8", "backslashreplace").decode()  # a name that is no UTF-8
     console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def show(console: Console, table: Table) -> None:
+    """Prints a table with whole numbers and words, however narrow the screen: then with its rows as lists.
+
+    A pipe or a file is as wide as the table.
+    """
+    needed = Console(width=WIDEST).measure(table).maximum
+    if needed > console.width and not console.is_terminal:
+        console = Console(file=console.file, width=needed)
+    if needed <= console.width:
+        return console.print(table)
+    console.print(table.title or "", style="italic", highlight=False)
+    for row in zip(*[[str(cell) for cell in column.cells] for column in table.columns]):
+        console.print(f"[bold]{row[0]}[/bold]", soft_wrap=True)
+        for column, cell in zip(table.columns[1:], row[1:]):
+            if cell:
+                console.print(f"  {column.header}: {cell}", highlight=False, soft_wrap=True)
 
 
 def fail(error: UserError, program: str | None = None) -> None:

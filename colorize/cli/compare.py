@@ -10,7 +10,7 @@ from colorize.comparison.groups import Group, group_runs
 from colorize.comparison.page import save_page
 from colorize.comparison.report import Comparison, estimates_table, make_comparison, markdown, save_json
 from colorize.comparison.runs import find_runs, load_runs, tracking_of
-from colorize.console import say
+from colorize.console import say, show
 from colorize.errors import UserError
 
 STEM = "comparison"
@@ -51,7 +51,7 @@ def compare(
         groups, twice = group_runs(runs)
         comparison = make_comparison(groups, _reference(groups, reference), without + twice)
         _save(comparison, out)
-    console.print(estimates_table(comparison))
+    show(console, estimates_table(comparison))
     for sentence in [*comparison.sentences, *comparison.left_out]:
         say(console, f"- {sentence}")
     say(console, f"results   {out}: {', '.join(path.name for path in sorted(out.iterdir()))}")

@@ -12,7 +12,7 @@ from colorize import backend
 from colorize.cli.paths import quote_path
 from colorize.config.compose import data_and_evaluation
 from colorize.config.schema import Config, changed_temperature, with_temperature
-from colorize.console import say
+from colorize.console import say, show
 from colorize.data.dataset import ALL, Dataset, Photos
 from colorize.data.load import read_dataset
 from colorize.data.scan import part_of
@@ -78,7 +78,7 @@ def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str |
     baselines = own_baselines(model.about) if has_own else learned_baselines(dataset, part)
     evaluation, folder = evaluate(evaluated, config, dataset, part, model.out, baselines)
     console = Console()
-    console.print(evaluation.table())
+    show(console, evaluation.table())
     for sentence in evaluation.protocol:
         say(console, f"- {sentence}")
     say(console, f"results   {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from colorize import backend
 from colorize.config.schema import Config, with_temperature
-from colorize.console import say
+from colorize.console import say, show
 from colorize.data.decode import resize
 from colorize.data.examples import example_photos
 from colorize.errors import UserError, first_line
@@ -92,7 +92,7 @@ def export(
                 exported.append(_written(FORMATS[name], graph, path, photos, expected))
         finally:  # those before one that fails are written
             if exported:
-                console.print(_table(exported, len(photos)))
+                show(console, _table(exported, len(photos)))
             for name, one in zip(paths, exported):
                 say(console, f"use       {FORMATS[name].used.replace('PATH', repr(str(one.path)))}")
     return exported

@@ -17,7 +17,7 @@ from colorize.cli.command_line import check_command_line
 from colorize.config.base import CONFIGS
 from colorize.config.schema import Config
 from colorize.config.training import NoTracking
-from colorize.console import fail, say
+from colorize.console import fail, say, show
 from colorize.errors import UserError
 from colorize.runs.layout import DEPENDENCY_MAP, GRIDS, RESULT, SHAPES
 from colorize.runs.model_file import MODEL
@@ -108,7 +108,7 @@ def print_result(result: Result, config: Config, folder: Path, is_logged: bool) 
         is_logged: whether MLflow has the run, so that it can be looked at there.
     """
     console = Console()
-    console.print(result.table())
+    show(console, result.table())
     shown = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else folder
     lines = [
         f"ab RMSE is {result.gain_in_words()}; {result.seconds:.0f} s, {result.images_per_second:.0f} images/s,"

@@ -1,0 +1,42 @@
+"""Tables on screens of any width, and in pipes."""
+
+import io
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from colorize.console import show
+
+pytestmark = pytest.mark.once
+
+
+def table():
+    made = Table("", "a long heading", "another heading", title="a title")
+    made.add_row("ours", "12.345", "0.9876")
+    made.add_row("truth", "", "1.0000")
+    return made
+
+
+def shown(width, is_terminal):
+    file = io.StringIO()
+    show(Console(file=file, width=width, force_terminal=is_terminal, color_system=None), table())
+    return file.getvalue()
+
+
+def test_a_wide_screen_has_a_table():
+    lines = shown(80, True).splitlines()
+    assert "12.345" in shown(80, True) and any("a long heading" in line and "another heading" in line for line in lines)
+
+
+def test_a_narrow_screen_has_lists_of_whole_numbers():
+    lines = [line.rstrip() for line in shown(20, True).splitlines()]
+    ours, truth = (
+        ["ours", "  a long heading: 12.345", "  another heading: 0.9876"],
+        ["truth", "  another heading: 1.0000"],
+    )
+    assert lines == ["a title", *ours, *truth]
+
+
+def test_a_pipe_is_as_wide_as_the_table():
+    assert shown(20, False) == shown(80, False) and "12.345" in shown(20, False)
