@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override
@@ -55,6 +57,7 @@ def check_command_line(arguments: list[str]) -> list[str]:
         configs = [composed(overrides, name) for overrides in jobs]
         if any(config.resume for config in configs):
             raise UserError("resume: a configuration file sets it; it is for the command line alone")
+        _check_output_folder(known.overrides, "hydra.sweep.dir" if known.multirun else "hydra.run.dir")
         backends = {config.backend for config in configs}
         if len(backends) > 1:
             raise UserError(f"backend: a sweep has one, expected {sorted(backends)[0]} alone; start one for each")
@@ -76,6 +79,18 @@ def _check_keys_of_hydra(overrides: list[str]) -> None:
                 "hydra.searchpath: configurations lie in configs/ alone, where they are checked; put the file into"
                 " configs/experiment/ and choose it with experiment=NAME"
             )
+
+
+def _check_output_folder(overrides: list[str], key: str) -> None:
+    """Refuses a place that cannot be written: Hydra would answer with a trace, when it makes the output folder."""
+    given = [str(override.value()) for override in parse(overrides) if override.key_or_group == key]
+    wanted = Path(given[-1].partition("${")[0] if given else ".").expanduser().absolute()
+    there = next(folder for folder in (wanted, *wanted.parents) if folder.exists())
+    if not os.access(there, os.W_OK):
+        raise UserError(
+            f"{key}: {there} cannot be written, and the output folder is made there; start in another folder, or name"
+            f" one: {key}=PATH"
+        )
 
 
 def _given(overrides: list[str]) -> set[str]:

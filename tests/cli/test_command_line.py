@@ -1,8 +1,10 @@
 """The command line of `train.py` is checked before the first job starts: a mistake ends it early, with status 2."""
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from messages import assert_wording, ended
@@ -60,6 +62,24 @@ def test_a_sweep_is_checked_before_its_first_job(capsys):
 def test_what_would_be_run_unchecked_is_refused_by_name(key, given, capsys):
     with ended(key, capsys):
         check_command_line([given, "seed=1"])
+
+
+@pytest.mark.parametrize(
+    ("key", "given"),
+    [
+        ("cli.output_folder", ["seed=1"]),
+        ("cli.output_folder_of_a_sweep", ["-m", "seed=1,2"]),
+        ("cli.output_folder_given", ["hydra.run.dir=LOCKED/a/b"]),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_said_before_hydra_tries(key, given, tmp_path, monkeypatch, capsys):
+    locked, access = tmp_path / "locked", os.access
+    locked.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != locked and access(path, mode))  # root may all
+    monkeypatch.chdir(tmp_path if "LOCKED" in given[-1] else locked)
+    with ended(key, capsys):
+        check_command_line([text.replace("LOCKED", str(locked)) for text in given])
+    assert check_command_line([*given[:-1], f"hydra.{'sweep' if '-m' in given else 'run'}.dir={tmp_path}/x", "seed=1"])
 
 
 def test_the_command_line_sweeps_in_the_place_of_a_file():
