@@ -8,7 +8,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from processes import BACKEND
 
 from colorize.config.base import PACKAGE, PROJECT
 
@@ -51,16 +50,17 @@ def run(installed: Path, folder: Path, *arguments: str) -> str:
 @pytest.mark.slow
 def test_it_trains_where_its_user_is_and_leaves_nothing_where_it_is_installed(installed, tmp_path):
     before = {path for path in installed.rglob("*") if "__pycache__" not in path.parts}
-    tiny = ["debug=smoke", f"backend={BACKEND}", "encoder.filters=[4]", "fusion=none", "trainer.epochs=1"]
+    tiny = ["debug=smoke", "encoder.filters=[4]", "fusion=none", "trainer.epochs=1"]
     said = run(installed, tmp_path, "train", *tiny)
     assert {path.name for path in tmp_path.iterdir()} == {"outputs", "mlflow.db", "mlartifacts"}
     assert f"mlflow ui --backend-store-uri sqlite:///{tmp_path / 'mlflow.db'}" in said
     assert {path for path in installed.rglob("*") if "__pycache__" not in path.parts} == before
 
 
+@pytest.mark.slow
 def test_it_says_its_version_and_shows_shapes(installed, tmp_path):
     import colorize
 
     assert run(installed, tmp_path, "--version") == f"colorize {colorize.__version__}\n"
-    run(installed, tmp_path, "shapes", "debug=smoke", f"backend={BACKEND}")
+    run(installed, tmp_path, "shapes", "debug=smoke")
     assert (tmp_path / "shapes" / "shapes.txt").is_file()

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 ALIASES = {
     "lr": "optimizer.learning_rate",
+    "drop_grayscale": "data.grey",
+    "max_samples": "data.max_photos",
+    "limit": "data.max_photos",
     "base_lr": "optimizer.learning_rate",
     "init_lr": "optimizer.learning_rate",
     "max_lr": "optimizer.learning_rate",
