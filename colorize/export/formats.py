@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from colorize.compat import flat_layers
+from colorize.export.onnx_names import give_names
 
 Run = Callable[[np.ndarray], np.ndarray]
 """uint8 (1, h, w, 3) -> uint8 (1, h, w, 3)."""
@@ -51,6 +52,7 @@ def _save_onnx(graph: keras.Model, path: Path) -> None:
         if getattr(layer, "activation", None) is keras.activations.gelu:
             layer.activation = _gelu  # the same; Keras computes it by `erfc`, which tf2onnx 1.17 does not know
     graph.export(str(path), format="onnx", verbose=False, input_signature=_signature(graph))
+    give_names(path)
 
 
 def _load_onnx(path: Path) -> Run:

@@ -74,7 +74,7 @@ def test_several_photos_go_into_an_onnx_model_together(model, noise, tmp_path):
     export(str(model), ["onnx"], tmp_path / "out")
     session = onnxruntime.InferenceSession(str(tmp_path / "out" / "colorizer.onnx"))
     rgb, pipeline = noise(3, 16, 32), pipeline_of(model)
-    (painted,) = session.run(None, {"rgb": rgb})
+    (painted,) = session.run(["colorized"], {"rgb": rgb})
     for photo, answer in zip(rgb, painted):
         assert np.abs(answer - np.asarray(pipeline.paint(photo)).astype(int)).max() <= 1
 
