@@ -82,8 +82,8 @@ class ModelRegistry:
         self.client.log_batch(run_id, metrics=same)
 
     def register(self, name: str, model_id: str, run_id: str, score: float, digest: str) -> str:
-        """Makes a model a version of a registered one, as its champion where it beats the present champion, else as its
-        challenger.
+        """Makes a model a version of a registered one, as its champion where it beats the present champion and the
+        trivial baselines, else as its challenger.
 
         Args:
             score: ab RMSE on the held-out photos.
@@ -98,15 +98,20 @@ class ModelRegistry:
         except self.mlflow.MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
+        tags = {HELD_OUT: digest, SCORE: repr(score)}
+        about = f"{self.client.get_run(run_id).info.run_name}: ab RMSE {score:.3f} on the held-out photos"
         version = self._version(name, model_id) or self.client.create_model_version(
-            name, f"models:/{model_id}", run_id, {HELD_OUT: digest, SCORE: repr(score)}, model_id=model_id
+            name, f"models:/{model_id}", run_id, tags, description=about, model_id=model_id
         )
         if EVALUATED in version.tags:  # a record that comes twice; others may have been evaluated since
             return f"{name} version {version.version} is there already"
         # By this its own page knows it; the registry alone does not tell it (`mlflow.register_model` does the same).
         versions = json.dumps([{"name": name, "version": version.version}])
         self.client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: versions})
-        alias, why = self._alias(name, version, score, digest)
+        champion = self._champion(name)
+        alias, why = self._alias(champion, version, score, digest)
+        if alias == "champion" and champion is not None and champion.version != version.version:
+            self.client.set_model_version_tag(name, champion.version, EVALUATED, f"beaten by version {version.version}")
         self.client.set_registered_model_alias(name, alias, version.version)
         self.client.set_model_version_tag(name, version.version, EVALUATED, alias)
         return f"{name} version {version.version} is its {alias}: {why}"
@@ -115,8 +120,10 @@ class ModelRegistry:
         found = self.client.search_model_versions(f"name = '{name}'")
         return next((version for version in found if version.source == f"models:/{model_id}"), None)
 
-    def _alias(self, name: str, version, score: float, digest: str) -> tuple[str, str]:
-        champion = self._champion(name)
+    def _alias(self, champion, version, score: float, digest: str) -> tuple[str, str]:
+        gain = self.client.get_run(version.run_id).data.metrics.get("final/gain")
+        if gain is not None and gain <= 0:
+            return "challenger", f"ab RMSE {score:.3f} is not below that of the best trivial baseline"
         if not math.isfinite(score):
             return "challenger", f"its ab RMSE is {score}"
         if champion is None or champion.version == version.version:

@@ -7,6 +7,7 @@ from colorize.__main__ import main
 from colorize.hub import find_model
 from colorize.runs.model_file import MODEL
 from colorize.serving.packaging import requirements
+from colorize.tracking.tracker import MlflowTracker
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what MLflow imports
 
@@ -68,6 +69,24 @@ def test_who_was_judged_once_is_not_judged_again(logged):
         main(["sync", str(tracker.output)])
     aliases = logged.client.get_registered_model("colorizer").aliases
     assert {alias: int(version) for alias, version in aliases.items()} == {"champion": 2, "challenger": 2}
+
+
+def test_who_is_worse_than_a_trivial_baseline_is_no_champion(logged, monkeypatch):
+    metrics, gains = MlflowTracker.metrics, iter([-0.01, 0.2])
+    more = lambda self, values, step=None: metrics(self, values | {"final/gain": next(gains)}, step)  # noqa: E731
+    monkeypatch.setattr(MlflowTracker, "metrics", more)
+    for name, expected in (("worse", {"challenger": 1}), ("better", {"challenger": 1, "champion": 2})):
+        logged(name, 12.0, register="colorizer")
+        aliases = logged.client.get_registered_model("colorizer").aliases
+        assert {alias: int(version) for alias, version in aliases.items()} == expected
+
+
+def test_a_version_says_what_it_is_and_who_has_beaten_it(logged):
+    first, _ = logged("first", 12.0, register="colorizer"), logged("second", 11.5, register="colorizer")
+    versions = {int(v.version): v for v in logged.client.search_model_versions("name = 'colorizer'")}
+    name = logged.client.get_run(first.run_id).info.run_name
+    assert versions[1].description == f"{name}: ab RMSE 12.000 on the held-out photos"
+    assert versions[1].tags["evaluated"] == "beaten by version 2" and versions[2].tags["evaluated"] == "champion"
 
 
 def test_a_score_that_is_no_number_makes_no_champion(logged):
