@@ -105,9 +105,15 @@ def resume_command(folder: Path) -> str:
 
 def way_on(folder: Path) -> str:
     """How to go on with a run that could no longer be written, by what of it was kept."""
-    if any((folder / CHECKPOINTS).glob("*.safetensors")):
+    try:
+        kept = [name for name in os.listdir(folder / CHECKPOINTS) if name.endswith(".safetensors")]
+    except FileNotFoundError:
+        kept = []
+    except OSError:  # it cannot even be looked at
+        return f"go on from the last checkpoint, if one was kept: {resume_command(folder)}"
+    if kept:
         return f"go on from the last checkpoint: {resume_command(folder)}"
-    if (folder / LAST).exists():
+    if os.path.exists(folder / LAST):
         return f"begin a new run with its last weights: {TRAIN} {quote(as_override('init', folder / LAST))}"
     return "begin again: nothing of it could be kept"
 

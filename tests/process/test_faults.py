@@ -63,7 +63,8 @@ def test_training_goes_on_while_nothing_can_be_written_and_ends_after_some_misse
     assert training.end() == 2, training.written
     assert "Traceback" not in training.written
     system = re.search(r"\((\[Errno .+)\);", training.refusal)[1]
-    assert_wording("checkpoint.not_written", training.refusal, reason=system)
+    key = {"full disk": "checkpoint.not_written", "read-only folder": "checkpoint.not_written_nor_looked_at"}[kind]
+    assert_wording(key, training.refusal, reason=system)
     assert last_state(folder)[1].step == 25
     told = go_on(folder, sabotage=functools.partial(trouble, kind, 3, 9)).written  # the checkpoint of step 30, and why
     assert "a checkpoint could not be written: " in told and "it is tried again" in told

@@ -15,3 +15,5 @@ def test_who_has_made_space_is_told_what_there_is_to_go_on_from(tmp_path):
     assert way_on(tmp_path).endswith(f"train.py init={tmp_path / LAST}")
     (tmp_path / CHECKPOINTS / "12-0123456789abcdef.safetensors").touch()
     assert way_on(tmp_path).endswith(f"train.py resume={tmp_path}")
+    (tmp_path / "file").touch()
+    assert "if one was kept" in way_on(tmp_path / "file"), "where it cannot be looked at"
