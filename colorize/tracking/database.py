@@ -1,7 +1,10 @@
 """MLflow's SQLite database: whether it can be used, who makes it, and what follows it when its folder moves."""
 
+import hashlib
+import os
 import re
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from importlib.util import find_spec
@@ -41,11 +44,17 @@ def artifact_location(uri: str) -> str | None:
 def opening(uri: str) -> Iterator[None]:
     """Within it, MLflow opens a database: one process at a time, since the first makes the tables."""
     file = file_of(uri)
-    is_there = file is not None and file.parent.is_dir()
-    with FileLock(f"{file}-lock") if file and is_there else nullcontext():
+    with FileLock(_lock_of(file)) if file else nullcontext():
         if file and file.is_file():
             _bring_along(file)
         yield
+
+
+def _lock_of(file: Path) -> Path:
+    """Among temporary files, since a lock's file stays: of this user, as another could not open it."""
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    name = hashlib.sha256(str(file).encode(errors="surrogateescape")).hexdigest()[:24]
+    return Path(tempfile.gettempdir()) / f"colorize-{user}-{name}.lock"
 
 
 def check_database(uri: str) -> None:
