@@ -1,8 +1,7 @@
 """Names in an ONNX file, for whoever opens it in a viewer or a runtime: inputs, outputs, axes, and what it is."""
 
+from importlib import metadata
 from pathlib import Path
-
-from colorize import __version__
 
 RGB, COLORIZED, PHOTOS = "rgb", "colorized", "photos"
 """The input, the output, and the axis of both that may have any length."""
@@ -21,7 +20,7 @@ def give_names(path: Path) -> None:
         for axis, size in zip(value.type.tensor_type.shape.dim, sizes):
             axis.Clear()
             setattr(axis, "dim_param" if size == PHOTOS else "dim_value", size)
-    model.producer_name, model.producer_version = "colorize", __version__
+    model.producer_name, model.producer_version = "colorize", metadata.version("colorize")
     model.doc_string = (
         f"Colorizes photos. {RGB}: uint8 ({PHOTOS}, {rows}, {columns}, 3), sRGB, of which the lightness alone is read."
         f" {COLORIZED}: the same photos in colour. Of another size: paint a smaller copy, and join its ab, enlarged, to"
