@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,31 +48,33 @@ def check_command_line(arguments: list[str]) -> list[str]:
                 " file into configs/experiment/ and choose it with experiment=NAME"
             )
         name = known.config_name or "train"
-        if any(override.key_or_group == "resume" for override in parse(known.overrides)):
+        parsed = parse(known.overrides)
+        if any(override.key_or_group == "resume" for override in parsed):
             return _resuming(arguments, known)
-        _check_keys_of_hydra(known.overrides)
-        swept = _swept_in(name, known.overrides) if known.multirun else {}
-        given = _given(known.overrides)
+        _check_keys_of_hydra(parsed)
+        swept = _swept_in(name, parsed) if known.multirun else {}
+        given = {override.get_key_element().lstrip("+") for override in parsed}
+        taken_back = _taken_back(key for key in swept if key in given)
         more = [f"{key}={value}" for key, value in swept.items() if key not in given]
         jobs = _jobs([*more, *known.overrides]) if known.multirun else [known.overrides]
         configs = [composed(overrides, name) for overrides in jobs]
         if any(config.resume for config in configs):
             raise UserError("resume: a configuration file sets it; it is for the command line alone")
-        _check_output_folder(known.overrides, "hydra.sweep.dir" if known.multirun else "hydra.run.dir")
+        _check_output_folder(parsed, "hydra.sweep.dir" if known.multirun else "hydra.run.dir")
         backends = {config.backend for config in configs}
         if len(backends) > 1:
             raise UserError(f"backend: a sweep has one, expected {sorted(backends)[0]} alone; start one for each")
     except UserError as error:
         fail(error)
-    plain = {line_of(o): line_of(o).lstrip("+") for o in parse(known.overrides) if not is_hydras(o)}
-    first = known.overrides[:1]  # beside it, since argparse takes such words in one row alone
-    more = _taken_back(swept, given)
-    return [each for text in arguments for each in [*(more if [text] == first else []), plain.get(text, text)]]
+    plain = {line_of(o): line_of(o).lstrip("+") for o in parsed if not is_hydras(o)}
+    at = arguments.index(known.overrides[0]) if taken_back else 0  # argparse takes overrides in one row alone
+    arguments = [plain.get(text, text) for text in arguments]
+    return [*arguments[:at], *taken_back, *arguments[at:]]
 
 
-def _check_keys_of_hydra(overrides: list[str]) -> None:
+def _check_keys_of_hydra(parsed: list[Override]) -> None:
     """Refuses what would have Hydra read other files, or run other jobs, than those that are checked here."""
-    for override in parse(overrides):
+    for override in parsed:
         if override.key_or_group == "hydra.mode":
             raise UserError("hydra.mode: a sweep is asked for with -m, before its values: -m seed=1,2,3")
         if override.key_or_group == "hydra.searchpath":
@@ -81,9 +84,9 @@ def _check_keys_of_hydra(overrides: list[str]) -> None:
             )
 
 
-def _check_output_folder(overrides: list[str], key: str) -> None:
+def _check_output_folder(parsed: list[Override], key: str) -> None:
     """Refuses a place that cannot be written: Hydra would answer with a trace, when it makes the output folder."""
-    given = [str(override.value()) for override in parse(overrides) if override.key_or_group == key]
+    given = [str(override.value()) for override in parsed if override.key_or_group == key]
     wanted = Path(given[-1].partition("${")[0] if given else ".").expanduser().absolute()
     there = next(folder for folder in (wanted, *wanted.parents) if folder.exists())
     if not os.access(there, os.W_OK):
@@ -93,22 +96,17 @@ def _check_output_folder(overrides: list[str], key: str) -> None:
         )
 
 
-def _given(overrides: list[str]) -> set[str]:
-    """The keys of some overrides."""
-    return {override.get_key_element().lstrip("+") for override in parse(overrides)}
-
-
-def _taken_back(swept: dict[str, Any], given: set[str]) -> list[str]:
-    """Overrides that take out of `hydra.sweeper.params` what the command line gives itself: Hydra would want both.
+def _taken_back(twice: Iterable[str]) -> list[str]:
+    """Overrides that take keys out of `hydra.sweeper.params` which the command line gives too: Hydra would want both.
 
     Raises:
-        UserError: it cannot be taken out.
+        UserError: one cannot be taken out.
     """
-    twice = [key for key in swept if key in given]
-    dotted = [key for key in twice if "." in key]  # Hydra has no way to name it there
-    if dotted:
-        raise UserError(f"{dotted[0]} is swept by a configuration file (hydra.sweeper.params); change its values there")
-    return [f"~hydra.sweeper.params.{key}" for key in twice]
+    keys = list(twice)
+    for key in keys:
+        if "." in key:  # Hydra has no way to name it there
+            raise UserError(f"{key} is swept by a configuration file (hydra.sweeper.params); change its values there")
+    return [f"~hydra.sweeper.params.{key}" for key in keys]
 
 
 def _resuming(arguments: list[str], known) -> list[str]:
@@ -124,9 +122,8 @@ def _resuming(arguments: list[str], known) -> list[str]:
     return [*flags, *[text if text.startswith("hydra") else text.lstrip("+") for text in plain]]
 
 
-def _swept_in(name: str, overrides: list[str]) -> dict[str, Any]:
+def _swept_in(name: str, parsed: list[Override]) -> dict[str, Any]:
     """What the configuration itself sweeps, as an experiment may (`hydra.sweeper.params`)."""
-    parsed = parse(overrides)
     known = groups()["experiment"]  # another one is refused, in our words, with the first job
     chosen = [line_of(o) for o in parsed if o.key_or_group == "experiment" and str(o.value()) in known]
     swept = compose_by_hydra(name, chosen).hydra.sweeper.get("params") or {}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from messages import assert_wording, ended
 
+from colorize.cli import command_line
 from colorize.cli.command_line import check_command_line
 from colorize.config.base import PROJECT
 from colorize.config.compose import compose_by_hydra
@@ -88,6 +89,12 @@ def test_the_command_line_sweeps_in_the_place_of_a_file():
     assert arguments == ["-m", "~hydra.sweeper.params.seed", *given[1:]]
     params = compose_by_hydra("train", arguments[1:4]).hydra.sweeper.params
     assert set(params) == {"fusion"} and params["fusion"].startswith("none,conv,")
+
+
+def test_what_hydra_has_no_name_for_in_a_file_is_changed_there(monkeypatch, capsys):
+    monkeypatch.setattr(command_line, "_swept_in", lambda name, parsed: {"fusion.units": "4,8"})
+    with ended("cli.sweep.dotted_key_of_a_file", capsys):
+        check_command_line(["-m", "fusion.units=16"])
 
 
 def test_a_good_sweep_passes():
