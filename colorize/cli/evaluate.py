@@ -1,7 +1,6 @@
 """`python -m colorize evaluate`: from a model's name to its numbers, on the screen, on disk and in MLflow."""
 
 import csv
-import re
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -10,12 +9,11 @@ from rich.console import Console
 
 from colorize import backend
 from colorize.cli.paths import quote_path
-from colorize.config.compose import data_and_evaluation
+from colorize.config.compose import data_and_evaluation, parse
 from colorize.config.schema import Config, changed_temperature, with_temperature
 from colorize.console import say, show
-from colorize.data.dataset import ALL, Dataset, Photos
-from colorize.data.load import read_dataset
-from colorize.data.scan import part_of
+from colorize.data.dataset import ALL, Dataset
+from colorize.data.load import is_declared, read_dataset
 from colorize.errors import UserError
 from colorize.evaluation import check_perceptual
 from colorize.hub import FoundModel, find_model
@@ -28,8 +26,8 @@ OF_OWN_DATA = {
 }
 """Part of the data that a model was trained with -> what that means for its numbers."""
 
-OTHER_PHOTOS = re.compile(r"[+]*(data=|data\.root=)")
-"""An override by which other photos are evaluated than those that the model was trained with."""
+OTHER_PHOTOS = ("data", "data.root")
+"""Keys of overrides by which other photos are evaluated than those that the model was trained with."""
 
 
 def evaluate(
@@ -56,9 +54,10 @@ def evaluate(
 
 
 def _evaluate(model: FoundModel, own: Config, overrides: list[str], split: str | None, device: str) -> None:
-    config = data_and_evaluation(own, [quote_path(override) for override in overrides])
+    overrides = [quote_path(override) for override in overrides]
+    config = data_and_evaluation(own, overrides)
     check_perceptual(config.evaluation)
-    of_others = any(OTHER_PHOTOS.match(override) for override in overrides)
+    of_others = any(override.key_or_group in OTHER_PHOTOS for override in parse(overrides))
     dataset = read_dataset(config.data, split in (None, "test", ALL), needs_parts=not of_others and split != ALL)
     part = _part(dataset, split, of_others)
     for line in dataset.summary():
@@ -98,18 +97,13 @@ def _part(dataset: Dataset, split: str | None, of_others: bool) -> str:
             f"--split test: {dataset.source} has no test part; give data.test_fraction=SHARE where the split is"
             " by content, or a folder test/, or take --split val"
         )
-    has_test = dataset.test is not None and (not of_others or _is_declared(dataset.test))
+    has_test = dataset.test is not None and (not of_others or is_declared(dataset.test, "test"))
     part = split or ("test" if has_test else ALL if of_others else "val")
     if not len(dataset.part(part)):
         raise UserError(
             f"--split {part}: {dataset.source} has no photos in that part; --split all evaluates all of them"
         )
     return part
-
-
-def _is_declared(test: Photos) -> bool:
-    """Whether the photos lie in a folder of that name: no hash has chosen them."""
-    return len(test) > 0 and all(part_of(name.partition("/")[0]) == "test" for name in test.names)
 
 
 def chosen_by(model: FoundModel, dataset: Dataset, part: str) -> str:

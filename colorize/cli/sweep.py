@@ -24,6 +24,7 @@ from colorize.config.base import TRAIN
 from colorize.config.compose import parse
 from colorize.console import fail
 from colorize.errors import UserError
+from colorize.hub import read_result
 from colorize.runs.layout import CONFIG, RESULT, is_finished, load_config
 from colorize.tracking.uri import is_server
 
@@ -50,7 +51,7 @@ def metrics_of_finished(folder: Path) -> dict[str, float] | None:
     if not (folder / CONFIG).is_file() or not is_finished(folder, load_config(folder).trainer.epochs):
         return None
     print(f"{folder} is finished already, and is left as it is")
-    return json.loads((folder / RESULT).read_text(encoding="utf-8"))["metrics"]
+    return read_result(folder / RESULT)["metrics"]
 
 
 def note_failure(folder: Path, error: Exception) -> float:

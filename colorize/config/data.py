@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -46,6 +47,11 @@ class Data(Option):
     min_colorfulness: Annotated[float, Field(ge=0)]
     """Hasler and Suesstrunk's number below which a photo is nearly grey to `grey=drop`; 15 is slightly colourful."""
     augmentation: Augmentation
+
+    @property
+    def label(self) -> str:
+        """What people call the data: a folder of their own by its name."""
+        return Path(self.root).expanduser().resolve().name if self.name == "folder" and self.root else self.name
 
 
 class FolderData(Data):

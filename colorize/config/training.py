@@ -13,6 +13,11 @@ SQLITE = "sqlite:///"
 """How the address of a database in a file begins; its path follows."""
 
 
+def file_of(uri: str) -> Path | None:
+    """The file of an SQLite database; None where it is another database, or a server."""
+    return Path(uri.removeprefix(SQLITE)).resolve() if uri.startswith(SQLITE) else None
+
+
 class Optimizer(Option):
     """One of Keras's optimizers under a linear warm-up and a cosine decay, with averaged weights."""
 
@@ -154,8 +159,8 @@ class MlflowTracking(Tracking):
     @property
     def is_left_behind(self) -> bool:
         """Whether the database was to lie in a folder that is gone: it was moved, with the runs that note it."""
-        place = (self.uri or "").removeprefix(SQLITE)
-        return place != (self.uri or "") and not Path(place).parent.exists()
+        file = file_of(self.uri or "")
+        return file is not None and not file.parent.exists()
 
 
 class NoTracking(Tracking):

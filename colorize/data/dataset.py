@@ -110,11 +110,6 @@ class Dataset:
     digest: str
     manifest: Manifest = field(default_factory=Manifest)
 
-    @property
-    def label(self) -> str:
-        """What people call it: a folder by its own name."""
-        return Path(self.source).name if self.name == "folder" else self.name
-
     def summary(self) -> list[str]:
         """Lines for people: what became of the files."""
         if self.manifest.records or not len(self.grey):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from colorize.config.data import Data
 from colorize.config.registry import build
-from colorize.data.dataset import Dataset
+from colorize.data.dataset import Dataset, Photos
 from colorize.data.scan import part_of
 from colorize.errors import UserError
 
@@ -30,16 +30,22 @@ def read_dataset(config: Data, test: bool = False, manifest: Path | None = None,
     return dataset
 
 
+def is_declared(photos: Photos, part: str) -> bool:
+    """Whether photos lie in a folder called after a part of the split: no hash has chosen them."""
+    return len(photos) > 0 and all(part_of(name.partition("/")[0]) == part for name in photos.names)
+
+
 def advice(config: Data, dataset: Dataset) -> list[str]:
     """What may be done about a val part that is too small to choose a checkpoint by; nothing where it is not."""
     number = len(dataset.val)
     if number >= FEW or config.max_photos is not None:
         return []
-    by_folder = any(part_of(name.partition("/")[0]) == "val" for name in dataset.val.names)
     total = len(dataset.train) + len(dataset.grey) + number + len(dataset.test or ())
     share = f"data.val_fraction={min(math.ceil(100 * 1.5 * FEW / total) / 100, 0.3):g}"
     test = " data.test_fraction=0.0" if getattr(config, "test_fraction", 0.0) and total < 100 else ""
-    instead = "put more photos into val/" if by_folder else f"train with {share}{test}, or add photos"
+    instead = f"train with {share}{test}, or add photos"
+    if is_declared(dataset.val, "val"):
+        instead = "put more photos into val/"
     return [f"the checkpoint is chosen by {number} val photos, which is mostly chance: {instead}"]
 
 

@@ -54,10 +54,9 @@ class EvaluatedModel:
 def learned_baselines(dataset: Dataset, part: str) -> Baselines:
     """The trivial predictors, learned from all photos that are known before a part is evaluated."""
     known = dataset.known_before(part)
+    origin = f"all photos of {'train and val' if part == 'test' else 'train'}, those without colours included"
     with progress("learning the baselines", len(known)) as advance:
-        baselines = Baselines.learned(with_progress(known, None, advance))
-    baselines.origin = f"all photos of {'train and val' if part == 'test' else 'train'}, those without colours included"
-    return baselines
+        return Baselines.learned(with_progress(known, None, advance), origin)
 
 
 def own_baselines(about: About) -> Baselines:
@@ -68,9 +67,8 @@ def own_baselines(about: About) -> Baselines:
     """
     if about.mean_ab is None or about.ab_given_lightness is None:
         raise UserError(f"{about.name} has no tables of the baselines: its training was not finished")
-    own = Baselines(np.array(about.mean_ab), np.array(about.ab_given_lightness))
-    own.origin = "the photos that the model was trained on"
-    return own
+    origin = "the photos that the model was trained on"
+    return Baselines(np.array(about.mean_ab), np.array(about.ab_given_lightness), origin)
 
 
 def evaluate(
@@ -93,7 +91,7 @@ def evaluate(
     audit = audited(model.predict, photos, ours, batch_size) if config.evaluation.reference else None
     evaluation = Evaluation(
         data=config.data.name, part=part, photos=len(photos), digest=photos.digest, size=photos.size,
-        protocol=[*protocol(model, config, dataset, part, baselines.origin), *([audit.sentence] if audit else [])],
+        protocol=[*protocol(model, config, dataset, part, photos, baselines), *([audit.sentence] if audit else [])],
         metrics=measured.metrics, truth=measured.truth,
         model=model.name, seconds=time.perf_counter() - started, temperature=model.temperature,
         mirror=config.evaluation.flip_tta, reference=audit.differences if audit else None,
@@ -133,9 +131,10 @@ def batch_size_for(network: keras.Model, size: tuple[int, int]) -> int:
     return max(1, int(allowed // max(maps, colours)))
 
 
-def protocol(model: EvaluatedModel, config: Config, dataset: Dataset, part: str, baselines: str) -> list[str]:
-    """How the evaluation was done, for whoever reads its numbers, a sentence each; `baselines`: their origin."""
-    photos = dataset.part(part)
+def protocol(
+    model: EvaluatedModel, config: Config, dataset: Dataset, part: str, photos: Photos, baselines: Baselines
+) -> list[str]:
+    """How the evaluation was done, for whoever reads its numbers, a sentence each."""
     rows, columns = photos.size
     _, own_rows, own_columns, _ = model.network.inputs[0].shape
     data = config.data
@@ -166,7 +165,7 @@ def protocol(model: EvaluatedModel, config: Config, dataset: Dataset, part: str,
         "PSNR pooled: over every pixel of every photo; per image: the mean, exact matches left out. SSIM: Gaussian of"
         " 11 pixels, sigma 1.5, RGB averaged. AuC: distances in ab, 0 to 150 in steps of 1; class-balanced: pixels"
         " weighted by the inverse frequency of their true ab bin of 10 x 10 in these photos.",
-        f"Baselines learned from {baselines}.",
+        f"Baselines learned from {baselines.origin}.",
         _perceptual_protocol(config.evaluation),
     ]  # fmt: skip
     return [line for line in lines if line]

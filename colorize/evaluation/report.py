@@ -11,9 +11,8 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from colorize.metrics.summary import BASELINES, METRICS, Values, decibels, shown
+from colorize.metrics.summary import BASELINES, METRICS, OURS, Values, decibels, gain_over, shown
 
-OURS = "ours"
 JSON, CSV = "evaluation.json", "photos.csv"
 GREY, PAINTED, TRUTH, GRIDS = "grey", "painted", "truth", "comparison_grids"
 IN_FILES_ALONE = {
@@ -97,8 +96,8 @@ class Evaluation:
         it compares better than the errors do.
         """
         ours = {name: value for name, value in self.metrics[OURS].items() if name not in IN_FILES_ALONE}
-        best = min((values["ab_rmse"] for values in self.baselines.values()), default=math.nan)
-        named = {"gain": 1 - ours["ab_rmse"] / best} | ours
+        gain = gain_over(ours["ab_rmse"], [values["ab_rmse"] for values in self.baselines.values()])
+        named = {"gain": gain} | ours
         if "colorfulness" in self.truth:
             named["truth.colorfulness"] = self.truth["colorfulness"]
         return {name: value for name, value in named.items() if math.isfinite(value)}

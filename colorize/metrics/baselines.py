@@ -17,17 +17,14 @@ class Baselines:
     Args:
         mean: a, b.
         by_lightness: (101, 2), a and b of each integer lightness.
-    Attributes:
         origin: the photos that they were learned from, in words, where those are known.
     """
 
-    origin = ""
-
-    def __init__(self, mean: np.ndarray, by_lightness: np.ndarray) -> None:
-        self.mean, self.by_lightness = mean, by_lightness.astype("float32")
+    def __init__(self, mean: np.ndarray, by_lightness: np.ndarray, origin: str = "") -> None:
+        self.mean, self.by_lightness, self.origin = mean, by_lightness.astype("float32"), origin
 
     @classmethod
-    def learned(cls, batches: Iterable[np.ndarray]) -> "Baselines":
+    def learned(cls, batches: Iterable[np.ndarray], origin: str = "") -> "Baselines":
         """From photos, a batch of uint8 (B, H, W, 3) at a time."""
         pixels, sums = np.zeros(LIGHTNESS_BINS), np.zeros((LIGHTNESS_BINS, 2))
         for rgb in batches:
@@ -36,7 +33,8 @@ class Baselines:
             pixels += np.bincount(bins, minlength=LIGHTNESS_BINS)
             sums += np.stack([np.bincount(bins, ab[..., c].ravel(), LIGHTNESS_BINS) for c in (0, 1)], axis=-1)
         mean = sums.sum(axis=0) / pixels.sum()
-        return cls(mean, np.where(pixels[:, None] > 0, sums / np.maximum(pixels, 1)[:, None], mean))
+        by_lightness = np.where(pixels[:, None] > 0, sums / np.maximum(pixels, 1)[:, None], mean)
+        return cls(mean, by_lightness, origin)
 
     @property
     def tables(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """From the numbers of each photo to those of a set, and how they are called."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,8 +73,21 @@ def metric(name: str, title: str, decimals: int, better: str) -> Callable[[PerPh
     return register
 
 
+OURS = "ours"
+"""The model among the predictors."""
+
 BASELINES = {"grey": "grey (ab = 0)", "mean_ab": "mean ab", "ab_given_lightness": "E[ab given L]"}
 """Each baseline as tables show it."""
+
+
+def gain_over(error: float, baselines: Iterable[float]) -> float:
+    """Share by which an error is below the smallest of the baselines'; NaN where there are none."""
+    return 1 - error / min(baselines, default=math.nan)
+
+
+def gain_in_words(gain: float) -> str:
+    """The same as people say it."""
+    return f"{abs(gain):.1%} {'below' if gain > 0 else 'above'} the best trivial baseline"
 
 
 def pooled(values: Values, axis: int = -1) -> dict[str, np.ndarray]:

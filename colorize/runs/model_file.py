@@ -13,6 +13,7 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 from colorize.config.base import Values
 from colorize.config.schema import Config, from_stored
 from colorize.errors import UserError
+from colorize.metrics.summary import OURS, gain_in_words, gain_over
 
 MODEL = "model.safetensors"
 """Of the best weights, in an output folder and among the files of a logged model."""
@@ -81,17 +82,16 @@ class About(BaseModel):
     @property
     def description(self) -> str:
         """The model in a line, for the screen: name, photos, epochs, date, and how far it is from the best baseline."""
-        epochs = self.config["trainer"]["epochs"] if self.metrics else "unfinished"
-        trained = f"{self.name}: trained on {self.photos['train']:,} photos ({self.data}), {epochs} epochs, {self.date}"
-        return ", ".join(filter(None, [trained.replace("unfinished epochs", "unfinished"), self._gain()]))
+        photos = f"trained on {self.photos['train']:,} photos ({self.data})"
+        epochs = f"{self.config['trainer']['epochs']} epochs" if self.metrics else "unfinished"
+        return f"{self.name}: {', '.join([photos, epochs, self.date, *self._gain()])}"
 
-    def _gain(self) -> str:
+    def _gain(self) -> list[str]:
         errors = {name: values["ab_rmse"] for name, values in self.metrics.items() if "ab_rmse" in values}
-        ours = errors.pop("ours", None)
+        ours = errors.pop(OURS, None)
         if ours is None or not errors:
-            return ""
-        gain = 1 - ours / min(errors.values())
-        return f"val ab RMSE {abs(gain):.1%} {'below' if gain > 0 else 'above'} the best trivial baseline"
+            return []
+        return [f"val ab RMSE {gain_in_words(gain_over(ours, errors.values()))}"]
 
     @field_validator("format")
     @classmethod

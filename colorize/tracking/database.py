@@ -13,7 +13,7 @@ from shlex import quote
 
 from filelock import FileLock
 
-from colorize.config.training import SQLITE
+from colorize.config.training import file_of
 from colorize.errors import UserError
 
 ARTIFACTS = "mlartifacts"
@@ -24,11 +24,6 @@ PLACES = (
     ("model_versions", "storage_location"), ("model_versions", "source"),
 )  # fmt: skip
 """Tables and columns in which MLflow notes, as absolute addresses, where files lie (mlflow/store/*/dbmodels)."""
-
-
-def file_of(uri: str) -> Path | None:
-    """The file of an SQLite database; None where it is another database, or a server."""
-    return Path(uri.removeprefix(SQLITE)).resolve() if uri.startswith(SQLITE) else None
 
 
 def artifact_location(uri: str) -> str | None:

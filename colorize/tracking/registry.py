@@ -98,8 +98,8 @@ class ModelRegistry:
         except self.mlflow.MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        tags = {HELD_OUT: digest, SCORE: repr(score)}
-        about = f"{self.client.get_run(run_id).info.run_name}: ab RMSE {score:.3f} on the held-out photos"
+        run, tags = self.client.get_run(run_id), {HELD_OUT: digest, SCORE: repr(score)}
+        about = f"{run.info.run_name}: ab RMSE {score:.3f} on the held-out photos"
         version = self._version(name, model_id) or self.client.create_model_version(
             name, f"models:/{model_id}", run_id, tags, description=about, model_id=model_id
         )
@@ -109,7 +109,7 @@ class ModelRegistry:
         versions = json.dumps([{"name": name, "version": version.version}])
         self.client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: versions})
         champion = self._champion(name)
-        alias, why = self._alias(champion, version, score, digest)
+        alias, why = self._alias(champion, version, score, digest, run.data.metrics.get("final/gain"))
         if alias == "champion" and champion is not None and champion.version != version.version:
             self.client.set_model_version_tag(name, champion.version, EVALUATED, f"beaten by version {version.version}")
         self.client.set_registered_model_alias(name, alias, version.version)
@@ -120,8 +120,7 @@ class ModelRegistry:
         found = self.client.search_model_versions(f"name = '{name}'")
         return next((version for version in found if version.source == f"models:/{model_id}"), None)
 
-    def _alias(self, champion, version, score: float, digest: str) -> tuple[str, str]:
-        gain = self.client.get_run(version.run_id).data.metrics.get("final/gain")
+    def _alias(self, champion, version, score: float, digest: str, gain: float | None) -> tuple[str, str]:
         if gain is not None and gain <= 0:
             return "challenger", f"ab RMSE {score:.3f} is not below that of the best trivial baseline"
         if not math.isfinite(score):

@@ -290,6 +290,5 @@ class MlflowTracker(Tracker):
 def run_name(config: Config) -> str:
     """What the runs table says of a run; about 17 letters are seen there, so photos and size come first."""
     data = config.data
-    photos = Path(data.root).name if data.name == "folder" and data.root else data.name
     network = f"{config.encoder.name} + {config.fusion.name}"
-    return f"{photos} {data.height}x{data.width}, {network}, seed {config.seed}"
+    return f"{data.label} {data.height}x{data.width}, {network}, seed {config.seed}"

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from colorize.evaluation.report import finite
-from colorize.metrics.summary import BASELINES, METRICS, shown
+from colorize.metrics.summary import BASELINES, METRICS, gain_in_words, gain_over, shown
 from colorize.runs.atomic import write_whole
 from colorize.runs.layout import RESULT
 
@@ -64,12 +64,12 @@ class Result:
 
     def gain(self) -> float:
         """Share by which ab RMSE is below the best trivial baseline's."""
-        return 1 - self.metrics["ab_rmse"] / min(b["ab_rmse"] for b in self.baselines.values())
+        return gain_over(self.metrics["ab_rmse"], [values["ab_rmse"] for values in self.baselines.values()])
 
     def gain_in_words(self) -> str:
         """How far ours is from the best trivial baseline."""
-        best, gain = min(b["ab_rmse"] for b in self.baselines.values()), self.gain()
-        return f"{abs(gain):.1%} {'below' if gain > 0 else 'above'} the best trivial baseline ({best:.3f})"
+        best = min(values["ab_rmse"] for values in self.baselines.values())
+        return f"{gain_in_words(self.gain())} ({best:.3f})"
 
     @property
     def title(self) -> str:

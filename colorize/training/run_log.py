@@ -78,7 +78,7 @@ class RunLog:
             photos = self.dataset.part(part)
             self.tracker.parameters({f"data.photos_{part}": len(photos)})
             shape = len(photos), self.config.data.height, self.config.data.width, 3
-            self.tracker.dataset(shape, self.dataset.label, self.dataset.source, photos.digest, part)
+            self.tracker.dataset(shape, self.config.data.label, self.dataset.source, photos.digest, part)
         if (self.folder / layout.PHOTOS).exists():
             self.tracker.file(self.folder / layout.PHOTOS)
 
@@ -91,7 +91,8 @@ class RunLog:
     def end(self, result: Result, evaluation: Evaluation, place: Path) -> None:
         """The metrics, the evaluation in its folder, the model; then `result.json`, with which the run is finished."""
         config = self.config
-        final = {**evaluation.headline(), "seconds": result.seconds}
+        headline = evaluation.headline()
+        final = {**headline, "seconds": result.seconds}
         if result.peak_memory_bytes:
             final["peak_memory_bytes"] = result.peak_memory_bytes
         self.tracker.metrics({f"final/{name}": value for name, value in final.items()}, step=result.epochs)
@@ -101,9 +102,9 @@ class RunLog:
         self.tracker.model(
             self.folder / MODEL,
             {**about, "data": config.data.name, "seed": config.seed, "parameters": result.parameters},
-            [f"final/{name}" for name in evaluation.headline()],
+            [f"final/{name}" for name in headline],
             result.metrics["ab_rmse"],
-            {"name": f"{self.dataset.label} val", "digest": evaluation.digest},
+            {"name": f"{config.data.label} val", "digest": evaluation.digest},
             result.epochs,
         )
         self.tracker.description(len(self.dataset.train), result.parameters, result.markdown())

@@ -7,9 +7,10 @@ import shutil
 
 import numpy as np
 import pytest
+from folders import copied
 from messages import ended
 from skimage import color as reference
-from small import keep
+from small import give_tables, keep
 
 from colorize.__main__ import main
 from colorize.config.compose import data_and_evaluation
@@ -79,14 +80,11 @@ def test_the_table_the_files_and_the_words(model, capsys):
 def test_all_photos_are_judged_beside_the_baselines_in_the_model_file(model, photo_folder, tmp_path, capsys):
     """So that a folder that is too small to be split can be evaluated."""
     few = tmp_path / "few"
-    few.mkdir()
-    for path in sorted(photo_folder.iterdir())[:2]:
-        (few / path.name).write_bytes(path.read_bytes())
+    copied(sorted(photo_folder.iterdir())[:2], few)
     arguments = [model, "data=folder", f"data.root={few}", "data.height=16", "data.width=32"]
     with ended("evaluate.no_tables", capsys):
         evaluated(*arguments)  # its training was not finished: it has none
-    tables = {"mean_ab": (3.0, -4.0), "ab_given_lightness": [(5.0, 0.0)] * 101}
-    save_model(load_colorizer(model), model / MODEL, read_about(model).model_copy(update=tables))
+    give_tables(model)
     evaluated(*arguments)
     told = evaluation_of(model, "all")
     assert told["photos"] == 2
@@ -101,12 +99,9 @@ def test_all_photos_are_judged_beside_the_baselines_in_the_model_file(model, pho
     ("folders", "part", "photos"), [([""], "all", 4), (["test"], "test", 4), (["train", "val", "test"], "test", 4)]
 )
 def test_all_photos_of_a_folder_that_is_given_are_judged(folders, part, photos, model, photo_folder, tmp_path):
-    for folder in folders:
-        (tmp_path / "given" / folder).mkdir(parents=True)
-    for number, path in enumerate(sorted(photo_folder.iterdir())[: 4 * len(folders)]):
-        (tmp_path / "given" / folders[number % len(folders)] / path.name).write_bytes(path.read_bytes())
-    tables = {"mean_ab": (3.0, -4.0), "ab_given_lightness": [(5.0, 0.0)] * 101}
-    save_model(load_colorizer(model), model / MODEL, read_about(model).model_copy(update=tables))
+    paths = sorted(photo_folder.iterdir())[: 4 * len(folders)]
+    copied(paths, *(tmp_path / "given" / folder for folder in folders))
+    give_tables(model)
     size = ["data.height=16", "data.width=32"]
     evaluated(model, "data=folder", f"data.root={tmp_path / 'given'}", *size)
     told = evaluation_of(model, part)
@@ -116,9 +111,7 @@ def test_all_photos_of_a_folder_that_is_given_are_judged(folders, part, photos, 
 
 
 def test_a_part_without_photos_is_named(model, photo_folder, tmp_path, capsys):
-    (tmp_path / "given" / "test").mkdir(parents=True)
-    photo = next(photo_folder.iterdir())
-    (tmp_path / "given" / "test" / photo.name).write_bytes(photo.read_bytes())
+    copied([next(photo_folder.iterdir())], tmp_path / "given" / "test")
     with ended("evaluate.empty_part", capsys):
         evaluated(model, "--split", "val", "data=folder", f"data.root={tmp_path / 'given'}")
 

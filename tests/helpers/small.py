@@ -44,3 +44,12 @@ def keep(config, network, folder, bins=None, **more):
 
     save_config(config, folder)
     save_model(Colorizer(network), folder / MODEL, about(config, bins, **more))
+
+
+def give_tables(model):
+    """Writes tables of the baselines into the model file, as the end of a training does."""
+    from colorize.runs.model_file import MODEL, read_about
+    from colorize.runs.weights import load_colorizer, save_model
+
+    tables = {"mean_ab": (3.0, -4.0), "ab_given_lightness": [(5.0, 0.0)] * 101}
+    save_model(load_colorizer(model), model / MODEL, read_about(model).model_copy(update=tables))
