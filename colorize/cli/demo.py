@@ -22,6 +22,6 @@ def demo(names: list[str], port: int, opens_browser: bool, tracking: str | None)
     models, refused = models_for(names, tracking)
     for sentence in refused:
         say(Console(), sentence)
-    from colorize.demo.page import serve
+    from colorize.demo.server import serve
 
     serve(models, port, opens_browser)

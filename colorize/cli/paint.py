@@ -18,20 +18,11 @@ from colorize.errors import LISTED, NotUsable, UserError, first_line, listed
 from colorize.hub import load_pipeline
 from colorize.inference.jobs import Job, grid_of, plan_for
 from colorize.inference.photo_files import read
+from colorize.inference.remarks import HARDLY_A_COLOUR, LOST, NEARLY_GREY, lost
 from colorize.inference.write_photo import write
 
 PHOTOS_AT_ONCE, PIXELS_PER_GROUP = 32, 16_000_000
 """Photos that are in memory together, where they are small; and pixels, where they are large."""
-
-HARDLY_A_COLOUR = 2.0
-"""Mean chroma, Lab units, below which a painted photo looks grey."""
-
-LOST = {
-    "frames": "several frames or pages, of which the first is left",
-    "bits scaled to 8": "16 bits a channel, of which 8 are left",
-    "profile is broken": "a colour profile that cannot be used, and were taken for sRGB",
-}
-"""What is said of photos that lose something: words of `Photo.converted` -> what they had."""
 
 AT_WORK = 4
 """Threads, each with such a chunk."""
@@ -204,13 +195,9 @@ def _tell(console: Console, painted: dict[Job, Outcome], options: Options) -> No
         say(console, f"{job.target}")
     if len(done) > LISTED:
         say(console, f"... and {len(done) - LISTED} more in {options.out}")
-    for words, lost in LOST.items():
-        found = [job.source.name for job in done if any(words in change for change in painted[job].converted)]
+    for had in LOST.values():
+        found = [job.source.name for job in done if had in lost(painted[job].converted)]
         if found:
-            say(console, f"{len(found)} had {lost}: {listed(found)}")
+            say(console, f"{len(found)} had {had}: {listed(found)}")
     if grey:
-        say(
-            console,
-            f"{len(grey)} came out nearly grey (mean chroma below {HARDLY_A_COLOUR:g}): {listed(grey)}. The model is"
-            " not sure of their colours; one that was trained on more photos like these may be",
-        )
+        say(console, f"{len(grey)} {NEARLY_GREY}: {listed(grey)}")

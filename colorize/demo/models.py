@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from colorize.errors import UserError
 from colorize.hub import load_pipeline
@@ -11,6 +12,28 @@ from colorize.runs.model_file import BOX, PRETRAINED, read_about
 
 if TYPE_CHECKING:
     from colorize.inference.pipeline import ColorizationPipeline
+    from colorize.inference.predict import ResizeMode
+    from colorize.inference.upsampling import Upsampling
+
+
+class Settings(NamedTuple):
+    """How photos are painted; another one asks the model again.
+
+    Attributes:
+        model: name, as `find_model` takes it.
+        resize_mode: None: as the model was trained.
+        upsampling: of the colours to the photo's size.
+        temperature: None: the model's own, or it has none.
+    """
+
+    model: str
+    resize_mode: ResizeMode | None = None
+    upsampling: Upsampling = "bilinear"
+    temperature: float | None = None
+
+
+MOST_LOADED = 3
+"""Pipelines that are kept: each holds a network of its own."""
 
 
 class ModelChoices:
@@ -23,19 +46,31 @@ class ModelChoices:
 
     def __init__(self, choices: dict[str, str], tracking: str | None):
         self.choices, self.tracking = choices, tracking
-        self._loaded: dict[str, ColorizationPipeline] = {}
+        self._loaded: dict[Settings, ColorizationPipeline] = {}
+        self._temperatures: dict[str, float | None] = {}
         self._lock = threading.Lock()
 
-    def pipeline(self, name: str):
-        """A `ColorizationPipeline`.
+    def pipeline(self, settings: Settings) -> ColorizationPipeline:
+        """What paints by these settings.
 
         Raises:
             UserError: the model is no longer there, or damaged.
         """
         with self._lock:
-            if name not in self._loaded:
-                self._loaded[name] = load_pipeline(name, None, "bilinear", None, self.tracking)
-            return self._loaded[name]
+            pipeline = self._loaded.pop(settings, None)
+            if pipeline is None:
+                name, resize_mode, upsampling, temperature = settings
+                pipeline = load_pipeline(name, resize_mode, upsampling, temperature, self.tracking)
+            self._loaded[settings] = pipeline  # the last one that was asked for
+            while len(self._loaded) > MOST_LOADED:
+                del self._loaded[next(iter(self._loaded))]
+            return pipeline
+
+    def temperature(self, name: str) -> float | None:
+        """The one that a model was made with; None: it predicts one colour, and has none."""
+        if name not in self._temperatures:
+            self._temperatures[name] = self.pipeline(Settings(name)).temperature
+        return self._temperatures[name]
 
 
 def models_for(names: list[str], tracking: str | None) -> tuple[ModelChoices, list[str]]:
@@ -47,18 +82,25 @@ def models_for(names: list[str], tracking: str | None) -> tuple[ModelChoices, li
         UserError: the first of those that were named cannot be loaded.
     """
     if names:
-        models = ModelChoices({name: name for name in names}, tracking)
-        models.pipeline(names[0])  # what is wrong is reported here, and not on the page
+        models = ModelChoices({name: _called(name) for name in names}, tracking)
+        models.pipeline(Settings(names[0]))  # what is wrong is reported here, and not on the page
         return models, []
     from colorize.tracking.client import StoredRuns
 
-    box = {PRETRAINED: read_about(BOX).description}
+    box = {PRETRAINED: _called(PRETRAINED)}
     models, refused = ModelChoices(StoredRuns(tracking).registered() | box, tracking), []
     for name, called in list(models.choices.items()):
         try:
-            models.pipeline(name)
+            models.pipeline(Settings(name))
             break
         except UserError as error:  # anybody's model may be in a registry
             refused.append(f"{called} is left out: {error}")
             del models.choices[name]
     return models, refused
+
+
+def _called(name: str) -> str:
+    """A model by its name, photos, epochs and date, where its file is on this machine; else as it was asked for."""
+    if name != PRETRAINED and not Path(name).exists():
+        return name
+    return read_about(BOX if name == PRETRAINED else Path(name)).description

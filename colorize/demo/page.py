@@ -1,225 +1,180 @@
-"""The page: drop a photo, see it grey and painted, take the painted one away.
+"""The page: drop photos, drag between grey and painted, take the painted ones away.
 
-Nothing that is dropped is written to a disk; it is forgotten with the page.
+Nothing that is dropped is written to a disk; it is forgotten with the page. (Gradio, which has a page like this ready,
+copies every file that it is given into a folder: https://gradio.app/guides/file-access.)
 """
 
-import asyncio
 import io
-import socket
-import warnings
-from dataclasses import dataclass
+import zipfile
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from nicegui import app, events, run, ui
+from nicegui import events, run, ui
 from PIL import Image
-from starlette.formparsers import MultiPartParser
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import PlainTextResponse
 
-from colorize.data.decode import MAX_PIXELS
 from colorize.data.examples import EXAMPLES
-from colorize.demo.models import ModelChoices
-from colorize.errors import NotUsable, UserError
-from colorize.image_grid import in_grey
-from colorize.inference.jobs import painted_name
+from colorize.demo.card import PhotoCard
+from colorize.demo.models import ModelChoices, Settings
+from colorize.demo.photo import MAX_FILE_BYTES, data_url
+from colorize.errors import UserError
 from colorize.inference.load import MOST_SATURATION
-from colorize.inference.photo_files import photo_of
-from colorize.inference.pipeline import ColorizationPipeline, Colours
-from colorize.inference.write_photo import encode
 
-MAX_FILE_BYTES = 32_000_000
-"""Of a file that is dropped."""
+MAX_PHOTOS = 20
+"""On a page at a time: they are in memory."""
 
-SHOWN = 1200
-"""Pixels of the longer side of what the page shows; what is downloaded has its full size."""
-
-HOST = "127.0.0.1"
+TOO_MANY = f"At most {MAX_PHOTOS} photos on a page: remove some, or use `python -m colorize paint FOLDER`."
+FITS = {None: "as trained", "reflect_pad": "whole, edges mirrored", "stretch": "stretched"}
+UPSAMPLINGS = {"bilinear": "smooth", "guided": "along the photo's edges"}
 
 
-@dataclass
-class ColorizedPhoto:
-    """What a page holds of a photo, so that its colours can be made stronger without asking the model again.
-
-    Attributes:
-        name: of the file to download.
-        file: the bytes that were dropped.
-        small: RGB, as large as it is shown; its colours are not looked at.
-        grey: the same in grey.
-        colours: what the model says.
-        pipeline: the model.
-    """
-
-    name: str
-    file: bytes
-    small: Image.Image
-    grey: Image.Image
-    colours: Colours
-    pipeline: ColorizationPipeline
-
-    def shown(self, saturation: float) -> Image.Image:
-        """What the page shows."""
-        picture = self.small.copy()
-        self.pipeline.compose([picture], [self.colours], saturation)
-        return picture
-
-    def full_size(self, saturation: float) -> bytes:
-        """What is downloaded."""
-        photo, content = photo_of(self.file, MAX_PIXELS), io.BytesIO()
-        self.pipeline.compose([photo.canvas], [self.colours], saturation)
-        encode(photo, content)
-        return content.getvalue()
-
-
-def colorize_file(pipeline: ColorizationPipeline, data: bytes, name: str) -> ColorizedPhoto:
-    """Paints the bytes of a file.
-
-    Raises:
-        NotUsable: it is no photo, or too large.
-    """
-    if len(data) > MAX_FILE_BYTES:
-        raise NotUsable(f"{len(data) / 1e6:.0f} MB; at most {MAX_FILE_BYTES / 1e6:.0f}")
-    photo = photo_of(data, MAX_PIXELS)
-    small = _small(photo.image)
-    (colours,) = pipeline.predict([photo.image])
-    grey = Image.fromarray(in_grey(np.asarray(small)))
-    return ColorizedPhoto(painted_name(name, photo.format), data, small, grey, colours, pipeline)
-
-
-def _small(image: Image.Image) -> Image.Image:
-    small = image.copy()
-    small.thumbnail((SHOWN, SHOWN))
-    return small
-
-
-def build_page(models: ModelChoices) -> None:
+class Page:
     """One page of a browser: what is dropped on it belongs to it alone."""
-    held: dict[str, Any] = {}
-    laying = asyncio.Lock()
-    ui.page_title("colorize")
-    with ui.column().classes("mx-auto w-full max-w-4xl"):
-        ui.label("colorize").classes("text-2xl")
-        choice = ui.select(models.choices, value=next(iter(models.choices)), label="Model").classes("w-full")
-        upload = ui.upload(
-            label="Drop a photo, grey or in colour", auto_upload=True, max_files=1, max_file_size=MAX_FILE_BYTES
-        ).classes("w-full")
-        with ui.row().classes("w-full items-center") as examples:
-            ui.label("or one of scikit-image's:")
-        state = ui.label("Nothing is stored: a photo is forgotten with this page.")
-        with ui.element("div").classes("relative w-full") as pair:
-            painted = ui.image().classes("w-full").mark("painted")
-            grey = ui.image().classes("w-full").style("position: absolute; inset: 0")
-        slider = ui.slider(min=0, max=100, value=50).classes("w-full")
-        with ui.row().classes("w-full items-center no-wrap") as dial:
-            ui.label("Saturation")
-            saturation = ui.slider(min=0, max=MOST_SATURATION, step=0.05, value=1).props("label").mark("saturation")
-        button = ui.button("Download")
-    hidden = (pair, slider, dial, button)
-    for element in hidden:
-        element.visible = False
 
-    def divide() -> None:
-        grey.style(f"clip-path: inset(0 {100 - slider.value}% 0 0)")
+    def __init__(self, models: ModelChoices):
+        self.models, self.cards, self._at_work = models, list[PhotoCard](), False
+        ui.page_title("colorize")
+        ui.add_css(Path(__file__).with_name("page.css"))
+        with ui.column().classes("mx-auto w-full max-w-4xl"):
+            ui.label("colorize").classes("text-2xl")
+            self._build_drop_area()
+            self._build_examples()
+            self._build_options()
+            with ui.row().classes("w-full justify-end") as self.together:
+                ui.button("Download all", icon="download", on_click=self.download_all).props("outline")
+            self.together.visible = False
+            self.photos = ui.column().classes("w-full")
 
-    async def lay() -> None:
-        """Shows the colours as strong as the slider stands; of several moves meanwhile, the last."""
-        async with laying:
-            result, wanted = held.get("painted"), saturation.value
-            if result is None or held.get("shown") == wanted:
-                return
-            picture = await run.io_bound(result.shown, wanted)
-            if picture is not None and held.get("painted") is result:  # None: the program is ending
-                painted.set_source(picture)
-                held["shown"] = wanted
+    def _build_drop_area(self) -> None:
+        with ui.element("div").classes("drop-area"):
+            ui.icon("add_photo_alternate", size="3rem")
+            ui.label("Choose or drop photos").classes("text-xl")
+            ui.label(
+                f"grey or in colour, up to {MAX_FILE_BYTES / 1e6:.0f} MB each; nothing is stored: a photo is forgotten"
+                " with this page"
+            ).classes("text-sm text-gray-600")
+            upload = ui.upload(
+                multiple=True, auto_upload=True, max_file_size=MAX_FILE_BYTES, on_upload=self._take_file
+            ).props('tabindex=0 role=button aria-label="Choose or drop photos"')
+        choose = f"() => getElement({upload.id}).$refs.qRef.pickFiles()"
+        upload.on("click", js_handler=choose)
+        upload.on("keydown.enter", js_handler=choose)
+        upload.on("finish", upload.reset)  # else the same file is refused when it is dropped again
+        names = "(entries) => emit(entries.map(entry => entry.file.name))"
+        upload.on("rejected", lambda event: self._refuse_files(event.args), js_handler=names)
 
-    async def download() -> None:
-        result = held.get("painted")
-        if result is None:
-            return
-        content = await run.io_bound(result.full_size, saturation.value)
-        if content is not None:
-            ui.download.content(content, result.name)
+    def _build_examples(self) -> None:
+        with ui.row().classes("w-full items-center"):
+            ui.label("or try one:")
+            for name, read in EXAMPLES.items():
+                picture = Image.fromarray(read())
+                picture.thumbnail((160, 96))
+                with ui.element("button").classes("rounded overflow-hidden cursor-pointer") as button:
+                    button.props(f'aria-label="{name}" title="{name}"').mark(f"example-{name}")
+                    ui.element("img").props["src"] = data_url(picture)
+                button.on("click", lambda name=name: self.take_example(name))
 
-    async def show() -> None:
-        if "data" not in held:
-            return
-        asked = held["data"], held["name"], choice.value
-        for element in hidden:
-            element.visible = False  # what they show is not of this photo
-        held.pop("painted", None), held.pop("shown", None)
-        state.text, message = "Painting...", ""
-        result: ColorizedPhoto | None = None
+    def _build_options(self) -> None:
+        choices = self.models.choices
+        self.model = ui.select(choices, value=next(iter(choices)), label="Model").classes("w-full").mark("model")
+        with ui.expansion("Options", icon="tune").classes("w-full"):
+            with ui.row().classes("w-full items-center no-wrap"):
+                ui.label("Saturation").classes("w-28")
+                self.saturation = ui.slider(min=0, max=MOST_SATURATION, step=0.05, value=1).props("label")
+                self.saturation.mark("saturation")
+            with ui.row().classes("w-full items-center no-wrap") as self.temperature_row:
+                ui.label("Temperature").classes("w-28").tooltip("lower: stronger, less even colours")
+                self.temperature = ui.slider(min=0.1, max=1, step=0.05, value=1).props("label")
+            with ui.row().classes("w-full"):
+                self.fit = ui.select(FITS, value=None, label="Fit to the model's size").classes("grow")
+                self.upsampling = ui.select(UPSAMPLINGS, value="bilinear", label="Spread of colours").classes("grow")
+        self.own_temperature: tuple[str, float | None] = "", None
+        self.model.on_value_change(self._choose_model)
+        for setting in (self.saturation, self.temperature, self.fit, self.upsampling):
+            setting.on_value_change(self.paint_all)
+        ui.timer(0, self._choose_model, once=True)
+
+    async def _choose_model(self) -> None:
+        """Puts the slider where the model's own temperature is; of a model without, there is none."""
+        name = self.model.value
         try:
-            pipeline = await run.io_bound(models.pipeline, choice.value)
-            if pipeline is not None:
-                result = await run.io_bound(colorize_file, pipeline, *asked[:2])
-        except (NotUsable, UserError) as error:
-            message = str(error)
-        except Exception as error:  # of Pillow, where a file lies
-            message = f"{type(error).__name__}: {error}"
-        if asked != (held["data"], held["name"], choice.value):
-            return  # another photo or model was chosen meanwhile, whose turn comes
-        if result is None:
-            state.text = f"{asked[1]}: {message}"
-            return
-        held["painted"] = result
-        await lay()
-        is_current = held.get("painted") is result
-        if not is_current:  # another came while its colours were laid
-            return
-        grey.set_source(result.grey)
-        divide()
-        state.text = f"{asked[1]}: left grey, right painted by {models.choices[asked[2]]}"
-        for element in hidden:
-            element.visible = True
+            own = await run.io_bound(self.models.temperature, name)
+        except UserError:  # each photo says so
+            own = None
+        if name == self.model.value:
+            self.own_temperature = name, own
+            self.temperature_row.visible = own is not None
+            self.temperature.value = own or 1
+        await self.paint_all()
 
-    async def take(event: events.UploadEventArguments) -> None:
-        held.clear()
-        held["data"], held["name"] = await event.file.read(), Path(event.file.name).name
-        upload.reset()
-        await show()
+    def settings(self) -> Settings:
+        """As the page stands."""
+        name, own = self.own_temperature
+        is_own = name != self.model.value or own in (None, self.temperature.value)
+        temperature = None if is_own else self.temperature.value
+        return Settings(self.model.value, self.fit.value, self.upsampling.value, temperature)
 
-    async def take_example(name: str) -> None:
+    async def _take_file(self, event: events.UploadEventArguments) -> None:
+        await self.take(Path(event.file.name).name, await event.file.read())
+
+    async def take_example(self, name: str) -> None:
+        """Takes one of scikit-image's photos."""
         content = io.BytesIO()
         Image.fromarray(EXAMPLES[name]()).save(content, "PNG")
-        held.clear()
-        held["data"], held["name"] = content.getvalue(), f"{name}.png"
-        await show()
+        await self.take(f"{name}.png", content.getvalue())
 
-    with examples:
-        for name in EXAMPLES:
-            ui.button(name, on_click=lambda name=name: take_example(name)).props("flat dense").mark(f"example-{name}")
-    upload.on_upload(take)
-    upload.on_rejected(lambda: state.set_text(f"Refused: one photo of at most {MAX_FILE_BYTES / 1e6:.0f} MB"))
-    choice.on_value_change(show)
-    slider.on_value_change(divide)
-    saturation.on_value_change(lay)
-    button.on_click(download)
+    async def take(self, name: str, file: bytes) -> None:
+        """Puts a photo on the page, above the others."""
+        if len(self.cards) == MAX_PHOTOS:
+            ui.notify(f"{name}: {TOO_MANY}", type="negative")
+            return
+        with self.photos:
+            card = PhotoCard(name, file, self.remove)
+        card.root.move(target_index=0)
+        self.cards.insert(0, card)
+        ui.run_javascript(f"getHtmlElement({card.root.id}).scrollIntoView({{behavior: 'smooth'}})")
+        await self.paint_all()
+
+    def _refuse_files(self, names: list[str]) -> None:
+        for name in names:
+            ui.notify(f"{name} is refused: at most {MAX_FILE_BYTES / 1e6:.0f} MB", type="negative", timeout=10_000)
+
+    def remove(self, card: PhotoCard) -> None:
+        """Takes a photo off the page."""
+        self.cards.remove(card)
+        card.root.delete()
+        self.together.visible = len(self.cards) > 1
+
+    async def paint_all(self) -> None:
+        """Paints, one after the other, what is not painted as the page stands; what changes meanwhile is seen."""
+        self.together.visible = len(self.cards) > 1
+        if self._at_work:
+            return
+        self._at_work = True
+        try:
+            while card := self._next():
+                await card.paint(self.models, self.settings(), self.saturation.value)
+        finally:
+            self._at_work = False
+
+    def _next(self) -> PhotoCard | None:
+        wanted = self.settings(), self.saturation.value
+        return next((card for card in reversed(self.cards) if card.asked != wanted), None)
+
+    async def download_all(self) -> None:
+        """Hands all painted files to the browser, in one ZIP."""
+        files = [file for card in reversed(self.cards) if (file := await card.full_size())]
+        content = await run.io_bound(zipped, files)
+        if content:
+            ui.download.content(content, "colorized.zip")
 
 
-def serve(models: ModelChoices, port: int, opens_browser: bool) -> None:
-    """Serves the page until it is interrupted; to this machine alone."""
-    # Starlette would put what is larger into a file.
-    MultiPartParser.spool_max_size = 2 * MAX_FILE_BYTES
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])
-
-    warnings.filterwarnings("ignore", module="PIL")  # of odd metadata; here, since threads share such filters
-
-    @app.middleware("http")
-    async def limited(request, call_next):
-        length = request.headers.get("content-length", "")
-        if request.method == "POST" and not length.isdigit():
-            return PlainTextResponse("how long?", status_code=411)
-        if int(length or 0) > MAX_FILE_BYTES + 100_000:
-            return PlainTextResponse(f"at most {MAX_FILE_BYTES} bytes", status_code=413)
-        return await call_next(request)
-
-    @ui.page("/")
-    def page() -> None:
-        build_page(models)
-
-    with socket.socket() as probe:
-        if probe.connect_ex((HOST, port)) == 0:
-            raise UserError(f"--port: something listens to {port} already; choose another")
-    ui.run(host=HOST, port=port, title="colorize", reload=False, show=opens_browser)
+def zipped(files: list[tuple[str, bytes]]) -> bytes:
+    """A ZIP of files, given as name and bytes; of several with one name, all but the first are numbered."""
+    content, taken = io.BytesIO(), set[str]()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:  # photos are compressed already
+        for name, data in files:
+            own, number = name, 2
+            while own in taken:
+                own, number = f"{Path(name).stem} ({number}){Path(name).suffix}", number + 1
+            taken.add(own)
+            archive.writestr(own, data)
+    return content.getvalue()

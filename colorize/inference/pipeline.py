@@ -17,6 +17,7 @@ from PIL import Image
 
 from colorize.arrays import DeepPixels
 from colorize.color import compose_in_gamut, rgb_to_lightness
+from colorize.config.model import BinsHead
 from colorize.config.schema import Config
 from colorize.data.decode import resize, without_warnings
 from colorize.data.sixteen_bit import MAX_16
@@ -126,6 +127,7 @@ class ColorizationPipeline:
         upsampling: Upsampling = "bilinear", saturation: float = 1.0, description: str = "",
     ):  # fmt: skip
         self.size, self.saturation, self.description = size_of(colorizer), saturation, description
+        self.temperature = config.head.temperature if isinstance(config.head, BinsHead) else None
         self.resize_mode = resize_mode or resize_mode_of(config.data)
         self.upsampling, self.multi_scale = upsampling, config.evaluation.flip_tta
         self._predict = predictor(colorizer.predict_on_batch, config.evaluation.flip_tta)

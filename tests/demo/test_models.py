@@ -9,7 +9,8 @@ pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what
 
 def test_the_models_are_those_named_or_registered_and_the_one_in_the_box(model_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert models_for([str(model_folder)], None)[0].choices == {str(model_folder): str(model_folder)}
+    (called,) = models_for([str(model_folder)], None)[0].choices.values()
+    assert "trained on" in called
     uri = f"sqlite:///{tmp_path / 'runs.db'}"
     (called,) = models_for([], uri)[0].choices.values()
     assert called.startswith("photos: trained on 9,")

@@ -1,163 +1,164 @@
 """The page to try a model on, in a real browser: what is dropped, shown, chosen and downloaded."""
 
-import http.client
-import os
-import subprocess
-import sys
+import zipfile
 from contextlib import contextmanager
 
 import numpy as np
-import psutil
 import pytest
-from browser import browser, free_port, is_open, needs_browser, until
-from messages import refused
+from browser import browser, needs_browser, until
+from demo_process import demo
 from PIL import Image
 
-from colorize.config.base import PROJECT
-from colorize.data.decode import NotUsable
-from colorize.demo.page import colorize_file
+from colorize.demo.page import zipped
 from colorize.inference.load import pipeline_of
 from colorize.inference.photo_files import photo_of
-from colorize.inference.write_photo import encode
 
 pytestmark = [pytest.mark.once, pytest.mark.filterwarnings("ignore")]  # of what draws the page
 
 
-@pytest.fixture
-def photo(tmp_path, noise):
-    """A photo that is larger than what the page shows."""
-    path = tmp_path / "grandma.jpg"
-    Image.fromarray(noise(9, 12)).resize((1600, 1200), Image.Resampling.BICUBIC).save(path, quality=90)
-    return path
+class Opened:
+    """The page in a browser."""
+
+    def __init__(self, driver):
+        self.driver = driver
+
+    def all(self, selector):
+        return self.driver.find_elements("css selector", selector)
+
+    def drop(self, *files):
+        self.all("input[type=file]")[0].send_keys("\n".join(map(str, files)))
+
+    def cards(self):
+        """Name -> what is written on its card."""
+        return {card.text.partition("\n")[0]: card.text for card in self.all(".q-card")}
+
+    def pictures(self):
+        """Those that are seen: before and after of each photo, from the top."""
+        return [p for p in self.all(".before-after img") if p.is_displayed() and p.get_property("naturalWidth")]
+
+    def click(self, words):
+        """Clicks what is called so."""
+        found = [b for b in self.all("button, .q-item, .q-expansion-item__toggle") if words in b.text.lower()]
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", found[0])
+        found[0].click()
+
+    def set_slider(self, label, share):
+        """Moves the slider beside a label to a share of its way."""
+        from selenium.webdriver import ActionChains
+
+        (row,) = [r for r in self.all(".q-expansion-item .nicegui-row") if r.text.startswith(label)]
+        (slider,) = row.find_elements("css selector", ".q-slider")
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", slider)
+        aside = int((share - 0.5) * slider.size["width"])
+        ActionChains(self.driver).move_to_element_with_offset(slider, aside, 0).click().perform()
 
 
 @contextmanager
-def demo(*arguments):
-    """`python -m colorize demo` in a process of its own; yields its port."""
-    port = free_port()
-    command = [sys.executable, "-m", "colorize", "demo", *map(str, arguments), "--port", str(port), "--no-browser"]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
-    environment.pop("PYTEST_CURRENT_TEST", None)  # NiceGUI would take itself for one of its own tests
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        until(lambda: is_open(port) or process.poll() is not None, "its page")
-        assert process.poll() is None, process.stdout.read()
-        yield port
-    finally:
-        process.kill()
-        process.communicate()
+def opened(*models, downloads=None, width=1500):
+    with demo(*models) as port, browser(downloads, width) as driver:
+        driver.get(f"http://127.0.0.1:{port}/")
+        page = Opened(driver)
+        until(lambda: page.all("input[type=file]"), "a place to drop photos")
+        yield page
+
+
+@pytest.fixture
+def photos(tmp_path, noise):
+    """Two photos, the first larger than what the page shows; both wider than high."""
+    paths = [tmp_path / "grandma.jpg", tmp_path / "garden.png"]
+    for path, size in zip(paths, [(1600, 1200), (60, 40)]):
+        Image.fromarray(noise(9, 12)).resize(size, Image.Resampling.BICUBIC).save(path, quality=90)
+    return paths
 
 
 @needs_browser
-def test_a_photo_is_dropped_seen_painted_and_downloaded(model_folder, photo, tmp_path):
-    from selenium.webdriver.common.by import By
+@pytest.mark.slow
+def test_photos_are_dropped_compared_by_dragging_and_downloaded(model_folder, photos, tmp_path):
+    from selenium.webdriver import ActionChains, Keys
 
     downloads = tmp_path / "downloads"
     downloads.mkdir()
-    with demo(model_folder) as port, browser(downloads) as page:
-        page.get(f"http://127.0.0.1:{port}/")
-        drop = until(lambda: page.find_elements(By.CSS_SELECTOR, "input[type=file]"), "a place to drop a photo")[0]
-        assert str(model_folder) in page.page_source, "the model"
-        drop.send_keys(str(photo))
-        until(lambda: "left grey, right painted by" in page.page_source, "the painted photo")
-        pictures = until(lambda: two_pictures(page), "two pictures")
-        assert [picture.get_property("naturalWidth") for picture in pictures] == [1200, 1200]
+    (tmp_path / "text.jpg").write_text("no photo")
+    (tmp_path / "large.jpg").write_bytes(bytes(33_000_000))
+    with opened(model_folder, downloads=downloads) as page:
+        page.drop(*photos, tmp_path / "text.jpg")
+        until(lambda: len(page.cards()) == 3 and "Painting" not in str(page.cards()), "three photos")
+        assert set(page.cards()) == {"text.jpg", "garden.png", "grandma.jpg"}
+        assert "not a photo of a known format" in page.cards()["text.jpg"]
+        pictures = until(lambda: len(page.pictures()) == 4 and page.pictures(), "no picture beside the error")
+        pictures.sort(key=lambda picture: picture.get_property("naturalWidth"))
+        assert [p.get_property("naturalWidth") for p in pictures] == [60, 60, 1200, 1200]
+        window = page.driver.execute_script("return innerHeight")
+        assert all(picture.size["height"] <= 0.7 * window + 1 for picture in pictures)
+        assert pictures[2].size == pictures[3].size and pictures[2].location == pictures[3].location
 
-        def share_of_grey() -> str:
-            return page.find_element(By.CSS_SELECTOR, "[style*=clip-path]").get_attribute("style")
+        def share_seen():
+            style = pictures[3].get_attribute("style")
+            return 100 - float(style.partition("inset(0px ")[2].partition("%")[0])
 
-        assert "50%" in share_of_grey()
-        thumb = page.find_element(By.CSS_SELECTOR, ".q-slider")
-        page.execute_script("arguments[0].scrollIntoView()", thumb)
-        from selenium.webdriver import ActionChains
+        large = pictures[3].find_element("xpath", "..")
+        page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", large)
+        drag = ActionChains(page.driver).move_to_element(large).click_and_hold()
+        drag.move_by_offset(-int(0.3 * large.size["width"]), 40).release().perform()
+        until(lambda: 18 < share_seen() < 22, "the divider that was dragged")
+        large.find_element("css selector", "input").send_keys(Keys.ARROW_RIGHT * 3)
+        until(lambda: 21 < share_seen() < 25, "the divider that the keyboard moved")
 
-        width = thumb.size["width"]
-        ActionChains(page).move_to_element_with_offset(thumb, int(0.3 * width), 0).click().perform()  # from its middle
-        until(
-            lambda: "clip-path: inset(0px 2" in share_of_grey() or "inset(0px 1" in share_of_grey(), "another division"
-        )
-
-        def shown_at(value):
-            """The picture that the page shows once the dial stands there."""
-            before = two_pictures(page)[0].get_attribute("src")
-            dial = page.find_elements(By.CSS_SELECTOR, ".q-slider")[1]
-            inside = int((value / 2 - 0.5) * dial.size["width"])
-            ActionChains(page).move_to_element_with_offset(dial, inside, 0).click().perform()
-            return until(lambda: two_pictures(page) and two_pictures(page)[0].get_attribute("src") != before, "it")
-
-        assert shown_at(1.9)
-        assert shown_at(1.0)
-        (button,) = [b for b in page.find_elements(By.CSS_SELECTOR, "button") if "Download" in b.text.title()]
-        button.click()
-        file = downloads / "grandma.jpg"
-        until(file.exists, "the file")
-        with Image.open(file) as painted, Image.open(photo) as before:
-            assert painted.size == before.size == (1600, 1200)
+        page.click("download all")
+        file = downloads / "colorized.zip"
+        until(file.exists, "the files")
+        with zipfile.ZipFile(file) as archive:
+            assert set(archive.namelist()) == {"grandma.jpg", "garden.png"}
+            painted = {name: Image.open(archive.open(name)) for name in archive.namelist()}
+        for photo in photos:
             expected = photo_of(photo.read_bytes())
             pipeline_of(model_folder).paint_in_place([expected.image])
-            difference = np.asarray(painted).astype(int) - np.asarray(expected.image)
-        assert np.abs(difference).mean() < 1, "the one that was painted, compressed again"
+            difference = np.asarray(painted[photo.name]).astype(int) - np.asarray(expected.image)
+            assert np.abs(difference).mean() < 1, "the one that was painted, compressed again"
 
-        drop = page.find_elements(By.CSS_SELECTOR, "input[type=file]")[0]
-        (tmp_path / "text.jpg").write_text("no photo")
-        drop.send_keys(str(tmp_path / "text.jpg"))
-        until(lambda: "text.jpg: not a photo of a known format" in page.page_source, "the reason")
+        page.drop(tmp_path / "large.jpg")
+        until(lambda: "large.jpg is refused: at most 32 MB" in page.driver.page_source, "the reason")
+        (refused,) = [card for card in page.all(".q-card") if card.text.startswith("text.jpg")]
+        close = refused.find_element("css selector", "button")
+        page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", close)
+        close.click()
+        until(lambda: set(page.cards()) == {"garden.png", "grandma.jpg"}, "the error removed")
 
 
 @needs_browser
-def test_an_example_is_painted_at_a_click(model_folder):
-    def named_coffee():
-        return [b for b in page.find_elements("css selector", "button") if b.text.lower() == "coffee"]
+@pytest.mark.slow
+def test_options_paint_what_is_there_anew_and_another_model_too(model_folder, tmp_path):
+    from colorize.runs.model_file import PRETRAINED
 
-    with demo(model_folder) as port, browser() as page:
-        page.get(f"http://127.0.0.1:{port}/")
-        until(named_coffee, "the example")[0].click()
-        until(lambda: "coffee.png: left grey, right painted by" in page.page_source, "the painted photo")
-        pictures = until(lambda: two_pictures(page), "two pictures")
-        assert [picture.get_property("naturalWidth") for picture in pictures] == [600, 600]
+    with opened(model_folder, PRETRAINED, width=500) as page:
+        assert "trained on" in page.driver.page_source, "the model says of itself what it is"
+        page.all('button[title="coffee"]')[0].click()
+        shown = until(page.pictures, "the painted example")
+        assert [p.get_property("naturalWidth") for p in shown] == [600, 600]
+        wide = page.driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, "a narrow screen is not scrolled sideways"
 
+        def changed_by(change, *given):
+            before = page.pictures()[0].get_attribute("src")
+            change(*given)
+            until(lambda: page.pictures() and page.pictures()[0].get_attribute("src") != before, "another picture")
 
-def two_pictures(page):
-    found = page.find_elements("css selector", ".q-img__image")
-    return found if len(found) == 2 and all(p.get_property("naturalWidth") for p in found) else None
-
-
-def test_it_is_for_this_machine_alone_and_takes_no_more_than_it_says(model_folder):
-    with demo(model_folder) as port:
-
-        def asked(headers, body=None, method="GET"):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            connection.request(method, "/", body, headers)
-            return connection.getresponse().status
-
-        assert asked({}) == 200
-        assert asked({"Host": "evil.example"}) == 400, "another name for this machine, as a page elsewhere might use"
-        assert asked({"Content-Length": "99000000"}, b"", "POST") == 413
-        assert asked({"Transfer-Encoding": "chunked"}, iter([b"0"]), "POST") == 411
-        listening = [c.laddr for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
-        assert [place.ip for place in listening if place.port == port] == ["127.0.0.1"]
+        page.click("options")
+        until(lambda: [r for r in page.all(".q-slider") if r.is_displayed()], "the options")
+        changed_by(page.set_slider, "Saturation", 0.9)
+        assert "Temperature" not in page.driver.find_element("tag name", "body").text, "its head has none"
+        page.all(".q-select")[0].click()
+        changed_by(page.click, "photos: trained on 9,033")
+        until(lambda: "Temperature" in page.driver.find_element("tag name", "body").text, "a head that has one")
+        changed_by(page.set_slider, "Temperature", 0.95)
+        page.set_slider("Saturation", 0.0)
+        assert until(lambda: "photos: trained on 9,033" in page.cards()["coffee.png"], "the model's name")
 
 
-def test_what_is_dropped_has_limits(model_folder, monkeypatch, photo):
-    pipeline = pipeline_of(model_folder)
-    with refused("demo.bytes", error=NotUsable):
-        colorize_file(pipeline, bytes(33_000_000), "large.jpg")
-    monkeypatch.setattr("colorize.demo.page.MAX_PIXELS", 1_000_000)
-    with refused("demo.pixels", error=NotUsable):
-        colorize_file(pipeline, photo.read_bytes().replace(b"JFIF", b"JFIX"), "many.jpg")
-
-
-def test_the_painted_file_is_what_the_command_would_write(model_folder, photo):
+def test_files_of_one_name_are_numbered():
     import io
 
-    pipeline = pipeline_of(model_folder)
-    painted = colorize_file(pipeline, photo.read_bytes(), "grandma.jpg")
-    expected, content = photo_of(photo.read_bytes()), io.BytesIO()
-    pipeline.paint_in_place([expected.image])
-    encode(expected, content)
-    full = painted.full_size(1.0)
-    assert np.array_equal(*[np.asarray(Image.open(io.BytesIO(d))) for d in (full, content.getvalue())])
-    assert painted.shown(1.0).size == painted.grey.size == (1200, 900)
-    grey, vivid = [np.ptp(np.asarray(painted.shown(s)).astype(int), axis=-1).mean() for s in (0.0, 1.0)]
-    assert grey < 1 < vivid
-    assert np.ptp(np.asarray(painted.grey).astype(int), axis=-1).max() <= 1
+    with zipfile.ZipFile(io.BytesIO(zipped([("a.jpg", b"1"), ("b.png", b"2"), ("a.jpg", b"3"), ("a.jpg", b"4")]))) as z:
+        assert {name: z.read(name) for name in z.namelist()} == {
+            "a.jpg": b"1", "b.png": b"2", "a (2).jpg": b"3", "a (3).jpg": b"4",
+        }  # fmt: skip
