@@ -129,8 +129,8 @@ def logged(model_folder, tmp_path):
         save_config(config, folder)
         tracker = open_tracker(config, folder)
         tracker.start()
-        tracker.metrics({"final/ab_rmse": score, "final/psnr_pooled": 21.0}, 3)
-        finals = ["final/ab_rmse", "final/psnr_pooled"]
+        tracker.metrics({"val_best/ab_rmse": score, "val_best/psnr_pooled": 21.0}, 3)
+        finals = ["val_best/ab_rmse", "val_best/psnr_pooled"]
         tracker.model(folder / MODEL, {"fusion": "row_gru"}, finals, score, {"name": "sample val", "digest": digest}, 3)
         tracker.finish("FINISHED")
         tracker.sender._thread.join()  # its last act is to note what it has delivered

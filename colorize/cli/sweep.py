@@ -17,6 +17,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
@@ -25,8 +26,10 @@ from colorize.config.compose import parse
 from colorize.console import fail
 from colorize.errors import UserError
 from colorize.hub import read_result
+from colorize.metrics.summary import gain_in_words, gain_over
 from colorize.runs.layout import CONFIG, RESULT, is_finished, load_config
 from colorize.tracking.uri import is_server
+from colorize.tracking.views import EXPERIMENT_ID, RUN_ID, page_of
 
 if TYPE_CHECKING:
     from colorize.tracking.client import StoredRuns
@@ -77,6 +80,7 @@ class SweepCallback(Callback):
         self.overrides = list(config.hydra.overrides.task)
         before = self._before()
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.swept = swept_values(config, self.overrides)
         self.stored: StoredRuns | None = None
         self.parent: str | None = before.get("parent_run_id")
         if config.tracking.name != "off":
@@ -88,7 +92,7 @@ class SweepCallback(Callback):
                 print(f"the sweep has no run of its own: {error}. Its jobs go on", file=sys.stderr)
         about = {"parent_run_id": self.parent, "overrides": self.overrides}
         (self.folder / SWEEP).write_text(json.dumps(about) + "\n", encoding="utf-8")
-        self.jobs = jobs_of(config, self.overrides)
+        self.jobs = jobs_of(config, self.swept)
         self.is_over = False
         atexit.register(self._stopped)  # does nothing after another end
 
@@ -110,6 +114,8 @@ class SweepCallback(Callback):
         name = f"sweep: {' '.join(self.overrides) or 'one job'}"[:250]
         tags = {"overrides": " ".join(self.overrides), "folder": str(self.folder), "sweep": "true"}
         self.parent = self.stored.start(tracking.experiment, name, tags)
+        parameters = {key: ", ".join(values) for key, values in self.swept.items()}
+        self.stored.describe(self.parent, sweep_description(self.swept, 0, None), parameters)
 
     def _stopped(self) -> None:
         """Ends a sweep that was interrupted: which jobs are left, and how they are run."""
@@ -146,6 +152,29 @@ class SweepCallback(Callback):
         except UserError as error:
             print(f"the jobs cannot be compared: {error}", file=sys.stderr)
 
+    def _tell_best(self, parent: str) -> None:
+        """The page of the sweep has the figures of its best job, the one farthest below its trivial baselines."""
+        results = {path.parent: read_result(path) for path in sorted(self.folder.rglob(RESULT))}
+        if not results or self.stored is None:
+            return
+        gains = {
+            folder: gain_over(result["metrics"]["ab_rmse"], [own["ab_rmse"] for own in result["baselines"].values()])
+            for folder, result in results.items()
+        }
+        folder, gain = max(gains.items(), key=lambda item: item[1])
+        error, run_id = results[folder]["metrics"]["ab_rmse"], results[folder].get("mlflow_run_id")
+        name = self._overrides_of(folder)
+        linked = f"[{name}]({page_of(EXPERIMENT_ID, run_id)})" if run_id else name
+        best = f"{linked}: ab RMSE {error:.3f}, {gain_in_words(gain)}"
+        text = sweep_description(self.swept, len(results), best)
+        self.stored.describe(parent, text, {}, {"val_best/ab_rmse": error, "val_best/gain": gain})
+
+    def _overrides_of(self, folder: Path) -> str:
+        """What a job has of what the sweep varies."""
+        overrides = yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
+        own = [text for text in overrides if text.lstrip("+").partition("=")[0] in self.swept]
+        return " ".join(own) or folder.name
+
     def _log_target(self):
         return (self.stored, self.parent) if self.parent else None
 
@@ -158,19 +187,37 @@ class SweepCallback(Callback):
                 self.stored.client.log_artifact(
                     parent, str(folder / FAILURE), f"failed/{folder.relative_to(self.folder)}"
                 )
+            self._tell_best(parent)
             self.stored.end(parent, status)
         except Exception as error:  # of whatever kind: the jobs are done, and this is their log
             print(f"the sweep could not be ended in MLflow: {error}", file=sys.stderr)
 
 
-def jobs_of(config: DictConfig, overrides: list[str]) -> dict[str, str]:
+def swept_values(config: DictConfig, overrides: list[str]) -> dict[str, list[str]]:
+    """What a sweep varies: key -> values, in Hydra's order; of an interval that a search looks through, its words."""
+    of_file = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
+    return {
+        override.get_key_element(): list(override.sweep_string_iterator())
+        if not override.is_interval_sweep()
+        else [override.get_value_element_as_str()]
+        for override in parse([*of_file, *overrides])
+        if override.is_sweep_override()
+    }
+
+
+def jobs_of(config: DictConfig, swept: dict[str, list[str]]) -> dict[str, str]:
     """The jobs of Hydra's own sweeper, in its order: number -> overrides; empty where a search chooses them."""
     if not config.hydra.sweeper.get("_target_", "").endswith("BasicSweeper"):
         return {}
-    swept = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items()]
-    choices = [
-        [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
-        for override in parse([*swept, *overrides])
-        if override.is_sweep_override()
-    ]
+    choices = [[f"{key}={value}" for value in values] for key, values in swept.items()]
     return {str(number): " ".join(job) for number, job in enumerate(itertools.product(*choices))}
+
+
+def sweep_description(swept: dict[str, list[str]], finished: int, best: str | None) -> str:
+    """What the page of a sweep says: the best job, how many there are, what they vary, and where they are compared."""
+    varied = "; ".join(f"`{key}`: {', '.join(values)}" for key, values in swept.items()) or "nothing"
+    lines = [f"A sweep of {varied}. {finished} jobs have finished; they are the runs beneath this one."]
+    if best:
+        compared = page_of(EXPERIMENT_ID, RUN_ID, f"/artifacts/{COMPARISON}/{COMPARISON}.html")
+        lines = [f"**Best: {best}**", *lines, f"[Comparison of the jobs]({compared})"]
+    return "\n\n".join(lines)

@@ -16,10 +16,9 @@ from colorize import environment
 from colorize.cli.command_line import check_command_line
 from colorize.config.base import CONFIGS
 from colorize.config.schema import Config
-from colorize.config.training import NoTracking
 from colorize.console import fail, say, show
 from colorize.errors import UserError
-from colorize.runs.layout import DEPENDENCY_MAP, GRIDS, RESULT, SHAPES
+from colorize.runs.layout import CONTACT_SHEET, DEPENDENCY_MAP, RESULT, SHAPES
 from colorize.runs.model_file import MODEL
 from colorize.tracking.uri import ui_command
 from colorize.training.result import Result
@@ -92,7 +91,7 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
             from colorize.training.run import run
 
             result = run(config, dataset, device, tracker, signals, folder, overrides, started, bool(composed.resume))
-            print_result(result, config, folder, tracker.has_all)
+            print_result(result, config, folder, tracker.page)
         except BaseException as error:  # before `run` could end the tracker itself
             tracker.finish("KILLED" if isinstance(error, Stopped) else "FAILED")
             raise
@@ -101,23 +100,24 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
     return result
 
 
-def print_result(result: Result, config: Config, folder: Path, is_logged: bool) -> None:
+def print_result(result: Result, config: Config, folder: Path, page: str | None) -> None:
     """Prints the table beside the baselines, the folder, and the commands that show and use the model.
 
     Args:
-        is_logged: whether MLflow has the run, so that it can be looked at there.
+        page: of the run in MLflow, see `Tracker.page`.
     """
     console = Console()
     show(console, result.table())
+    left = [name for name in (RESULT, CONTACT_SHEET, SHAPES, DEPENDENCY_MAP, MODEL) if (folder / name).exists()]
     shown = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else folder
     lines = [
         f"ab RMSE is {result.gain_in_words()}; {result.seconds:.0f} s, {result.images_per_second:.0f} images/s,"
         f" input wait {result.input_wait_share:.1%}",
-        f"results   {shown}: {RESULT}, {GRIDS}/, {SHAPES}, {DEPENDENCY_MAP}, {MODEL}",
+        f"results   {shown}: {', '.join(left)}",
         f"paint     python -m colorize paint PHOTO_OR_FOLDER... --model {quote(str(shown))} --out painted",
         f"evaluate  python -m colorize evaluate {quote(str(shown))}",
     ]
-    if is_logged and not isinstance(config.tracking, NoTracking):
-        lines.append(f"look      {ui_command(config)}")
+    if page:
+        lines.append(f"look      {ui_command(config, page)}".replace("\n", "\n" + " " * 10))
     for line in lines:
         say(console, line)

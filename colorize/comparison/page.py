@@ -2,16 +2,17 @@
 
 import base64
 import io
+from datetime import date
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from matplotlib.figure import Figure
 
-from colorize.comparison.cost import HEADER, cost_rows
 from colorize.comparison.figure import curves_figure, differences_figure
 from colorize.comparison.groups import Group
-from colorize.comparison.report import NOTES, Comparison, difference_rows, metric_rows
-from colorize.metrics.summary import BASELINES
+from colorize.comparison.report import NOTES, Comparison, cost_table, difference_table, metrics_table, titled
+from colorize.evaluation.report import file_names
+from colorize.metrics.summary import METRICS
 
 COLUMNS = 8
 """Groups whose pictures are shown; more would not fit beside each other."""
@@ -35,32 +36,31 @@ def _content(comparison: Comparison) -> dict:
     shown = [comparison.reference, *others][:COLUMNS]
     return {
         "comparison": comparison,
+        "title": " · ".join(group.label for group in comparison.groups),
+        "runs": sum(len(group.runs) for group in comparison.groups),
+        "date": date.today().isoformat(),
         "notes": NOTES,
-        "baselines": [BASELINES[name] for name in comparison.evaluation.baselines],
-        "metric_rows": metric_rows(comparison),
-        "cost_header": HEADER,
-        "cost_rows": cost_rows(comparison.groups),
-        "differences": {label: difference_rows(values) for label, values in comparison.differences.items()},
+        "metrics": {titled(name): METRICS[name] for name in comparison.metrics},
+        "metrics_table": metrics_table(comparison),
+        "cost_table": cost_table(comparison),
+        "differences": {label: difference_table(values) for label, values in comparison.differences.items()},
         "picture": _svg(differences_figure(comparison)),
         "curves": _svg(curves_figure(comparison)),
         "photos": _photos(shown),
-        "shown_groups": shown,
         "hidden_groups": len(comparison.groups) - COLUMNS,
     }
 
 
 def _photos(groups: list[Group]) -> list[dict]:
-    """Of each photo that all groups painted: its name, the truth, and each group's first seed."""
-    painted = [group.runs[0].pictures("painted") for group in groups]
-    truth, grey = (groups[0].runs[0].pictures(kind) for kind in ("truth", "grey"))
-    common = [key for key in truth if all(key in pictures for pictures in (grey, *painted))]
+    """Of each photo that all groups painted: its name, and what there is to see with the caption of each: grey, each
+    group's first seed, the truth."""
+    first = groups[0].runs[0]
+    columns = {"grey": first.pictures("grey"), **{g.label: g.runs[0].pictures("painted") for g in groups}}
+    columns["truth"] = first.pictures("truth")
+    names = file_names(first.place)
+    common = [key for key in columns["truth"] if all(key in pictures for pictures in columns.values())]
     return [
-        {
-            "name": key,
-            "grey": _data_uri(grey[key]),
-            "truth": _data_uri(truth[key]),
-            "painted": [_data_uri(pictures[key]) for pictures in painted],
-        }
+        {"name": names[key], "pictures": {caption: _data_uri(pictures[key]) for caption, pictures in columns.items()}}
         for key in common
     ]
 

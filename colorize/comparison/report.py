@@ -145,45 +145,36 @@ def estimates_table(comparison: Comparison) -> Table:
     return table
 
 
-def markdown(comparison: Comparison) -> str:
-    """The whole comparison, every metric."""
-    labels = [group.label for group in comparison.groups]
-    lines = [f"# Comparison: {comparison.title}", ""]
-    lines += [f"- {sentence}" for sentence in [*comparison.sentences, *comparison.left_out]] + [""]
-    lines += ["## What differs", "", *_rows(["", *labels], _differing_rows(comparison)), ""]
-    header = ["", *[BASELINES[name] for name in comparison.evaluation.baselines], *labels, "truth"]
-    lines += ["## Metrics", "", *_rows(header, metric_rows(comparison)), ""]
-    lines += ["## Cost", "", *_rows(list(HEADER), cost_rows(comparison.groups)), ""]
-    for label, values in comparison.differences.items():
-        lines += [f"## {label} against {comparison.reference.label}", ""]
-        header = ["", "difference", "over photos", "over seeds", "better on", "shown"]
-        lines += [*_rows(header, difference_rows(values)), ""]
-    lines += ["## How it was measured", ""]
-    lines += [f"- {sentence}" for sentence in [*NOTES, *comparison.protocol]]
-    lines += ["", "## Runs", "", *_rows(["group", "seed", "run"], _run_rows(comparison)), ""]
-    return "\n".join(lines)
+Rows = list[list[str]]
 
 
-def _differing_rows(comparison: Comparison) -> list[list[str]]:
-    keys = comparison.groups[0].differing
-    return [[f"`{key}`", *[group.differing[key] for group in comparison.groups]] for key in keys]
+def without_empty_columns(header: list[str], rows: Rows) -> tuple[list[str], Rows]:
+    """A table without the columns in which no row says anything; the first one stays."""
+    filled = [i for i in range(len(header)) if i == 0 or any(row[i] not in ("", "-") for row in rows)]
+    return [header[i] for i in filled], [[row[i] for i in filled] for row in rows]
 
 
-def metric_rows(comparison: Comparison) -> list[list[str]]:
-    """A row per metric: its title, the baselines, each group with its interval, the truth."""
+def metrics_table(comparison: Comparison) -> tuple[list[str], Rows]:
+    """Header and rows: each metric's title and arrow, the baselines, each group with its interval, the truth."""
     evaluation, rows = comparison.evaluation, []
     for name in comparison.metrics:
         baselines = [shown(name, values[name]) for values in evaluation.baselines.values()]
         groups = [interval(name, comparison.estimates[group.label][name]) for group in comparison.groups]
-        rows.append([METRICS[name].title, *baselines, *groups, shown(name, evaluation.truth.get(name))])
-    return rows
+        rows.append([titled(name), *baselines, *groups, shown(name, evaluation.truth.get(name))])
+    labels = [group.label for group in comparison.groups]
+    return without_empty_columns(["", *[BASELINES[name] for name in evaluation.baselines], *labels, "truth"], rows)
 
 
-def difference_rows(values: dict[str, Difference]) -> list[list[str]]:
-    """A row per metric: its title, the difference, both intervals, the share of photos, the conclusion."""
-    return [
+def cost_table(comparison: Comparison) -> tuple[list[str], Rows]:
+    """Header and rows of `cost_rows`."""
+    return without_empty_columns(list(HEADER), cost_rows(comparison.groups))
+
+
+def difference_table(values: dict[str, Difference]) -> tuple[list[str], Rows]:
+    """Header and rows: each metric's title, the difference, both intervals, the share of photos, the conclusion."""
+    rows = [
         [
-            METRICS[name].title,
+            titled(name),
             signed(name, difference.mean),
             brackets(name, difference.over_photos, signed=True),
             brackets(name, difference.over_seeds, signed=True),
@@ -192,13 +183,41 @@ def difference_rows(values: dict[str, Difference]) -> list[list[str]]:
         ]
         for name, difference in values.items()
     ]
+    return without_empty_columns(["", "difference", "over photos", "over seeds", "better on", "shown"], rows)
 
 
-def _run_rows(comparison: Comparison) -> list[list[str]]:
+def titled(name: str) -> str:
+    """A metric's title, and an arrow to where better values lie."""
+    return f"{METRICS[name].title} {METRICS[name].arrow}".rstrip()
+
+
+def markdown(comparison: Comparison) -> str:
+    """The whole comparison, every metric."""
+    labels = [group.label for group in comparison.groups]
+    lines = [f"# Comparison: {comparison.title}", ""]
+    lines += [f"- {sentence}" for sentence in [*comparison.sentences, *comparison.left_out]] + [""]
+    lines += ["## What differs", "", *_rows(["", *labels], _differing_rows(comparison)), ""]
+    lines += ["## Metrics", "", *_rows(*metrics_table(comparison)), ""]
+    lines += ["## Cost", "", *_rows(*cost_table(comparison)), ""]
+    for label, values in comparison.differences.items():
+        lines += [f"## {label} against {comparison.reference.label}", ""]
+        lines += [*_rows(*difference_table(values)), ""]
+    lines += ["## How it was measured", ""]
+    lines += [f"- {sentence}" for sentence in [*NOTES, *comparison.protocol]]
+    lines += ["", "## Runs", "", *_rows(["group", "seed", "run"], _run_rows(comparison)), ""]
+    return "\n".join(lines)
+
+
+def _differing_rows(comparison: Comparison) -> Rows:
+    keys = comparison.groups[0].differing
+    return [[f"`{key}`", *[group.differing[key] for group in comparison.groups]] for key in keys]
+
+
+def _run_rows(comparison: Comparison) -> Rows:
     return [[group.label, str(run.config.seed), run.name] for group in comparison.groups for run in group.runs]
 
 
-def _rows(header: list[str], rows: list[list[str]]) -> list[str]:
+def _rows(header: list[str], rows: Rows) -> list[str]:
     escaped = [
         [" ".join(html.escape(cell, quote=False).split()).replace("|", "\\|") for cell in row]
         for row in [header, *rows]

@@ -144,6 +144,12 @@ def read_photos(folder: Path) -> tuple[list[str], Values]:
     return [row["key"] for row in rows], {name: np.array([float(row[name]) for row in rows]) for name in numbers}
 
 
+def file_names(folder: Path) -> dict[str, str]:
+    """Key of each photo in `photos.csv` -> the name of its file."""
+    with open(folder / CSV, newline="", encoding="utf-8") as file:
+        return {row["key"]: Path(row["photo"]).name for row in csv.DictReader(file)}
+
+
 def read_evaluation(folder: Path) -> Evaluation:
     """Reads `evaluation.json`."""
     values = json.loads((folder / JSON).read_text(encoding="utf-8"))

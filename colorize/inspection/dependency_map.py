@@ -17,6 +17,9 @@ from colorize.models.graph import RecurrentPass
 NOISE_FLOOR = 1e-5
 """Share of the largest change below which a change is float32 rounding, not dependence."""
 
+ACROSS = 2
+"""Panels beside each other: MLflow shows a picture some 700 pixels wide, in which letters are still to be read."""
+
 PAIRS_AT_ONCE = 2**26
 """Of positions that attention compares, in all heads and pictures: 256 MiB."""
 
@@ -147,8 +150,13 @@ def dependency_figure(maps: list[DependencyMap]) -> Figure:
 
     The outline of what the convolutions alone see is drawn into each, so that the eye subtracts it.
     """
-    figure = Figure(figsize=(4.2 * len(maps), 4.4), layout="constrained")
-    for axes, panel in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps):
+    across = min(ACROSS, len(maps))
+    down = -(-len(maps) // across)
+    figure = Figure(figsize=(4.2 * across, 4.0 * down + 0.4), layout="constrained")
+    grid = figure.subplots(down, across, squeeze=False).ravel()
+    for axes in grid[len(maps) :]:
+        axes.remove()
+    for axes, panel in zip(grid, maps):
         line = panel.along.removesuffix("s")
         shown = np.log10(np.maximum(panel.values / max(panel.values.max(), 1e-30), 1e-6))
         image = axes.imshow(shown, aspect="auto", cmap="magma", vmin=-6, vmax=0, interpolation="nearest")
@@ -158,7 +166,7 @@ def dependency_figure(maps: list[DependencyMap]) -> Figure:
         axes.set(title=panel.title, xlabel=f"{line} of the picture", ylabel=f"{line} of the map{timestep}")
     figure.colorbar(image, ax=figure.axes, label="change, log10 of the share of the largest")
     if any(panel.reach is not None for panel in maps):
-        figure.suptitle("blue: what the convolutions alone see; beyond it, what a sequence carried there", fontsize=10)
+        figure.suptitle("blue: what the convolutions alone see; beyond it, what a sequence carried there", fontsize=11)
     return figure
 
 

@@ -21,31 +21,46 @@ class Metric:
         title: as tables show it.
         decimals: that are shown.
         better: "low", "high", or "" where neither is better by itself.
+        meaning: in a sentence, for people who meet it the first time.
     """
 
     title: str
     decimals: int
     better: str
+    meaning: str = ""
 
+    @property
+    def arrow(self) -> str:
+        """Where better values lie; empty where neither is better."""
+        return {"low": "\N{DOWNWARDS ARROW}", "high": "\N{UPWARDS ARROW}", "": ""}[self.better]
+
+
+_PSNR = "Peak signal-to-noise ratio of the RGB picture, in decibels; of an error pooled over all photos."
+_COLORFULNESS = "How strong the colours are (Hasler and Süsstrunk 2003); compare it with that of the photos themselves."
+_ABSOLUTE = "The same from absolute differences of the channels, as some papers compute it."
 
 METRICS = {
-    "ab_rmse": Metric("ab RMSE", 3, "low"),
-    "ab_mae": Metric("ab MAE", 3, "low"),
-    "psnr_pooled": Metric("PSNR pooled", 3, "high"),
-    "psnr_per_image": Metric("PSNR per image", 3, "high"),
-    "exact_matches": Metric("exact matches", 0, ""),
-    "ssim": Metric("SSIM", 4, "high"),
-    "ciede2000": Metric("CIEDE2000", 3, "low"),
-    "auc": Metric("AuC", 4, "high"),
-    "auc_balanced": Metric("AuC balanced", 4, "high"),
-    "colorfulness": Metric("colorfulness", 2, ""),
-    "colorfulness_abs": Metric("colorfulness |.|", 2, ""),
-    "delta_colorfulness": Metric("ΔCF of means", 2, "low"),
-    "delta_colorfulness_per_image": Metric("ΔCF per image", 2, "low"),
-    "delta_colorfulness_abs": Metric("ΔCF of means |.|", 2, "low"),
-    "delta_colorfulness_abs_per_image": Metric("ΔCF per image |.|", 2, "low"),
-    "lpips": Metric("LPIPS", 4, "low"),
-    "fid": Metric("FID", 2, "low"),
+    "ab_rmse": Metric(
+        "ab RMSE", 3, "low", "Root mean squared error of a and b, in Lab units; it favours pale, safe colours."
+    ),
+    "ab_mae": Metric("ab MAE", 3, "low", "Mean absolute error of a and b, in Lab units."),
+    "psnr_pooled": Metric("PSNR pooled", 3, "high", _PSNR),
+    "psnr_per_image": Metric("PSNR per image", 3, "high", "The mean of each photo's own PSNR, exact matches left out."),
+    "exact_matches": Metric("exact matches", 0, "", "Photos that were hit exactly, such as grey ones by grey."),
+    "ssim": Metric("SSIM", 4, "high", "Structural similarity of the RGB picture: local contrast and pattern."),
+    "ciede2000": Metric("CIEDE2000", 3, "low", "Mean colour difference as people perceive it; about 2 is just seen."),
+    "auc": Metric("AuC", 4, "high", "Share of pixels whose ab error is below 0, 1, ... 150, averaged."),
+    "auc_balanced": Metric("AuC balanced", 4, "high", "The same, where rare colours count as much as common ones."),
+    "colorfulness": Metric("colorfulness", 2, "", _COLORFULNESS),
+    "colorfulness_abs": Metric("colorfulness |.|", 2, "", _ABSOLUTE),
+    "delta_colorfulness": Metric("ΔCF of means", 2, "low", "Mean colorfulness against that of the photos themselves."),
+    "delta_colorfulness_per_image": Metric(
+        "ΔCF per image", 2, "low", "The mean difference of each photo's colorfulness from its own."
+    ),
+    "delta_colorfulness_abs": Metric("ΔCF of means |.|", 2, "low", _ABSOLUTE),
+    "delta_colorfulness_abs_per_image": Metric("ΔCF per image |.|", 2, "low", _ABSOLUTE),
+    "lpips": Metric("LPIPS", 4, "low", "Distance of a network's features, close to what people judge as alike."),
+    "fid": Metric("FID", 2, "low", "Distance between the distributions of painted and of real photos."),
 }
 """Name -> metric, in the order of tables. LPIPS and FID are there where they were asked for."""
 
@@ -56,18 +71,20 @@ PER_PHOTO: dict[str, PerPhotoMetric] = {}
 """Name -> function of the metrics that `metric` added."""
 
 
-def metric(name: str, title: str, decimals: int, better: str) -> Callable[[PerPhotoMetric], PerPhotoMetric]:
+def metric(
+    name: str, title: str, decimals: int, better: str, meaning: str = ""
+) -> Callable[[PerPhotoMetric], PerPhotoMetric]:
     """Adds a metric: the mean over photos of a function in `keras.ops`.
 
     It takes the truth and what was painted with its lightness, uint8 (B, H, W, 3) both, and returns float32 (B,).
 
     Args:
         name: in files and in MLflow.
-        title, decimals, better: as of `Metric`.
+        title, decimals, better, meaning: as of `Metric`.
     """
 
     def register(function: PerPhotoMetric) -> PerPhotoMetric:
-        METRICS[name], PER_PHOTO[name] = Metric(title, decimals, better), function
+        METRICS[name], PER_PHOTO[name] = Metric(title, decimals, better, meaning), function
         return function
 
     return register

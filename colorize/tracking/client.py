@@ -7,7 +7,7 @@ from pathlib import Path
 from colorize.errors import UserError
 from colorize.tracking.database import artifact_location, check_database, opening
 from colorize.tracking.uri import default_uri, import_mlflow, reason_of
-from colorize.tracking.views import experiment_tags
+from colorize.tracking.views import EXPERIMENT_ID, RUN_ID, experiment_tags
 
 MODEL_FOLDER = "model"
 """Of a run's artifacts, until November 2026: the configuration and the best weights."""
@@ -129,6 +129,28 @@ class StoredRuns:
         """Starts a run without a training, for a sweep or a comparison; returns its id."""
         place = self._ask("make the experiment", experiment_id, self.client, self.uri, experiment)
         return self._ask("start a run", self.client.create_run, place, run_name=name, tags=tags).info.run_id
+
+    def describe(
+        self, run_id: str, text: str, parameters: dict[str, str], metrics: dict[str, float] | None = None
+    ) -> None:
+        """Says on the page of such a run what it is; with `views.RUN_ID` and `EXPERIMENT_ID` for its own.
+
+        Args:
+            parameters: what it was given.
+            metrics: what came of it.
+        """
+        from mlflow.entities import Metric, Param
+        from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
+        from mlflow.utils.time import get_current_time_millis
+
+        def log() -> None:
+            now = get_current_time_millis()
+            text_of_run = text.replace(EXPERIMENT_ID, self.client.get_run(run_id).info.experiment_id)
+            self.client.set_tag(run_id, MLFLOW_RUN_NOTE, text_of_run.replace(RUN_ID, run_id))
+            points = [Metric(name, value, now, 0) for name, value in (metrics or {}).items()]
+            self.client.log_batch(run_id, points, [Param(*item) for item in parameters.items()])
+
+        self._ask(f"describe {run_id}", log)
 
     def go_on(self, run_id: str) -> None:
         """Says of such a run that it goes on."""

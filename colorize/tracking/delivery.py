@@ -24,7 +24,7 @@ from colorize.runs.model_file import MODEL
 from colorize.tracking.client import experiment_id
 from colorize.tracking.database import opening
 from colorize.tracking.uri import import_mlflow
-from colorize.tracking.views import RUN_ID
+from colorize.tracking.views import EXPERIMENT_ID, RUN_ID, page_of
 
 KEY = "colorize.key"
 AT_ONCE = 100
@@ -54,12 +54,14 @@ class Delivery:
         run_id: where it is known from before.
     Attributes:
         notes: what became of models, in sentences.
+        page: address of the run's page, behind that of the UI, once its description is delivered.
     """
 
     def __init__(self, uri: str, output: Path, run_key: str, run_id: str | None = None):
         self.uri, self.output, self.run_key, self.run_id = uri, output, run_key, run_id
         self.mlflow = import_mlflow()
         self.notes: list[str] = []
+        self.page: str | None = None
         self._client = None
 
     @property
@@ -129,7 +131,11 @@ class Delivery:
     def _description(self, record: dict) -> None:
         from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
-        self.client.set_tag(self.run_id, MLFLOW_RUN_NOTE, record["text"].replace(RUN_ID, self.run_id))
+        assert self.run_id is not None  # the record of a start comes before
+        experiment = self.client.get_run(self.run_id).info.experiment_id
+        self.page = page_of(experiment, self.run_id)
+        text = record["text"].replace(EXPERIMENT_ID, experiment).replace(RUN_ID, self.run_id)
+        self.client.set_tag(self.run_id, MLFLOW_RUN_NOTE, text)
 
     def _metrics(self, record: dict) -> None:
         from mlflow.entities import Metric

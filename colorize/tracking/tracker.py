@@ -66,6 +66,11 @@ class Tracker:
         """What MLflow calls the run; None where there is none, or as long as it has not answered."""
         return None
 
+    @property
+    def page(self) -> str | None:
+        """Address of the run's page in MLflow, behind that of the UI; None where MLflow does not have all of it."""
+        return None
+
     def start(self) -> None:
         """Makes sure that the run can be logged."""
 
@@ -169,6 +174,10 @@ class MlflowTracker(Tracker):
     @property
     def run_id(self) -> str | None:
         return self.sender.delivery.run_id
+
+    @property
+    def page(self) -> str | None:
+        return self.sender.delivery.page if self.has_all else None
 
     def _record_start(self) -> None:
         tags = {"mlflow.user": getpass.getuser(), "mlflow.source.name": sys.argv[0], "mlflow.source.type": "LOCAL"}

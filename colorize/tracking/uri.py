@@ -55,10 +55,16 @@ def noted(config: Config) -> Config:
     return config.model_copy(update={"tracking": tracking.model_copy(update={"uri": default_uri()})})
 
 
-def ui_command(config: Config) -> str:
-    """The command that shows the runs."""
+def ui_command(config: Config, page: str) -> str:
+    """How a run is looked at: the command that serves the UI, and the address of the run's page.
+
+    Args:
+        page: see `views.page_of`.
+    """
     uri = uri_of(config)
-    return f"open {uri}" if is_server(uri) else f"mlflow ui --backend-store-uri {quote(uri)}"
+    if is_server(uri):
+        return f"open {uri.rstrip('/')}/{page}"
+    return f"mlflow ui --backend-store-uri {quote(uri)}\nthen open http://127.0.0.1:5000/{page}"
 
 
 UNREACHABLE = {

@@ -6,16 +6,20 @@ import zlib
 from shlex import quote
 
 from colorize.config.schema import Config
+from colorize.runs.layout import CONTACT_SHEET
 from colorize.tracking.uri import default_uri, uri_of
+
+TRAINING = "workflowType=machine_learning"
+"""Behind an address: MLflow shows what belongs to model training, and not traces."""
 
 VIEW = "colorize-results"
 """Key of the view; `?viewStateShareKey=colorize-results` behind the address of the runs opens it."""
 
 _COLUMNS = [
-    "metrics.`final/gain`",
-    "metrics.`final/ab_rmse`",
-    "metrics.`final/psnr_pooled`",
-    "metrics.`final/colorfulness`",
+    "metrics.`val_best/gain`",
+    "metrics.`val_best/ab_rmse`",
+    "metrics.`val_best/psnr_pooled`",
+    "metrics.`val_best/colorfulness`",
     "params.`data.name`",
     "params.`encoder.name`",
     "params.`fusion.name`",
@@ -27,7 +31,7 @@ _COLUMNS = [
 
 _STATE = {
     "searchFilter": "",
-    "orderByKey": "metrics.`final/gain`",
+    "orderByKey": "metrics.`val_best/gain`",
     "orderByAsc": False,
     "startTime": "ALL",
     "lifecycleFilter": "Active",
@@ -51,7 +55,7 @@ _STATE = {
 
 def experiment_tags(experiment_id: str) -> dict[str, str]:
     """Tags of an experiment: of its kind, with the view, and with a description that leads there."""
-    results = f"[Results](#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning)"
+    results = f"[Results](#/experiments/{experiment_id}/runs?viewStateShareKey={VIEW}&{TRAINING})"
     state = base64.b64encode(zlib.compress(json.dumps(_STATE).encode())).decode()
     view = {"name": "Results", "createdAt": 0, "updatedAt": 0, "state": f"deflate;{state}"}
     return {
@@ -61,8 +65,13 @@ def experiment_tags(experiment_id: str) -> dict[str, str]:
     }
 
 
-RUN_ID = "RUN_ID"
-"""Stands for the id in what is written before MLflow has given one."""
+RUN_ID, EXPERIMENT_ID = "RUN_ID", "EXPERIMENT_ID"
+"""Stand for the ids in what is written before MLflow has given them."""
+
+
+def page_of(experiment_id: str, run_id: str, part: str = "") -> str:
+    """The address of a run's page, or a part of it, behind that of the UI."""
+    return f"#/experiments/{experiment_id}/runs/{run_id}{part}?{TRAINING}"
 
 
 def description(config: Config, photos: int, parameters: int, result: str | None = None) -> str:
@@ -82,9 +91,17 @@ def description(config: Config, photos: int, parameters: int, result: str | None
         f" {config.backend}."
     )
     if result is None:
-        return text + "\n\nIt has not finished."
+        return f"{text} It has not finished.\n\n{_links(config)}"
     sentence, _, table = result.partition("\n\n")  # MLflow shows the first lines, and the rest when asked
-    return f"{sentence}\n\n{text}\n\n{table}\n\n{_commands(config)}"
+    return f"{sentence} {_links(config)}\n\n{text}\n\n{table}\n\n{_commands(config)}"
+
+
+def _links(config: Config) -> str:
+    parts = {"Curves and pictures": "/model-metrics"}
+    if config.trainer.num_visualized_photos:
+        parts["photos by epoch"] = f"/artifacts/{CONTACT_SHEET}"
+    parts["files"] = "/artifacts"
+    return ", ".join(f"[{name}]({page_of(EXPERIMENT_ID, RUN_ID, part)})" for name, part in parts.items())
 
 
 def _commands(config: Config) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from keras import ops
 from rich.console import Console
 from rich.progress import TextColumn
 
@@ -18,18 +19,21 @@ from colorize.data.loader import Loader
 from colorize.image_grid import comparison_grid, save
 from colorize.models.colorizer import Colorizer
 from colorize.runs.atomic import WriteErrors
-from colorize.runs.layout import GRIDS, HISTORY
+from colorize.runs.layout import CONTACT_SHEET, GRIDS, HISTORY
 from colorize.runs.model_file import MODEL
 from colorize.tracking.tracker import Tracker
+from colorize.training.contact_sheet import ContactSheet
 from colorize.training.feature_cache import FeatureCache
 from colorize.training.state import TrainState
 from colorize.training.variables import averaged_weights, holding, values_of
 
-SECTION = "epoch"
-"""Of MLflow's UI, which sorts sections by name: curves and grids come before what is logged under final/."""
-
 SHOWN_EVERY = 0.5
 """Seconds between two readings of the running metrics: each makes an accelerator wait."""
+
+
+def curve_name(name: str) -> str:
+    """A number of an epoch's logs as MLflow has it, whose page makes a group of what stands before the slash."""
+    return f"val/{name.removeprefix('val_')}" if name.startswith("val_") else f"train/{name}"
 
 
 class Speed(keras.callbacks.Callback):
@@ -97,6 +101,7 @@ class Validation(keras.callbacks.Callback):
         self.state, self.colorizer, self.photos, self.folder = state, colorizer, photos, folder
         self.tracker, self.trainer, self.write_errors = tracker, trainer, write_errors
         self.save_model = save_model
+        self.sheet = ContactSheet(folder / CONTACT_SHEET)
         self.features: FeatureCache | None = None
         chosen = np.linspace(0, len(photos) - 1, min(trainer.num_visualized_photos, len(photos)), dtype=int)
         self.painted = dict(zip([photos.key(i) for i in chosen], photos.fitted(chosen) if len(chosen) else []))
@@ -147,11 +152,15 @@ class Validation(keras.callbacks.Callback):
 
     def _visualize(self, epoch: int) -> None:
         rgb = np.stack(list(self.painted.values()))
-        for key, truth, predicted in zip(self.painted, rgb, self.colorizer.predict_on_batch(rgb)):
+        ab = ops.convert_to_numpy(self.colorizer.predict_on_batch(rgb))
+        for key, truth, predicted in zip(self.painted, rgb, ab):
             picture = comparison_grid(truth, predicted)
             with self.write_errors.tolerate("a comparison grid"):
                 save(picture, self.folder / GRIDS / f"{key}.png")
-            self.tracker.picture(picture, f"{SECTION}/grid {key}", epoch)
+            self.tracker.picture(picture, f"val/grid {key}", epoch)
+        with self.write_errors.tolerate(CONTACT_SHEET):
+            self.sheet.add(epoch, rgb, ab)
+            self.tracker.file(self.folder / CONTACT_SHEET)
 
 
 class Curves(keras.callbacks.Callback):
@@ -168,7 +177,7 @@ class Curves(keras.callbacks.Callback):
         """Logs at step = epochs done."""
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         values = {name: float(value) for name, value in logs.items()} | {"learning_rate": rate}
-        self.tracker.metrics({f"{SECTION}/{name}": value for name, value in values.items()}, step=epoch + 1)
+        self.tracker.metrics({curve_name(name): value for name, value in values.items()}, step=epoch + 1)
         self.state.history.append({"epoch": epoch + 1, **values})
         with self.write_errors.tolerate(HISTORY):
             self.path.write_text(self._table(), encoding="utf-8")

@@ -23,6 +23,9 @@ from colorize.tracking.tracker import Tracker
 from colorize.training.feature_cache import note_about_features
 from colorize.training.result import Result
 
+BEST = "val_best"
+"""Group of the best checkpoint's figures: MLflow sorts groups by name: the curves, train and val, come first."""
+
 
 class RunLog:
     """Tells of one run.
@@ -92,17 +95,17 @@ class RunLog:
         """The metrics, the evaluation in its folder, the model; then `result.json`, with which the run is finished."""
         config = self.config
         headline = evaluation.headline()
-        final = {**headline, "seconds": result.seconds}
-        if result.peak_memory_bytes:
-            final["peak_memory_bytes"] = result.peak_memory_bytes
-        self.tracker.metrics({f"final/{name}": value for name, value in final.items()}, step=result.epochs)
+        cost = {"seconds": result.seconds, "peak_memory_bytes": result.peak_memory_bytes}
+        numbers = {f"{BEST}/{name}": value for name, value in headline.items()}
+        numbers |= {f"train/{name}": float(value) for name, value in cost.items() if value}
+        self.tracker.metrics(numbers, step=result.epochs)
         self.tracker.file(self.folder / layout.HISTORY)
         self.tracker.folder(place, f"evaluation/{place.name}")
         about = {"encoder": config.encoder.name, "fusion": config.fusion.name, "head": config.head.name}
         self.tracker.model(
             self.folder / MODEL,
             {**about, "data": config.data.name, "seed": config.seed, "parameters": result.parameters},
-            [f"final/{name}" for name in headline],
+            [f"{BEST}/{name}" for name in headline],
             result.metrics["ab_rmse"],
             {"name": f"{config.data.label} val", "digest": evaluation.digest},
             result.epochs,

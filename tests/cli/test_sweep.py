@@ -63,6 +63,24 @@ def test_the_jobs_are_beneath_one_parent(sweep):
     assert {file.path for file in client.list_artifacts(parent.info.run_id, "failed")} == {"failed/1"}
 
 
+def test_the_parent_says_what_varies_and_which_job_is_best(sweep):
+    place, _, _ = sweep
+    _, (parent,), children = runs_of(place)
+    results = {name: json.loads((place / "sweep" / name / "result.json").read_text()) for name in ("0", "2")}
+    errors = {name: result["metrics"]["ab_rmse"] for name, result in results.items()}
+    name = min(errors, key=errors.get)  # of the same photos, so of the same baselines
+    assert parent.data.params == {"seed": "1, 2, 3"}
+    assert parent.data.metrics["val_best/ab_rmse"] == pytest.approx(errors[name])
+    best = min(own["ab_rmse"] for own in results[name]["baselines"].values())
+    assert parent.data.metrics["val_best/gain"] == pytest.approx(1 - errors[name] / best)
+    note, base = parent.data.tags["mlflow.note.content"], f"#/experiments/{parent.info.experiment_id}/runs"
+    link = f"{base}/{results[name]['mlflow_run_id']}?workflowType=machine_learning"
+    assert f"**Best: [seed={int(name) + 1}]({link}): ab RMSE {errors[name]:.3f}" in note
+    assert "A sweep of `seed`: 1, 2, 3. 2 jobs have finished" in note
+    assert f"({base}/{parent.info.run_id}/artifacts/comparison/comparison.html?workflowType" in note
+    assert results[name]["mlflow_run_id"] in {run.info.run_id for run in children}
+
+
 def test_the_comparison_is_on_the_parent_and_in_the_folder(sweep):
     place, _, told = sweep
     client, (parent,), _ = runs_of(place)
@@ -91,7 +109,7 @@ def column_of(folder, name):
 
 
 def test_a_sweep_that_is_stopped_says_what_is_left_and_goes_on(tmp_path):
-    plan = ["seed=1,2,3", "trainer.epochs=30", f"tracking.uri=sqlite:///{tmp_path / 'runs.db'}"]
+    plan = ["seed=1,2,3", "trainer.epochs=10", f"tracking.uri=sqlite:///{tmp_path / 'runs.db'}"]
     training = swept(tmp_path, *plan)
     training.until(lambda: list((tmp_path / "sweep").glob("1/model.safetensors")), "its second job's best weights")
     training.kill(signal.SIGINT)

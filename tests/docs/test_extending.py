@@ -66,6 +66,7 @@ def test_examples_are_short(outside):
     ["fusion=blur"], ["encoder=patches"], ["loss=[smooth_l1,smooth]"],
     ["fusion=blur", "encoder=patches", "fusion.match_parameters_of=row_gru"],
 ])  # fmt: skip
+@pytest.mark.once
 @pytest.mark.slow
 def test_new_options_are_composed_looked_at_and_trained(overrides, config_with, noise, tmp_path):
     config = config_with(*overrides)

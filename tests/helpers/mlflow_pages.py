@@ -158,11 +158,11 @@ def opened(database: str, height: int = HIGH):
 def main(database: str, folder: Path) -> None:
     """Writes README's pictures of the UI."""
     with opened(database, LOW) as pages:
-        pages.results(pages.run.info.run_name[:12], f"{pages.run.data.metrics['final/ab_rmse']:.3f}")
+        pages.results(pages.run.info.run_name[:12], f"{pages.run.data.metrics['val_best/ab_rmse']:.4f}"[:-1])
         pages.save(folder / "mlflow_runs.png")
         pages.overview("evaluate")
         pages.save(folder / "mlflow_run.png")
-        pages.curves("val_ab_rmse")
+        pages.curves("ab_rmse", "learning_rate")
         until(
             lambda: len(pages.driver.find_elements("css selector", ".plot-container .scatterlayer .trace")) > 5,
             "curves",

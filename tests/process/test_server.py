@@ -102,9 +102,9 @@ def stored(uri: str, folder) -> dict:
 def assert_complete(found: dict) -> None:
     """The whole run, each point once."""
     assert found["info"][2] == "FINISHED" and found["inputs"] == ["train", "val"]
-    for name in ("loss", "val_ab_rmse", "learning_rate"):
-        assert [step for step, *_ in found["history"][f"epoch/{name}"]] == [1, 2, 3], name
-    assert all(len(points) == 1 for key, points in found["history"].items() if key.startswith("final/"))
+    for name in ("train/loss", "val/ab_rmse", "train/learning_rate"):
+        assert [step for step, *_ in found["history"][name]] == [1, 2, 3], name
+    assert all(len(points) == 1 for key, points in found["history"].items() if key.startswith("val_best/"))
     assert found["params"]["trainer.epochs"] == "3" and "git.commit" in found["tags"]
     pictures = [name for name in found["files"] if name.startswith("images/") and name.endswith(".png")]
     assert len(pictures) == 4, "one photo, before training and after each epoch"

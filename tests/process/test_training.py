@@ -78,6 +78,8 @@ def test_a_run_leaves_what_is_promised(tracked):
     assert 0 <= result["input_wait_share"] < 1 and result["images_per_second"] > 0 and result["seconds"] > 0
     assert result["versions"]["keras"] == keras.__version__ and result["truth"]["colorfulness"] > 1
     assert len(list((folder / "comparison_grids").glob("*.png"))) == 2
+    with Image.open(folder / "contact_sheet.png") as sheet:  # grey, epochs 0, 1 and 2, truth
+        assert sheet.size == (5 * 32 + 4 * 4, 18 + 2 * 16 + 4)
     with Image.open(next((folder / "comparison_grids").iterdir())) as grid:
         assert grid.size == (32, 3 * 16 + 2 * 4)
     assert all((folder / name).stat().st_size for name in ("shapes.txt", "dependency_map.png", LAST))
@@ -112,7 +114,7 @@ def test_the_result_is_that_of_the_stored_weights(tracked):
 @pytest.mark.once
 @MLFLOW_WARNS
 def test_mlflow_has_the_whole_run(tracked):
-    folder, _, database = tracked
+    folder, done, database = tracked
     from mlflow import MlflowClient
 
     client = MlflowClient(database)
@@ -126,17 +128,19 @@ def test_mlflow_has_the_whole_run(tracked):
     assert run.data.params["data.photos_val"] == str(result["photos"]["val"])
     assert "encoder.filters=[4]" in run.data.tags["overrides"]
     assert run.data.tags["version.keras"] == keras.__version__
-    assert run.data.metrics["final/ab_rmse"] == pytest.approx(result["metrics"]["ab_rmse"])
+    assert run.data.metrics["val_best/ab_rmse"] == pytest.approx(result["metrics"]["ab_rmse"])
     best = min(baseline["ab_rmse"] for baseline in result["baselines"].values())
-    assert run.data.metrics["final/gain"] == pytest.approx(1 - result["metrics"]["ab_rmse"] / best)
-    finals = [name for name in run.data.metrics if name.startswith("final/")]
-    assert len(finals) <= 13 and "final/truth.colorfulness" in finals, finals
-    for name in ("loss", "ab_rmse", "val_ab_rmse", "learning_rate", "images_per_second", "input_wait_share"):
-        assert [point.step for point in client.get_metric_history(run.info.run_id, f"epoch/{name}")] == [1, 2], name
+    assert run.data.metrics["val_best/gain"] == pytest.approx(1 - result["metrics"]["ab_rmse"] / best)
+    assert run.data.metrics["train/seconds"] == pytest.approx(result["seconds"])
+    finals = [name for name in run.data.metrics if name.startswith("val_best/")]
+    assert len(finals) <= 12 and "val_best/truth.colorfulness" in finals, finals
+    of_training = ("loss", "ab_rmse", "learning_rate", "images_per_second", "input_wait_share")
+    for name in ("val/loss", "val/ab_rmse", *[f"train/{name}" for name in of_training]):
+        assert [point.step for point in client.get_metric_history(run.info.run_id, name)] == [1, 2], name
     assert {entry.tags[0].value for entry in run.inputs.dataset_inputs} == {"train", "val"}
     folders = ("", "shapes")
     artifacts = {file.path for folder in folders for file in client.list_artifacts(run.info.run_id, folder)}
-    assert {"config.yaml", "result.json", "photos.csv", "history.csv"} <= artifacts
+    assert {"config.yaml", "result.json", "photos.csv", "history.csv", "contact_sheet.png"} <= artifacts
     assert {"shapes/shapes.txt", "shapes/shapes.json"} <= artifacts
     (place,) = client.list_artifacts(run.info.run_id, "evaluation")
     assert place.path.startswith("evaluation/sample-val-16x32-")
@@ -146,10 +150,14 @@ def test_mlflow_has_the_whole_run(tracked):
     note = run.data.tags["mlflow.note.content"]
     assert f"**{result['metrics']['ab_rmse']:.3f}**" in note and f"{result['baselines']['grey']['ab_rmse']:.3f}" in note
     assert f"paint PHOTO_OR_FOLDER... --model {run.info.run_id}" in note and "It has not finished" not in note
+    page = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+    assert f"({page}/artifacts/contact_sheet.png?workflowType=machine_learning)" in note
+    assert f"then open http://127.0.0.1:5000/{page}?workflowType=machine_learning" in done.stdout
     ((model,),) = [run.outputs.model_outputs]
     logged = client.get_logged_model(model.model_id)
     assert logged.status == "READY" and logged.params["fusion"] == "row_gru"
-    assert {metric.key: metric.value for metric in logged.metrics}["final/ab_rmse"] == run.data.metrics["final/ab_rmse"]
+    of_model = {metric.key: metric.value for metric in logged.metrics}
+    assert of_model["val_best/ab_rmse"] == run.data.metrics["val_best/ab_rmse"]
     images = [file.path for file in client.list_artifacts(run.info.run_id, "images")]
     pictures = [path for path in images if path.endswith(".png")]
     assert len(pictures) == 2 * 3, "two photos, before training and after each of two epochs"
@@ -195,6 +203,7 @@ def test_a_signal_while_its_tables_are_made_leaves_a_database_that_works(tmp_pat
     assert MlflowClient(f"sqlite:///{database}").search_experiments()
 
 
+@pytest.mark.once
 def test_an_exception_marks_the_run_failed(tmp_path, config_of, monkeypatch):
     from colorize.backend import Device
     from colorize.training import run

@@ -27,7 +27,7 @@ def test_a_run_that_mlflow_does_not_know_is_delivered_anew_from_its_beginning(op
     uri, client = stored
     first = open_at(uri)
     first.start()
-    first.metrics({"epoch/loss": 1.0}, 1)
+    first.metrics({"train/loss": 1.0}, 1)
     first.finish("KILLED")
     first.sender._thread.join()
     marks = first.output / "tracking" / "delivered.json"
@@ -35,7 +35,7 @@ def test_a_run_that_mlflow_does_not_know_is_delivered_anew_from_its_beginning(op
     client().delete_run(first.run_id)  # and the one that it had is no longer found
     second = open_at(uri)
     second.start()
-    second.metrics({"epoch/loss": 2.0}, 2)
+    second.metrics({"train/loss": 2.0}, 2)
     second.finish("FINISHED")
     assert second.run_id not in (first.run_id, "0" * 32)
     assert steps_of(client(), second.run_id) == [(1, 1.0), (2, 2.0)]
@@ -54,6 +54,6 @@ def test_damaged_lines_and_pictures_stop_neither_a_run_nor_a_delivery(open_at, s
         file.write(b'\0\0\n[]\n{"kind": "_eq__", "time": 1}\n')
     second = open_at(uri)
     second.start()
-    second.metrics({"epoch/loss": 2.0}, 2)
+    second.metrics({"train/loss": 2.0}, 2)
     second.finish("FINISHED")
     assert steps_of(client(), first.run_id) == [(2, 2.0)] and len(second.sender.refusals) == 4

@@ -19,8 +19,8 @@ def test_a_run_logs_a_model_without_pickle_with_all_that_belongs_to_it(logged, t
     model = logged.client.get_logged_model(output.model_id)
     assert model.status == "READY" and model.source_run_id == tracker.run_id and model.params == {"fusion": "row_gru"}
     of = {metric.key: (metric.value, metric.dataset_name, metric.dataset_digest) for metric in model.metrics}
-    assert of["final/ab_rmse"] == (12.0, "sample val", "photos")
-    assert len(logged.client.get_metric_history(tracker.run_id, "final/ab_rmse")) == 1, (
+    assert of["val_best/ab_rmse"] == (12.0, "sample val", "photos")
+    assert len(logged.client.get_metric_history(tracker.run_id, "val_best/ab_rmse")) == 1, (
         "to the run it is no other point"
     )
 
@@ -73,7 +73,7 @@ def test_who_was_judged_once_is_not_judged_again(logged):
 
 def test_who_is_worse_than_a_trivial_baseline_is_no_champion(logged, monkeypatch):
     metrics, gains = MlflowTracker.metrics, iter([-0.01, 0.2])
-    more = lambda self, values, step=None: metrics(self, values | {"final/gain": next(gains)}, step)  # noqa: E731
+    more = lambda self, values, step=None: metrics(self, values | {"val_best/gain": next(gains)}, step)  # noqa: E731
     monkeypatch.setattr(MlflowTracker, "metrics", more)
     for name, expected in (("worse", {"challenger": 1}), ("better", {"challenger": 1, "champion": 2})):
         logged(name, 12.0, register="colorizer")

@@ -20,7 +20,7 @@ def test_no_call_waits_and_more_records_than_the_queue_holds_arrive_in_their_ord
     go_on, deliver = Event(), Delivery.deliver
     monkeypatch.setattr(Delivery, "deliver", lambda *args: go_on.wait(60) and deliver(*args))
     for step in range(40):  # it would hang here for a minute otherwise
-        tracker.metrics({"epoch/loss": float(step)}, step)
+        tracker.metrics({"train/loss": float(step)}, step)
     go_on.set()
     tracker.finish("FINISHED")
     assert steps_of(client(), tracker.run_id) == [(step, float(step)) for step in range(40)]
@@ -34,7 +34,7 @@ def test_the_end_waits_longer_for_a_model_than_for_an_answer(open_at, stored, mo
     tracker.patience, tracker.sender._waited = 0.2, 0.0
     tracker._record("model")
     for number in range(20):  # and what comes after it is waited for as ever
-        tracker.metrics({"epoch/loss": float(number)}, number)
+        tracker.metrics({"train/loss": float(number)}, number)
     tracker.finish("FINISHED")
     assert tracker.sender.delivered == tracker.journal.count
     assert client().get_run(tracker.run_id).info.status == "FINISHED"
@@ -55,7 +55,7 @@ def test_mlflow_that_does_not_answer_for_a_while_gets_everything_in_the_end(open
 
     monkeypatch.setattr(Delivery, "deliver", unsteady)
     for step in range(6):
-        tracker.metrics({"epoch/loss": float(step)}, step)
+        tracker.metrics({"train/loss": float(step)}, step)
     while tracker.sender.delivered < tracker.journal.count:
         Event().wait(0.02)
     assert steps_of(client(), tracker.run_id) == [(step, float(step)) for step in range(6)]
