@@ -47,7 +47,10 @@ def show(console: Console, table: Table) -> None:
     if needed <= console.width:
         return console.print(table)
     console.print(table.title or "", style="italic", highlight=False)
-    for row in zip(*[[str(cell) for cell in column.cells] for column in table.columns]):
+    rows = list(zip(*[[str(cell) for cell in column.cells] for column in table.columns]))
+    if table.show_footer:
+        rows.append(tuple(str(column.footer) for column in table.columns))
+    for row in rows:
         console.print(f"[bold]{row[0]}[/bold]", soft_wrap=True)
         for column, cell in zip(table.columns[1:], row[1:]):
             if cell:

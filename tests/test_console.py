@@ -40,3 +40,14 @@ def test_a_narrow_screen_has_lists_of_whole_numbers():
 
 def test_a_pipe_is_as_wide_as_the_table():
     assert shown(20, False) == shown(80, False) and "12.345" in shown(20, False)
+
+
+def test_what_stands_below_a_table_is_in_its_list_too():
+    with_footer = Table("name", show_footer=True)
+    with_footer.columns[0].footer = "all"
+    with_footer.add_column("parameters of the whole layer", "1,234")
+    with_footer.add_row("conv", "1,234")
+    file = io.StringIO()
+    show(Console(file=file, width=12, force_terminal=True, color_system=None), with_footer)
+    expected = ["conv", "  parameters of the whole layer: 1,234", "all", "  parameters of the whole layer: 1,234"]
+    assert [line.rstrip() for line in file.getvalue().splitlines() if line.strip()] == expected

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from colorize.cli.paths import quote_path
 from colorize.config.base import TRAIN
-from colorize.console import say
+from colorize.console import say, show
 from colorize.errors import UserError
 from colorize.runs.layout import DEPENDENCY_MAP
 
@@ -39,7 +39,8 @@ def show_shapes(overrides: list[str], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     report = write_shapes(network, batch, out)
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
-    console.print(report_table(report.rows), report.explanation, highlight=False)
+    show(console, report_table(report.rows))
+    console.print(report.explanation, highlight=False)
     for fault in check_wiring(network):
         raise UserError(f"this fusion is wired wrongly: {fault}")
     say(console, f"which row of the map depends on which row of the picture: {out / DEPENDENCY_MAP}")
