@@ -6,7 +6,7 @@ from pathlib import Path
 
 from colorize.errors import UserError
 from colorize.tracking.database import artifact_location, check_database, opening
-from colorize.tracking.uri import default_uri, import_mlflow, reason_of
+from colorize.tracking.uri import default_uri, import_mlflow, look_at, reason_of
 from colorize.tracking.views import EXPERIMENT_ID, RUN_ID, experiment_tags
 
 MODEL_FOLDER = "model"
@@ -23,7 +23,7 @@ class StoredRuns:
     def __init__(self, uri: str | None = None):
         self.mlflow = import_mlflow()
         self.uri = uri or default_uri()
-        self.mlflow.set_tracking_uri(self.uri)
+        look_at(self.mlflow, self.uri)
         check_database(self.uri)
         with opening(self.uri):
             self.client = self.mlflow.MlflowClient(self.uri)

@@ -23,7 +23,7 @@ from colorize.compat import mlflow_entity
 from colorize.runs.model_file import MODEL
 from colorize.tracking.client import experiment_id
 from colorize.tracking.database import opening
-from colorize.tracking.uri import import_mlflow
+from colorize.tracking.uri import import_mlflow, look_at
 from colorize.tracking.views import EXPERIMENT_ID, RUN_ID, page_of
 
 KEY = "colorize.key"
@@ -195,7 +195,7 @@ class Delivery:
         from colorize.tracking.registry import ModelRegistry  # which imports a good part of MLflow
 
         self._file_in_output(MODEL)
-        self.mlflow.set_tracking_uri(self.uri)  # the registry looks for the model there, whatever its client was told
+        look_at(self.mlflow, self.uri)  # the registry looks for the model there, whatever its client was told
         models = ModelRegistry(self.mlflow, self.client)
         assert self.run_id is not None  # the record of a start comes before that of a model
         model_id = models.log(self.run_id, self.output.resolve(), record)

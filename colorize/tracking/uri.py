@@ -34,9 +34,24 @@ def import_mlflow():
     return mlflow
 
 
+VARIABLE = "MLFLOW_TRACKING_URI"
+
+
+def look_at(mlflow, uri: str) -> None:
+    """Sets MLflow's tracking URI for this process.
+
+    MLflow writes it into the environment too; there it would pass for what the user asks for, also to a sweep's jobs.
+    """
+    before = os.environ.get(VARIABLE)
+    mlflow.set_tracking_uri(uri)
+    os.environ.pop(VARIABLE, None)
+    if before is not None:
+        os.environ[VARIABLE] = before
+
+
 def default_uri() -> str:
     """What MLFLOW_TRACKING_URI of the environment says; else the database in the working folder, beside `outputs/`."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+    return os.environ.get(VARIABLE) or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
 
 
 def uri_of(config: Config) -> str:
@@ -50,7 +65,7 @@ def noted(config: Config) -> Config:
     An address that the environment names is not noted: it may hold a password.
     """
     tracking = config.tracking
-    if not isinstance(tracking, MlflowTracking) or tracking.uri or os.environ.get("MLFLOW_TRACKING_URI"):
+    if not isinstance(tracking, MlflowTracking) or tracking.uri or os.environ.get(VARIABLE):
         return config
     return config.model_copy(update={"tracking": tracking.model_copy(update={"uri": default_uri()})})
 
