@@ -51,6 +51,8 @@ def advice(config: Data, dataset: Dataset) -> list[str]:
 
 def _empty_part(config: Data, dataset: Dataset, part: str) -> str:
     counts = f"{len(dataset.train)} photos for training and {len(dataset.val)} for val"
+    if dataset.test:
+        counts += f", and {len(dataset.test)} for test"
     grey = f" ({len(dataset.grey)} without colours left out)" if len(dataset.grey) else ""
     return (
         f"data.val_fraction={config.val_fraction} leaves {counts}{grey} in {dataset.source}; both need"
