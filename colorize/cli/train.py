@@ -74,7 +74,7 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
     check_perceptual(config.evaluation)
     backend.check_device(config.backend, config.trainer.device)
     if not composed.resume:
-        config = noted(config)
+        config = layout.with_whole_paths(noted(config))
         layout.check_unused(folder)
         layout.check_init(config.init)
     photos = config.data.root or config.data.name

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from colorize.comparison.figure import curves_figure, differences_figure
 from colorize.comparison.groups import Group
-from colorize.comparison.report import NOTES, Comparison, cost_table, difference_table, metrics_table, titled
+from colorize.comparison.report import NOTES, Comparison, cost_table, difference_table, metrics_table
 from colorize.evaluation.report import file_names
 from colorize.metrics.summary import METRICS
 
@@ -40,7 +40,7 @@ def _content(comparison: Comparison) -> dict:
         "runs": sum(len(group.runs) for group in comparison.groups),
         "date": date.today().isoformat(),
         "notes": NOTES,
-        "metrics": {titled(name): METRICS[name] for name in comparison.metrics},
+        "metrics": {METRICS[name].with_arrow: METRICS[name] for name in comparison.metrics},
         "metrics_table": metrics_table(comparison),
         "cost_table": cost_table(comparison),
         "differences": {label: difference_table(values) for label, values in comparison.differences.items()},

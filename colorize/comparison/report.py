@@ -160,7 +160,7 @@ def metrics_table(comparison: Comparison) -> tuple[list[str], Rows]:
     for name in comparison.metrics:
         baselines = [shown(name, values[name]) for values in evaluation.baselines.values()]
         groups = [interval(name, comparison.estimates[group.label][name]) for group in comparison.groups]
-        rows.append([titled(name), *baselines, *groups, shown(name, evaluation.truth.get(name))])
+        rows.append([METRICS[name].with_arrow, *baselines, *groups, shown(name, evaluation.truth.get(name))])
     labels = [group.label for group in comparison.groups]
     return without_empty_columns(["", *[BASELINES[name] for name in evaluation.baselines], *labels, "truth"], rows)
 
@@ -174,7 +174,7 @@ def difference_table(values: dict[str, Difference]) -> tuple[list[str], Rows]:
     """Header and rows: each metric's title, the difference, both intervals, the share of photos, the conclusion."""
     rows = [
         [
-            titled(name),
+            METRICS[name].with_arrow,
             signed(name, difference.mean),
             brackets(name, difference.over_photos, signed=True),
             brackets(name, difference.over_seeds, signed=True),
@@ -184,11 +184,6 @@ def difference_table(values: dict[str, Difference]) -> tuple[list[str], Rows]:
         for name, difference in values.items()
     ]
     return without_empty_columns(["", "difference", "over photos", "over seeds", "better on", "shown"], rows)
-
-
-def titled(name: str) -> str:
-    """A metric's title, and an arrow to where better values lie."""
-    return f"{METRICS[name].title} {METRICS[name].arrow}".rstrip()
 
 
 def markdown(comparison: Comparison) -> str:

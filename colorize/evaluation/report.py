@@ -20,7 +20,6 @@ IN_FILES_ALONE = {
     "delta_colorfulness_per_image", "delta_colorfulness_abs", "delta_colorfulness_abs_per_image",
 }  # fmt: skip
 """Metrics that would only hide the others on a page of MLflow."""
-ARROWS = {"low": " ↓", "high": " ↑", "": ""}
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Evaluation:
             if name in self.metrics[OURS]:
                 cells = [shown(name, self.metrics[predictor][name]) for predictor in order]
                 truth = shown(name, self.truth.get(name))
-                table.add_row(metric.title + ARROWS[metric.better], *cells, truth)
+                table.add_row(metric.with_arrow, *cells, truth)
         return table
 
     def headline(self) -> dict[str, float]:

@@ -30,9 +30,9 @@ class Metric:
     meaning: str = ""
 
     @property
-    def arrow(self) -> str:
-        """Where better values lie; empty where neither is better."""
-        return {"low": "\N{DOWNWARDS ARROW}", "high": "\N{UPWARDS ARROW}", "": ""}[self.better]
+    def with_arrow(self) -> str:
+        """The title, and an arrow to where better values lie."""
+        return self.title + {"low": " ↓", "high": " ↑", "": ""}[self.better]
 
 
 _PSNR = "Peak signal-to-noise ratio of the RGB picture, in decibels; of an error pooled over all photos."

@@ -16,7 +16,7 @@ from colorize.config.schema import Config, dump, load
 from colorize.config.training import MlflowTracking
 from colorize.errors import UserError
 from colorize.runs.atomic import write_whole
-from colorize.runs.model_file import MODEL, init_path, read_config
+from colorize.runs.model_file import MODEL, PRETRAINED, init_path, read_config
 
 CONFIG = "config.yaml"
 LAST = "last.safetensors"
@@ -147,6 +147,32 @@ def check_init(init: str | None) -> None:
         read_config(init_path(init))
     except UserError as error:
         raise UserError(f"init: {error}") from None
+
+
+PATHS = (
+    ("data", "root"), ("data", "cache"), ("encoder", "weights"), ("backbone", "weights"),
+    ("evaluation", "lpips_weights"), ("evaluation", "inception_weights"),
+)  # fmt: skip
+"""Of a configuration: what may be a file or a folder."""
+NAMES = ("imagenet", "none", PRETRAINED)
+"""What may stand there and is no path, whatever lies in the working folder."""
+
+
+def with_whole_paths(config: Config) -> Config:
+    """The configuration whose relative paths are those of the working folder, so that they hold in any other."""
+    changes: dict[str, dict[str, str]] = {}
+    for section, name in PATHS:
+        value = getattr(getattr(config, section), name, None)
+        if value and value not in NAMES:
+            changes.setdefault(section, {})[name] = _whole(value)
+    update: dict[str, object] = {key: getattr(config, key).model_copy(update=own) for key, own in changes.items()}
+    if config.init and config.init not in NAMES:
+        update["init"] = _whole(config.init)
+    return config.model_copy(update=update)
+
+
+def _whole(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def load_config(folder: Path) -> Config:

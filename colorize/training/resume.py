@@ -92,6 +92,7 @@ def resumed(folder: Path, overrides: list[str]) -> Config:
     given = [line_of(o) for o in parse(overrides) if o.key_or_group != "resume" and not is_hydras(o)]
     is_whole = any(o.key_or_group in GLOBAL_GROUPS for o in parse(given))
     now = composed([*given, layout.as_override("resume", folder)]) if is_whole else changed(stored, given)
+    stored, now = layout.with_whole_paths(stored), layout.with_whole_paths(now)
     faults = [*refused(flat(stored.stored()), flat(now.stored())), *_other_sizes(folder, stored, given)]
     if faults:
         lines = "\n".join(f"  {line}" for line in faults)
@@ -178,7 +179,7 @@ def _seen_in_training(photos: dict, others: dict) -> list[str]:
 
 def newest_unfinished(overrides: list[str], name: str) -> Path | None:
     """The output folder, beside or at the one that a new run would get, whose run is the same and unfinished."""
-    config = composed([*overrides, f"resume={AUTO}"], name)
+    config = layout.with_whole_paths(composed([*overrides, f"resume={AUTO}"], name))
     now = flat(config.stored())
     place = Path(compose_by_hydra(name, overrides).hydra.run.dir).resolve()
     folders = [folder for folder in [place, *place.parent.glob("*")] if folder.is_dir() and _saved(folder)]
@@ -190,7 +191,7 @@ def newest_unfinished(overrides: list[str], name: str) -> Path | None:
 
 def _is_same(folder: Path, now: dict, overrides: list[str]) -> bool:
     try:
-        stored = layout.load_config(folder)
+        stored = layout.with_whole_paths(layout.load_config(folder))
     except (UserError, OSError):
         return False
     before = flat(stored.stored())
