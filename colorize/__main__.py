@@ -8,7 +8,7 @@ from pathlib import Path
 from colorize import __version__, environment
 from colorize import export as exporting
 from colorize.console import fail
-from colorize.errors import UserError
+from colorize.errors import UserError, of_a_place
 from colorize.hub import MODELS
 
 PROGRAM = "colorize" if Path(sys.argv[0]).name == "colorize" else "python -m colorize"
@@ -26,6 +26,8 @@ def main(arguments: list[str] | None = None) -> None:
 
         return train(arguments[1:])
     parser = build_parser()
+    if "" in arguments:
+        parser.error("an argument is empty: is a variable of the shell unset?")
     options, rest = parser.parse_known_args(arguments)
     if rest and (not hasattr(options, "overrides") or any(text.startswith("-") for text in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -35,6 +37,11 @@ def main(arguments: list[str] | None = None) -> None:
         options.command(options)
     except UserError as error:
         fail(error, PROGRAM)
+    except OSError as error:
+        mistake = of_a_place(error)
+        if mistake is None:
+            raise
+        fail(mistake, PROGRAM)
 
 
 def build_parser() -> argparse.ArgumentParser:

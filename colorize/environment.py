@@ -14,6 +14,9 @@ from typing import Any, TextIO
 
 def prepare() -> None:
     """Makes the environment one that the program, and the libraries below it, can live with."""
+    _open_closed_descriptors()
+    if os.environ.get("COLUMNS", "1").strip() in ("", "0"):
+        del os.environ["COLUMNS"]  # rich would show nothing at all
     sys.stdout = _unbreakable(sys.stdout)
     sys.stderr = _unbreakable(sys.stderr)
     if not any(os.environ.get(name) for name in ("LOGNAME", "USER", "LNAME", "USERNAME")) and not _has_account():
@@ -22,6 +25,15 @@ def prepare() -> None:
         os.environ["HOME"] = str(_of_our_own())
     elif not os.access(os.path.expanduser("~"), os.W_OK):
         os.environ.setdefault("MPLCONFIGDIR", str(_of_our_own()))  # matplotlib would complain of it on the screen
+
+
+def _open_closed_descriptors() -> None:
+    """Those of the streams: where they are closed, the next file that is opened would be taken for one of them."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
 
 
 def _has_account() -> bool:

@@ -66,3 +66,20 @@ def test_a_user_without_an_account_and_a_home_has_a_name_and_a_place(monkeypatch
 def test_a_name_that_is_there_stays():
     done = run("import getpass; print(getpass.getuser())", {"USER": "ada", "HOME": "/"}, stdout=subprocess.PIPE)
     assert done.stdout == "ada\n"
+
+
+def test_all_streams_may_be_closed(tmp_path):
+    """As of a daemon: what is opened next must not be taken for a stream."""
+    program = "import os; os.dup(2); f = open('f', 'w'); print('nowhere'); f.write(str(f.fileno())); f.close()"
+    code = f"from colorize import environment; environment.prepare()\n{program}"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT)}
+    shell = 'exec "$0" -c "$1" <&- >&- 2>&-'
+    done = subprocess.run(["bash", "-c", shell, sys.executable, code], env=environment, cwd=tmp_path)
+    assert done.returncode == 0 and int((tmp_path / "f").read_text()) > 2
+
+
+@pytest.mark.parametrize("columns", ["0", ""])
+def test_a_screen_without_columns_is_one_of_unknown_width(columns):
+    program = "from rich.console import Console; Console().print('seen')"
+    done = run(program, {"COLUMNS": columns}, stdout=subprocess.PIPE)
+    assert done.stdout == "seen\n"

@@ -17,7 +17,7 @@ from colorize.cli.command_line import check_command_line
 from colorize.config.base import CONFIGS
 from colorize.config.schema import Config
 from colorize.console import fail, say, show
-from colorize.errors import UserError
+from colorize.errors import UserError, of_a_place
 from colorize.runs.layout import CONTACT_SHEET, DEPENDENCY_MAP, RESULT, SHAPES
 from colorize.runs.model_file import MODEL
 from colorize.tracking.uri import ui_command
@@ -27,7 +27,13 @@ from colorize.training.result import Result
 def main(arguments: list[str]) -> None:
     """Trains as a command line asks for: one job, or several with `-m`."""
     environment.prepare()
-    sys.argv[1:] = check_command_line(arguments)
+    try:
+        sys.argv[1:] = check_command_line(arguments)
+    except OSError as error:
+        mistake = of_a_place(error)
+        if mistake is None:
+            raise
+        fail(mistake)
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")(job)()
 
 
@@ -52,8 +58,9 @@ def job(composed: DictConfig) -> float:
     except Exception as error:
         if is_swept:
             return note_failure(folder, error)
-        if isinstance(error, UserError):
-            fail(error)
+        mistake = of_a_place(error) if isinstance(error, OSError) else error
+        if isinstance(mistake, UserError):
+            fail(mistake)
         raise
 
 

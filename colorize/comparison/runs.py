@@ -11,7 +11,7 @@ from colorize.config.schema import Config, load
 from colorize.config.training import MlflowTracking
 from colorize.errors import UserError
 from colorize.evaluation.report import Evaluation, evaluations_in, read_evaluation, read_photos
-from colorize.hub import RUN_ID, read_result
+from colorize.hub import LATEST, RUN_ID, newest_run, read_result
 from colorize.metrics.summary import Values
 from colorize.runs.layout import CONFIG, EVALUATION, HISTORY, RESULT
 from colorize.tracking.uri import uri_of
@@ -61,7 +61,7 @@ def find_runs(names: list[str], tracking: str | None, into: Path) -> list[tuple[
 
 
 def _find(name: str, tracking: str | None, into: Path) -> Path:
-    folder = Path(name)
+    folder = newest_run(Path.cwd()) if name == LATEST else Path(name)
     if folder.is_dir():
         if not (folder / CONFIG).is_file():
             raise UserError(f"{name} is no run: it has no {CONFIG}; expected the output folder of `python train.py`")

@@ -1,6 +1,7 @@
 """Reading a photo safely: a file of any format of `formats` becomes upright 8-bit sRGB, or says why not."""
 
 import io
+import re
 import struct
 import sys
 import warnings
@@ -11,13 +12,16 @@ import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 from colorize.data.formats import how_to_read, known_formats
-from colorize.data.sixteen_bit import read_samples
+from colorize.data.sixteen_bit import TIFF_STARTS, read_samples
 from colorize.data.srgb import Picture, picture_of_image, picture_of_samples
 from colorize.errors import NotUsable, PlugInMissing
 
 JPEG_START = b"\xff\xd8\xff"
 NOT_PLAIN = (b"Exif\0", b"ICC_PROFILE\0", b"Adobe", b"MPF\0", b"tiff:Orientation")
 """What marks orientation, colours, CMYK, several frames, and orientation once more, in XMP."""
+
+ODD_JPEG = re.compile(rb"\xff(?:[\xc3\xc7\xc9-\xcb\xcd-\xcf]|[\xc0-\xc2]..\x0c)", re.DOTALL)
+"""Start of a frame that is lossless, arithmetic, or of 12 bits (ITU-T T.81, tables B.1 and B.2)."""
 
 LARGE_PIXELS = 16_000_000
 """Of such photos one is decoded at a time, so that all processes together stay below 1 GiB."""
@@ -85,13 +89,16 @@ def decode_in_thread(
         samples = read_samples(data, decoding)
         if samples is not None:
             return picture_of_samples(samples, data, keeps_all)
-        with Image.open(io.BytesIO(data), formats=known_formats()) as image:
-            size = image.size
-            if wanted:
-                image.draft(None, _draft_size(size, wanted))
-            with decoding(size, is_reduced=image.size != size):
-                return picture_of_image(image, size, keeps_all)
+        try:
+            return _by_pillow(data, decoding, keeps_all, wanted)
+        except (OSError, ValueError):
+            samples = read_samples(data, decoding, instead=True) if data.startswith(TIFF_STARTS) else None
+            if samples is None:
+                raise
+            return picture_of_samples(samples, data, keeps_all)
     except UnidentifiedImageError:
+        if data.startswith(JPEG_START) and ODD_JPEG.search(data):
+            raise NotUsable("a JPEG of a kind that is not read: of 12 bits, lossless, or arithmetic") from None
         missing = how_to_read(data)
         raise (PlugInMissing(missing) if missing else NotUsable("not a photo of a known format")) from None
     except Image.DecompressionBombError:
@@ -102,6 +109,15 @@ def decode_in_thread(
     ) as error:  # fmt: skip
         # Pillow lets many kinds through where a header lies.
         raise NotUsable(f"damaged: {str(error) or type(error).__name__}") from None
+
+
+def _by_pillow(data: bytes, decoding, keeps_all: bool, wanted: tuple[int, int] | None) -> Picture:
+    with Image.open(io.BytesIO(data), formats=known_formats()) as image:
+        size = image.size
+        if wanted:
+            image.draft(None, _draft_size(size, wanted))
+        with decoding(size, is_reduced=image.size != size):
+            return picture_of_image(image, data, size, keeps_all)
 
 
 def _plain_jpeg(data: bytes, wanted: tuple[int, int] | None, largest: int = LARGE_PIXELS) -> Picture | None:

@@ -27,6 +27,8 @@ COLOURS = {GREY_ZERO_IS_WHITE: 1, GREY: 1, RGB: 3, CMYK: 4}
 """Their samples of a pixel, without transparency."""
 PREMULTIPLIED, TRANSPARENCY = 1, 2
 """Values of ExtraSamples (TIFF 6.0, section 18) that say what another sample is."""
+REDUCED = 1
+"""Bit of NewSubfileType (TIFF 6.0, section 8): a smaller copy of another picture of the file."""
 NO_INTEGERS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 """Values of SampleFormat (TIFF 6.0, section 19) of which nobody says what is black and what is white."""
 
@@ -52,17 +54,18 @@ class Samples(NamedTuple):
     orientation: int = 1
 
 
-def read_samples(data: bytes, decoding: Decoding) -> Samples | None:
+def read_samples(data: bytes, decoding: Decoding, instead: bool = False) -> Samples | None:
     """The samples of a file that Pillow would not read whole; None where it does.
 
     Args:
+        instead: whether Pillow has failed at a TIFF that it should know.
         decoding: called with (width, height); the context in which so many pixels may be decoded.
     Raises:
         NotUsable: its samples are of a kind that has no defined range, or that is not known.
     """
     if data.startswith(PNG_START):
         return _of_png(data, decoding) if data[PNG_BITS : PNG_BITS + 1] == b"\x10" else None
-    return _of_tiff(data, decoding) if data.startswith(TIFF_STARTS) else None
+    return _of_tiff(data, decoding, instead) if data.startswith(TIFF_STARTS) else None
 
 
 def _of_png(data: bytes, decoding: Decoding) -> Samples:
@@ -79,13 +82,16 @@ def _of_png(data: bytes, decoding: Decoding) -> Samples:
     return Samples(pixels[..., :-1], pixels[..., -1], 16) if has_alpha else Samples(pixels, None, 16)
 
 
-def _of_tiff(data: bytes, decoding: Decoding) -> Samples | None:
+def _of_tiff(data: bytes, decoding: Decoding, instead: bool) -> Samples | None:
     import tifffile
 
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
-            page = file.pages.first
-            if _pillow_knows(page):
+            pages: Any = file.pages
+            page = first = pages.first
+            if first.subfiletype & REDUCED:  # a thumbnail comes before the photo
+                page = next((other for other in pages if not other.subfiletype & REDUCED), first)
+            if page is first and _pillow_knows(page) and not instead:
                 return None
             _check_kind(page)
             with decoding((page.imagewidth, page.imagelength)):
@@ -94,6 +100,17 @@ def _of_tiff(data: bytes, decoding: Decoding) -> Samples | None:
         raise
     except Exception as error:  # of many kinds, where a header lies
         raise NotUsable(f"damaged: {str(error) or type(error).__name__}") from None
+
+
+def tags_of(data: bytes) -> dict[int, Any]:
+    """The tags of a TIFF's first picture by their numbers; empty where it has none that can be read."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            return {tag.code: tag.value for tag in file.pages.first.tags}
+    except Exception:  # of many kinds, where a header lies
+        return {}
 
 
 def _pillow_knows(page: Any) -> bool:

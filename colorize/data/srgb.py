@@ -9,6 +9,7 @@ from PIL import ExifTags, Image, ImageCms
 
 from colorize.arrays import DeepPixels, Pixels
 from colorize.data import sixteen_bit
+from colorize.data.bit_depth import bits_of
 from colorize.data.sixteen_bit import MAX_16, Samples, to_8_bits
 from colorize.errors import NotUsable
 
@@ -25,6 +26,12 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """Its value -> what makes a picture upright (Exif 2.32, section 4.6.4)."""
+
+
+SRGB_GAMMA, SRGB_CURVES = 1 / 2.2, (13, 1, 6)
+"""What PNGs say of samples that are sRGB's, or near to it: gAMA, and the transfer function of cICP (ITU-T H.273)."""
+IN_TAGS = {"icc_profile": 34675, "xmp": 700}
+"""What Pillow's `info` has of a TIFF -> the tag that it stands in."""
 
 
 @dataclass(frozen=True)
@@ -79,16 +86,17 @@ class Picture:
         return np.asarray(self.source)
 
 
-def picture_of_image(image: Image.Image, size: tuple[int, int], keeps_all: bool) -> Picture:
+def picture_of_image(image: Image.Image, data: bytes, size: tuple[int, int], keeps_all: bool) -> Picture:
     """What Pillow has opened as a picture of ours.
 
     Args:
+        data: the file.
         size: (width, height) of the file, which may be read at a smaller one.
         keeps_all: whether what is transparent is left so.
     Raises:
         NotUsable: its pixels have no defined range.
     """
-    converted, file_format = [], image.format or ""
+    converted, file_format, bits = [], image.format or "", bits_of(data, image)
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         converted.append(f"first of {frames} frames")
@@ -101,11 +109,13 @@ def picture_of_image(image: Image.Image, size: tuple[int, int], keeps_all: bool)
     if image.mode == "F":
         raise NotUsable("floating-point pixels, of unknown range")
     if image.mode in SIXTEEN_BIT:
-        image = eight_bits(image)
-        converted.append("16 bits scaled to 8")
+        image, bits = eight_bits(image), 16
+    if bits > 8:
+        converted.append(f"{bits} bits scaled to 8")
     elif image.mode not in ("RGB", "RGBA"):
         converted.append(f"from mode {image.mode}")
     image, alpha, done = _rgb_and_alpha(image, about.info.get("icc_profile"))
+    done += _own_curve(data, about)
     if alpha and not keeps_all:
         image, alpha = _on_white(image, alpha), None
         done.append("alpha on white")
@@ -122,7 +132,8 @@ def picture_of_samples(samples: Samples, data: bytes, keeps_all: bool) -> Pictur
     about, file_format = _read_about(data), "PNG" if data.startswith(sixteen_bit.PNG_START) else "TIFF"
     height, width, channels = samples.colours.shape
     converted = [f"first of {samples.frames} frames"] if samples.frames > 1 else []
-    if not keeps_all or channels == 4:
+    has_eight = not keeps_all or channels == 4 or samples.bits <= 8
+    if has_eight and samples.bits != 8:
         converted.append(f"{samples.bits} bits scaled to 8")
     turn = sixteen_bit.TURNS.get(about.exif.get(ORIENTATION, samples.orientation))
     colours, opacity = samples.colours, samples.alpha
@@ -131,12 +142,13 @@ def picture_of_samples(samples: Samples, data: bytes, keeps_all: bool) -> Pictur
         converted.append("turned by EXIF")
     profile, deep = about.info.get("icc_profile"), None
     alpha = None if opacity is None else Image.fromarray(to_8_bits(opacity))
-    if not keeps_all or channels == 4:
+    if has_eight:
         eight = to_8_bits(colours).squeeze(-1) if channels == 1 else to_8_bits(colours)
         image, _, done = _rgb_and_alpha(Image.fromarray(eight, "CMYK" if channels == 4 else None), profile)
     else:
         deep, words = sixteen_bit.to_srgb(colours, profile)
         image, done = Image.fromarray(to_8_bits(deep)), [words] if words else []
+    done += _own_curve(data, about)
     if alpha and not keeps_all:
         image, alpha = _on_white(image, alpha), None
         done.append("alpha on white")
@@ -145,12 +157,28 @@ def picture_of_samples(samples: Samples, data: bytes, keeps_all: bool) -> Pictur
     return Picture(image, (*converted, *done), file_format, (width, height), alpha, deep, about)
 
 
+def _own_curve(data: bytes, about: About) -> list[str]:
+    """That a PNG without a profile says of its samples that they are not sRGB's (gAMA, cICP: PNG 3, section 11.3.2)."""
+    if not data.startswith(sixteen_bit.PNG_START) or {"icc_profile", "srgb"} & set(about.info):
+        return []
+    gamma = about.info.get("gamma", SRGB_GAMMA)
+    place = data[:4096].find(b"cICP")
+    curve = data[place + 5] if place > 0 else SRGB_CURVES[0]
+    is_other = abs(gamma - SRGB_GAMMA) > 0.05 * SRGB_GAMMA or curve not in SRGB_CURVES
+    return ["samples of another curve were taken for sRGB's"] if is_other else []
+
+
 def _read_about(data: bytes) -> About:
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "TIFF")) as image:
             return About.of(image)
     except Exception:  # of a kind that Pillow does not open at all
-        return About(Image.Exif(), {})
+        exif, tags = Image.Exif(), sixteen_bit.tags_of(data)
+        info = {name: tags.pop(number) for name, number in IN_TAGS.items() if isinstance(tags.get(number), bytes)}
+        for number, value in tags.items():
+            if isinstance(value, str):
+                exif[number] = value
+        return About(exif, info)
 
 
 def _rgb_and_alpha(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, Image.Image | None, list[str]]:

@@ -11,6 +11,7 @@ from colorize.data.formats import endings, known_formats
 from colorize.data.scan import HIDDEN, look_through
 from colorize.errors import UserError, listed
 from colorize.inference.write_photo import WRITTEN
+from colorize.runs.atomic import with_ending
 
 GRID_ENDING = ".compare.png"
 """Behind the name of a photo, its comparison; in folders these are passed over."""
@@ -78,6 +79,8 @@ def _places(path: Path, out: Path, plan: Plan) -> list[tuple[Path, Path]]:
     if not path.exists():
         raise UserError(f"there is no photo {path}")
     if not path.is_dir():
+        if not path.is_file():
+            raise UserError(f"{path} is no file but a pipe or a device; save what it gives into a file, and name that")
         return [(path, Path(path.name))]
     tree = look_through(path, without=out if out.resolve() != path.resolve() else None)
     plan.unreadable |= {path / file.name: file.problem for file in tree.files if file.problem}
@@ -106,9 +109,9 @@ def _free(target: Path, source: Path, targets: dict[Path, Job]) -> Path:
 
 def painted_name(name: str, image_format: str, number: int = 0) -> str:
     """What the painted photo is called: as the photo, and `.png` behind it where its format is not written."""
-    return name if image_format in WRITTEN else f"{name}{f'.{number}' if number else ''}.png"
+    return name if image_format in WRITTEN else with_ending(name, f"{f'.{number}' if number else ''}.png")
 
 
 def grid_of(target: Path) -> Path:
     """The comparison that lies beside a painted photo."""
-    return target.with_name(f"{target.name}{GRID_ENDING}")
+    return target.with_name(with_ending(target.name, GRID_ENDING))

@@ -21,6 +21,8 @@ _MADE_NOW = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SRGB = _MADE_NOW[:24] + bytes(12) + _MADE_NOW[36:]  # without the date, so that a photo is painted into the same bytes
 
 _BASE = ExifTags.Base
+OPAQUE = ("BMP",)
+"""Formats that are written as they were read, without the opacity that they may have."""
 NOT_KEPT = {
     *(_BASE.Orientation, _BASE.WhitePoint, _BASE.PrimaryChromaticities, _BASE.TransferFunction),
     *(_BASE.YCbCrCoefficients, _BASE.YCbCrSubSampling, _BASE.YCbCrPositioning, _BASE.ReferenceBlackWhite),
@@ -95,7 +97,10 @@ def photo_of(data: bytes, largest: int = MAX_PAINTED_PIXELS) -> Photo:
             about = About.of(file)
     image = picture.image
     metadata = _metadata(about, picture.format, image.size)
-    return Photo(image, picture.alpha, picture.deep, picture.format, metadata, picture.converted)
+    converted = picture.converted
+    if picture.alpha is not None and picture.format in OPAQUE:
+        converted = (*converted, "transparency lost")
+    return Photo(image, picture.alpha, picture.deep, picture.format, metadata, converted)
 
 
 def _metadata(about: About, image_format: str, size: tuple[int, int]) -> dict:
@@ -134,6 +139,11 @@ def _exif(exif: Image.Exif, size: tuple[int, int]) -> Image.Exif:
         if tag in details:
             details[tag] = value
     details.pop(_BASE.Gamma, None)
+    for part in (exif, details, exif.get_ifd(ExifTags.IFD.GPSInfo)):
+        for number, value in list(part.items()):
+            # Pillow reads bytes as Latin-1, whatever they are, and writes ASCII alone.
+            if isinstance(value, str) and not value.isascii():
+                part[number] = value.encode("latin-1", "replace")
     return exif
 
 

@@ -1,5 +1,6 @@
 """What is said of photos that were painted: what they lost when they were read, whether they came out nearly grey."""
 
+import re
 from collections.abc import Iterable
 
 HARDLY_A_COLOUR = 2.0
@@ -12,13 +13,15 @@ NEARLY_GREY = (
 
 LOST = {
     "frames": "several frames or pages, of which the first is left",
-    "bits scaled to 8": "16 bits a channel, of which 8 are left",
+    r"\b(9|1\d) bits scaled to 8": "more than 8 bits a channel, of which 8 are left",
+    "transparency": "transparency, which their format does not keep here",
+    "another curve": "samples of another curve than sRGB's (gAMA or cICP), and were taken for sRGB",
     "profile is broken": "a colour profile that cannot be used, and were taken for sRGB",
 }
-"""Words of `Photo.converted` -> what the photo had."""
+"""What stands in `Photo.converted`, as a regular expression -> what the photo had."""
 
 
 def lost(converted: Iterable[str]) -> list[str]:
     """What a photo had that the painted one has not, in words; of its `Photo.converted`."""
     changes = list(converted)
-    return [had for words, had in LOST.items() if any(words in change for change in changes)]
+    return [had for pattern, had in LOST.items() if any(re.search(pattern, change) for change in changes)]

@@ -63,10 +63,22 @@ def encode(photo: Photo, place: Path | BinaryIO) -> None:
     if exif:
         with suppress(Exception):  # of odd EXIF, which Pillow reads and cannot write; the photo is worth more
             metadata["exif"] = exif.tobytes()  # an `Exif` as it is would lose its parts in a TIFF (Pillow 13)
+            if name == "TIFF":
+                metadata["exif"] = _with_bytes(metadata["exif"], exif)
     image = _bare(photo.image)
     if photo.alpha and name in TRANSPARENT:
         image.putalpha(photo.alpha)
     image.save(place, "JPEG" if name == "MPO" else name, **WRITTEN[name], **metadata)
+
+
+def _with_bytes(content: bytes, exif: Image.Exif) -> Image.Exif:
+    """EXIF as Pillow's writer of TIFF takes it; texts that are given as bytes it would read and write as ASCII."""
+    loaded = Image.Exif()
+    loaded.load(content)
+    for tag in KEPT_IN_TIFF:
+        if isinstance(exif.get(tag), bytes):
+            loaded[tag] = exif[tag]
+    return loaded
 
 
 def _bare(image: Image.Image) -> Image.Image:
@@ -109,7 +121,7 @@ def _deep_tiff(pixels: DeepPixels, metadata: dict[str, Any]) -> bytes:
     import tifffile
 
     exif, content = metadata["exif"], io.BytesIO()
-    tags = [(int(tag), "s", 0, str(exif[tag]), True) for tag in KEPT_IN_TIFF if tag in exif]
+    tags = [(int(tag), "s", 0, exif[tag], True) for tag in KEPT_IN_TIFF if isinstance(exif.get(tag), (str, bytes))]
     if "xmp" in metadata:
         tags.append((int(ExifTags.Base.XMLPacket), "B", len(metadata["xmp"]), metadata["xmp"], True))
     tifffile.imwrite(

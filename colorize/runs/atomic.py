@@ -40,8 +40,19 @@ def partial_of(path: Path) -> Path:
     """The name under which a file is written before it is whole; no longer than a file system allows."""
     name = path.name
     if len(os.fsencode(PARTIAL + name)) > LONGEST_NAME:
-        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+        name = hashlib.sha256(os.fsencode(name)).hexdigest() + path.suffix[:20]  # by which formats are chosen
     return path.with_name(f"{PARTIAL}{name}")
+
+
+def with_ending(name: str, ending: str) -> str:
+    """A file name with more behind it; a name that is too long for both is cut, and told apart by a few digits."""
+    if len(os.fsencode(name + ending)) <= LONGEST_NAME:
+        return name + ending
+    digits = "~" + hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
+    room = LONGEST_NAME - len(os.fsencode(digits + ending))
+    while len(os.fsencode(name)) > room:
+        name = name[:-1]
+    return name + digits + ending
 
 
 @contextmanager

@@ -127,7 +127,7 @@ def test_frames_that_are_lost_are_reported(model_folder, tmp_path, noise, capsys
 def test_bits_that_are_lost_are_reported(model_folder, tmp_path, capsys):
     Image.fromarray((np.arange(600).reshape(20, 30) * 100).astype("uint16")).save(tmp_path / "scan.jp2")
     assert paint(tmp_path / "scan.jp2", "--model", model_folder, "--out", tmp_path / "out") == 0
-    assert "1 had 16 bits a channel, of which 8 are left: scan.jp2" in capsys.readouterr().out
+    assert "1 had more than 8 bits a channel, of which 8 are left: scan.jp2" in capsys.readouterr().out
 
 
 def test_what_was_painted_with_grids_can_be_painted_again(album, model_folder, tmp_path):
@@ -237,3 +237,30 @@ def test_photos_share_the_memory_there_is(tmp_path):
     assert sizes(*[1000] * 70) == [32, 32, 6]
     assert sizes(100_000_000, 1000, 100_000_000) == [1, 1, 1]
     assert sizes(6_000_000, 6_000_000, 6_000_000) == [2, 1]
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path, model_folder, capsys):
+    os.mkfifo(tmp_path / "pipe.png")
+    assert paint(tmp_path / "pipe.png", "--model", model_folder) == 2
+    assert_wording("paint.pipe", capsys.readouterr().err, place=tmp_path)
+
+
+def test_an_empty_argument_is_not_the_working_folder(capsys):
+    assert paint("") == 2
+    assert "an argument is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["PLACE.png"], ["--model", "PLACE"], [".", "--out", "PLACE"]])
+def test_a_place_that_cannot_be_looked_at_is_said_without_a_trace(arguments, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert paint(*[text.replace("PLACE", "a" * 300) for text in arguments]) == 2
+    told = capsys.readouterr().err
+    assert "File name too long; choose another place" in told and "Traceback" not in told
+
+
+def test_a_long_name_has_its_comparison_too(tmp_path, model_folder, noise):
+    name = "n" * 245 + ".png"
+    Image.fromarray(noise(20, 30)).save(tmp_path / name)
+    out = tmp_path / "out"
+    assert paint(tmp_path / name, "--compare", "--model", model_folder, "--out", out) == 0
+    assert len([path for path in out.iterdir() if path.name.endswith(".compare.png")]) == 1 and (out / name).exists()

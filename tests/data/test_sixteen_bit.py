@@ -1,6 +1,7 @@
 """Samples of other than 8 bits come out by what the file says of them, or the file is refused by name."""
 
 import io
+import zlib
 
 import numpy as np
 import pytest
@@ -157,3 +158,55 @@ def test_a_header_that_claims_too_much_is_refused_before_anything_is_decoded():
     png[16:24] = (60_000).to_bytes(4, "big") * 2
     with refused("data.pixels.too_many", error=NotUsable), without_warnings():
         decode_in_thread(bytes(png), largest=10_000_000)
+
+
+@pytest.mark.parametrize("options", [
+    {"bitspersample": 12}, {"compression": "jpegxl"}, {"bigtiff": True, "byteorder": ">"},
+])  # fmt: skip
+def test_the_profile_of_a_file_that_pillow_does_not_open_is_not_lost(options):
+    rgb = DEEP[..., :3] >> 4 if "bitspersample" in options else DEEP[..., :3]
+    largest = 4095 if "bitspersample" in options else 65535
+    picture = kept(tiff(rgb, photometric="rgb", iccprofile=adobe_rgb(), **options))
+    assert "from its ICC profile" in picture.converted
+    expected = np.apply_along_axis(adobe_to_srgb, -1, rgb * (255 / largest))
+    np.testing.assert_allclose(picture.pixels, expected, atol=1.5)
+
+
+@pytest.mark.parametrize("reduced", [True, False])
+def test_a_thumbnail_before_the_photo_is_passed_over(reduced):
+    photo, small = (DEEP[..., :3] >> 8).astype("uint8"), np.zeros((3, 4, 3), "uint8")
+    content = io.BytesIO()
+    with tifffile.TiffWriter(content) as file:
+        file.write(small, photometric="rgb", subfiletype=1 if reduced else 0)
+        file.write(photo, photometric="rgb")
+    picture = decode(content.getvalue())
+    np.testing.assert_array_equal(picture.pixels, photo if reduced else small)
+    assert "first of 2 frames" in picture.converted
+
+
+@pytest.mark.parametrize("options", [
+    {"compression": "jpegxl"}, {"compression": "lerc"}, {"compression": "png"}, {"bigtiff": True, "byteorder": ">"},
+])  # fmt: skip
+def test_8_bits_that_pillow_fails_at_are_read_all_the_same(options):
+    rgb = (DEEP[..., :3] >> 8).astype("uint8")
+    picture = kept(tiff(rgb, photometric="rgb", **options))
+    np.testing.assert_array_equal(picture.pixels, rgb)
+    assert picture.deep is None and not any("bits" in change for change in picture.converted)
+
+
+def test_grey_under_its_own_opacity_is_divided_by_it():
+    grey, alpha = np.full((6, 9), 50, "uint8"), np.full((6, 9), 100, "uint8")
+    data = tiff(np.dstack([grey, alpha]), photometric="minisblack", extrasamples=["assocalpha"])
+    picture = kept(data)
+    np.testing.assert_allclose(picture.pixels, 127.5, atol=1)
+    assert np.asarray(picture.alpha).max() == 100
+
+
+@pytest.mark.parametrize(("gamma", "is_other"), [(1.0, True), (0.45455, False)])
+def test_samples_of_another_curve_are_told(gamma, is_other):
+    content = io.BytesIO()
+    Image.fromarray((DEEP[..., :3] >> 8).astype("uint8")).save(content, "PNG")
+    chunk = b"gAMA" + round(gamma * 100_000).to_bytes(4, "big")
+    data = content.getvalue()
+    data = data[:33] + (4).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big") + data[33:]
+    assert any("another curve" in change for change in decode(data).converted) == is_other

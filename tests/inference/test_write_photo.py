@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import struct
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from PIL import ExifTags, Image
 
 from colorize.data.decode import without_warnings
 from colorize.inference.photo_files import photo_of
-from colorize.inference.write_photo import encode
+from colorize.inference.write_photo import encode, write
 
 pytestmark = pytest.mark.once
 
@@ -134,3 +135,35 @@ def test_a_tiff_of_16_bits_keeps_texts_and_xmp():
     with Image.open(io.BytesIO(written(read(source.getvalue())))) as image:
         assert image.tag_v2[ExifTags.Base.Artist] == "Ada" and image.info["dpi"] == (300, 300)
         assert b"caption" in image.info["xmp"]
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif", "16.tif"])
+def test_texts_keep_their_bytes_whatever_they_are_written_in(ending, tmp_path, noise):
+    texts = {315: "M\u00fcller \u5199\u771f".encode(), 270: "M\u00fcller".encode("latin-1")}
+    source, target = tmp_path / f"a.{ending}", tmp_path / "out" / f"a.{ending}"
+    if ending == "16.tif":
+        tags = [(number, "s", 0, text, True) for number, text in texts.items()]
+        deep = noise(20, 30).astype("uint16") * 257
+        tifffile.imwrite(source, deep, photometric="rgb", metadata=None, software=False, extratags=tags)
+    else:
+        exif = Image.Exif()
+        for number, text in texts.items():
+            exif[number] = text
+        how = {"tiffinfo": dict(exif)} if ending == "tif" else {"exif": exif.tobytes()}
+        Image.fromarray(noise(20, 30)).save(source, **how)
+    with without_warnings():
+        write(photo_of(source.read_bytes()), target)
+    with Image.open(target) as image:
+        found = {number: image.getexif()[number].encode("latin-1") for number in texts}  # as Pillow reads bytes
+    assert found == texts
+
+
+def test_a_bmp_that_loses_its_opacity_says_so(noise):
+    bgra = np.dstack([noise(20, 30), noise(20, 30)[..., 0]])
+    masks = [0xFF0000, 0xFF00, 0xFF, 0xFF000000]
+    about = struct.pack("<IiiHHIIiiII4I", 108, 30, 20, 1, 32, 3, bgra.nbytes, 0, 0, 0, 0, *masks)  # BITMAPV4HEADER
+    header = b"BM" + struct.pack("<IHHI", 122 + bgra.nbytes, 0, 0, 122)
+    with without_warnings():
+        photo = photo_of(header + about.ljust(108, b"\0") + bgra[::-1].tobytes())
+    np.testing.assert_array_equal(np.asarray(photo.alpha), bgra[..., 3])
+    assert "transparency lost" in photo.converted

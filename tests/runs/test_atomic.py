@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from colorize.runs.atomic import replacing, write_whole
+from colorize.runs.atomic import partial_of, replacing, with_ending, write_whole
 
 pytestmark = pytest.mark.once
 
@@ -38,3 +38,14 @@ def test_of_what_fails_nothing_is_left_and_the_old_file_stays(tmp_path, monkeypa
     with pytest.raises(OSError):
         write_whole(path, b"new")
     assert [file.name for file in tmp_path.iterdir()] == ["file"] and path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("name", ["n" * 242 + ".png", "\u5199" * 80 + ".gif"])
+def test_long_names_stay_within_what_a_file_system_takes(name, tmp_path):
+    partial = partial_of(tmp_path / name)
+    assert partial.suffix == name[-4:] and len(os.fsencode(partial.name)) <= 255
+    long = with_ending(name, ".compare.png")
+    assert long.endswith(".compare.png") and len(os.fsencode(long)) <= 255
+    (tmp_path / long).touch()
+    assert with_ending(f"{name}x", ".compare.png") != long, "told apart"
+    assert with_ending("a.png", ".compare.png") == "a.png.compare.png"
