@@ -51,7 +51,7 @@ def metrics_of_finished(folder: Path) -> dict[str, float] | None:
     What an earlier process noted of its failure is forgotten: the job is tried again.
     """
     (folder / FAILURE).unlink(missing_ok=True)
-    if not (folder / CONFIG).is_file() or not is_finished(folder, load_config(folder).trainer.epochs):
+    if not (folder / CONFIG).is_file() or not is_finished(folder, load_config(folder).trainer):
         return None
     print(f"{folder} is finished already, and is left as it is")
     return read_result(folder / RESULT)["metrics"]

@@ -33,6 +33,9 @@ class Data(Option):
     """Folder of the photos; null: where the source has a place of its own."""
     max_photos: Positive | None
     """So many photos are looked at, spread evenly over the folder and the parts of its split; null: all."""
+    fraction: Annotated[float, Field(gt=0, le=1)]
+    """Share of the training photos that are trained on, chosen by their content: those of a smaller share are among
+    those of a larger one. Val and test stay whole."""
     height: Positive
     """Rows of a picture, in training and in evaluation."""
     width: Positive

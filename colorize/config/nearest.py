@@ -96,8 +96,14 @@ ALIASES = {
     "logger": "tracking=mlflow",
     "wandb": "tracking=mlflow (runs are logged to MLflow alone)",
     "tensorboard": "tracking=mlflow (runs are logged to MLflow alone)",
-    "patience": "trainer.epochs (no run stops early; the best epoch on val is the one that is kept)",
-    "early_stopping": "trainer.epochs (no run stops early; the best epoch on val is the one that is kept)",
+    "patience": "trainer.patience",
+    "early_stopping": "trainer.patience",
+    "early_stopping_patience": "trainer.patience",
+    "max_time": "trainer.max_minutes",
+    "time_limit": "trainer.max_minutes",
+    "subset": "data.fraction",
+    "train_fraction": "data.fraction",
+    "limit_train_batches": "data.fraction",
 }  # fmt: skip
 """What other trainers call a thing (argparse of research code, Lightning, Transformers, Ultralytics) -> ours."""
 CLOSE = 0.75

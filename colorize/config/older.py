@@ -2,7 +2,13 @@
 
 from colorize.config.base import Values
 
-ADDED = {"data.min_colorfulness": 5.0, "data.max_photos": None}
+ADDED = {
+    "data.min_colorfulness": 5.0,
+    "data.max_photos": None,
+    "data.fraction": 1.0,
+    "trainer.max_minutes": None,
+    "trainer.patience": None,
+}
 """Keys that earlier versions did not have, with the values that say what those versions did."""
 
 

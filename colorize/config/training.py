@@ -95,6 +95,11 @@ class Trainer(Section):
 
     epochs: Positive
     """Passes over the training photos."""
+    max_minutes: Annotated[float, Field(gt=0)] | None
+    """Minutes that the run may take, over all its processes; then it is evaluated as it is, and can go on by `resume`
+    with more. null: no limit."""
+    patience: Positive | None
+    """Epochs without a lower ab RMSE on val after which the run ends; null: none."""
     device: Literal["cpu", "gpu"]
     """What trains; a run with `gpu` refuses to start without one."""
     precision: Literal["float32", "mixed_bfloat16"]

@@ -17,7 +17,7 @@ from colorize.config.data import CifarData
 from colorize.config.registry import builds
 from colorize.data.dataset import Dataset, Photos, digest_of, spread
 from colorize.data.monochrome import tone_of
-from colorize.data.split import by_content
+from colorize.data.split import by_content, nested_share
 from colorize.errors import UserError
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
@@ -41,8 +41,10 @@ def read_cifar10(config: CifarData, test: bool, manifest: Path | None = None) ->
     parts = np.array([by_content(sha256, config.val_fraction) for sha256 in hashes])
     dropped = (parts == "train") & _without_colours(stored, config)
     everything = _photos(stored, hashes, "train", config)
+    train = (parts == "train") & ~dropped
+    taken = nested_share([hashes[i] for i in np.flatnonzero(train)], config.fraction)
     groups = {
-        "train": everything.subset((parts == "train") & ~dropped),
+        "train": everything.subset(train & np.array([sha256 in taken for sha256 in hashes])),
         "grey": everything.subset(dropped),
         "val": everything.subset(parts == "val"),
     }

@@ -17,7 +17,7 @@ from colorize.data.formats import endings
 from colorize.data.manifest import ACROSS, FileRecord, Manifest, printable
 from colorize.data.monochrome import EXACTLY_GREY
 from colorize.data.scan import File, Tree, hash_files, look_through
-from colorize.data.split import PARTS, PRIORITY, by_content
+from colorize.data.split import PARTS, PRIORITY, by_content, nested_share
 from colorize.errors import UserError
 
 LISTED = 40
@@ -146,9 +146,13 @@ class _Folder:
         return self.prepared.decoded[self.files[name].sha256][1]
 
     def finish(self) -> None:
-        """Takes photos without colours out of training, and gives all others their status."""
+        """Takes photos without colours, and beyond the share, out of training; gives all others their status."""
         kinds = {name: self._without_colours(name) for name, part in self.part.items() if part == "train"}
         self.grey = {name: kind for name, kind in kinds.items() if kind}
+        seen = {name: self.files[name].sha256 for name in kinds if name not in self.grey}
+        taken = nested_share(list(seen.values()), self.config.fraction)
+        for name in [name for name, sha256 in seen.items() if sha256 not in taken]:
+            self._against(self.files[name], manifest.LEFT_OUT, "", self._decoded(name))
         for name, part in self.part.items():
             file, decoded = self.files[name], self._decoded(name)
             status = manifest.GREY if name in self.grey else manifest.CONVERTED if decoded.converted else manifest.USED

@@ -8,6 +8,9 @@ from pathlib import Path
 USED, CONVERTED, GREY, DUPLICATE, REJECTED = "used", "converted", "grey", "duplicate", "rejected"
 """Taken as it is; taken, and how it was changed; left out of training; the same photo in another file; no photo."""
 
+LEFT_OUT = "left out"
+"""By data.fraction."""
+
 NOT_READ = (".svg", ".pdf", ".psd", ".raw", ".dng", ".cr2", ".nef", ".arw")
 """Endings of pictures that are not read: somebody may wonder where they are."""
 
@@ -67,6 +70,7 @@ class Manifest:
         parts += [f"{counts[CONVERTED]:,} of them converted"] if counts[CONVERTED] else []
         kinds = Counter(record.detail for record in self.records if record.status == GREY)
         parts += [f"{number:,} {kind}, left out of training" for kind, number in sorted(kinds.items())]
+        parts += [f"{counts[LEFT_OUT]:,} left out by data.fraction"] if counts[LEFT_OUT] else []
         parts += self._duplicates(counts[DUPLICATE])
         parts += [f"{counts[REJECTED]:,} rejected"] if counts[REJECTED] else []
         lines = [", ".join(parts)]

@@ -1,9 +1,24 @@
 """Which part of the split a photo belongs to."""
 
+import hashlib
+import math
+from collections.abc import Sequence
+
 PARTS = ("train", "val", "test")
 
 PRIORITY = {"test": 0, "val": 1, "train": 2}
 """Of a photo found in several parts: it stays in the one evaluated last, so that none is evaluated by what it knew."""
+
+
+def nested_share(hashes: Sequence[str], fraction: float) -> set[str]:
+    """So large a share of some contents, decided by their hashes alone, and all within any larger share.
+
+    The hashes are hashed again: their own order is that of the split.
+    """
+    if fraction == 1:
+        return set(hashes)
+    order = sorted(hashes, key=lambda sha256: hashlib.sha256(sha256.encode()).digest())
+    return set(order[: math.ceil(fraction * len(order))])
 
 
 def by_content(sha256: str, val: float, test: float = 0.0) -> str:

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from colorize.config.base import TRAIN
 from colorize.config.schema import Config, dump, load
-from colorize.config.training import MlflowTracking
+from colorize.config.training import MlflowTracking, Trainer
 from colorize.errors import UserError
 from colorize.runs.atomic import write_whole
 from colorize.runs.model_file import MODEL, PRETRAINED, init_path, read_config
@@ -78,10 +78,12 @@ def is_in_use(folder: Path) -> bool:
         return False
 
 
-def is_finished(folder: Path, epochs: int) -> bool:
-    """Whether the run in a folder has its result, after so many epochs."""
+def is_finished(folder: Path, trainer: Trainer) -> bool:
+    """Whether the run in a folder has its result, after all of its epochs or where its patience was over."""
     try:
-        return bool(json.loads((folder / RESULT).read_text(encoding="utf-8"))["epochs"] >= epochs)
+        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        epochs, best = result["epochs"], result["best_epoch"]
+        return bool(epochs >= trainer.epochs or trainer.patience and epochs - best >= trainer.patience)
     except (OSError, ValueError, KeyError, TypeError):  # none, or cut off: a run that goes on writes it anew
         return False
 

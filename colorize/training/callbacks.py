@@ -121,14 +121,22 @@ class Validation(keras.callbacks.Callback):
             if self.diverged:
                 self.model.stop_training = True
                 return
-            if values["ab_rmse"] < self.state.best:
-                self.state.best, self.state.best_epoch = values["ab_rmse"], epoch + 1
-                self.state.best_weights, self.is_written = values_of(self.model.network.weights), False
+            self._keep_best(values["ab_rmse"], epoch + 1)
             if self.painted and (
                 (epoch + 1) % self.trainer.visualize_every_epochs == 0 or epoch + 1 == self.trainer.epochs
             ):
                 self._visualize(epoch + 1)
         self.write_best()
+
+    def _keep_best(self, ab_rmse: float, epoch: int) -> None:
+        if ab_rmse < self.state.best:
+            self.state.best, self.state.best_epoch = ab_rmse, epoch
+            self.state.best_weights, self.is_written = values_of(self.model.network.weights), False
+
+    def evaluate_unfinished(self) -> None:
+        """Of an epoch that ends in its middle, after the last checkpoint: a run that goes on does not know of it."""
+        with averaged_weights(self.model):
+            self._keep_best(self._evaluate()["ab_rmse"], self.state.epoch + 1)
 
     def write_best(self) -> None:
         """Writes the best weights where that has not been done yet: they are new, or there was no space before."""

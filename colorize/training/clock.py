@@ -20,6 +20,7 @@ class Clock(keras.callbacks.CallbackList):
     Args:
         state: whose steps and epochs are counted.
         save: saves a checkpoint.
+        seconds: of the run so far, over all its processes.
     Attributes:
         halted: whether the optimizer was found halted: the step after `step` was not finite.
         metrics: values of the running metrics of an epoch that goes on in its middle.
@@ -27,11 +28,11 @@ class Clock(keras.callbacks.CallbackList):
 
     def __init__(
         self, callbacks: list, state: TrainState, learner: Learner, batches: Batches, trainer: Trainer,
-        signals: StopSignals, save: Callable[[], None],
+        signals: StopSignals, save: Callable[[], None], seconds: Callable[[], float],
     ):  # fmt: skip
         super().__init__(callbacks, add_history=True, model=learner)
         self.state, self.learner, self.batches, self.trainer = state, learner, batches, trainer
-        self.signals, self.save = signals, save
+        self.signals, self.save, self.seconds = signals, save, seconds
         self.halted = False
         self.metrics: list[np.ndarray] = []
         self._looked = 0.0
@@ -55,8 +56,20 @@ class Clock(keras.callbacks.CallbackList):
         super().on_train_batch_end(batch, logs)
         if is_due:
             self.save()
-        if self.signals.received is not None:
+        if self.signals.received is not None or self.is_over_budget:
             self.learner.stop_training = True
+
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether the run has taken all the minutes that it may."""
+        minutes = self.trainer.max_minutes
+        return minutes is not None and self.state.step > 0 and self.seconds() >= 60 * minutes
+
+    @property
+    def is_out_of_patience(self) -> bool:
+        """Whether the last epochs were no better than one before them."""
+        patience = self.trainer.patience
+        return patience is not None and self.state.epoch - self.state.best_epoch >= patience
 
     def _advance(self, steps: int) -> None:
         self.state.step += steps
@@ -83,5 +96,5 @@ class Clock(keras.callbacks.CallbackList):
         is_due = self.state.epoch % self.trainer.checkpoint.every_epochs == 0 or self.state.epoch == self.trainer.epochs
         if is_due and not self.learner.stop_training:
             self.save()
-        if self.signals.received is not None:
+        if self.signals.received is not None or self.is_over_budget or self.is_out_of_patience:
             self.learner.stop_training = True

@@ -55,7 +55,7 @@ class TrainingLoop:
         self.speed, self.validation = Speed(state), validation
         self.screen = Screen(state, console, trainer.epochs, batches.steps_per_epoch)
         callbacks = [self.speed, validation, Curves(state, tracker, folder, write_errors), self.screen]
-        self.clock = Clock(callbacks, state, learner, batches, trainer, signals, self.save)
+        self.clock = Clock(callbacks, state, learner, batches, trainer, signals, self.save, self.seconds)
         self._saved_step = -1
 
     def run(self) -> None:
@@ -72,13 +72,17 @@ class TrainingLoop:
             with self.write_errors.tolerate(LAST):  # what the run begins with, its bins among it
                 self.validation.save_model(self.folder / LAST)
         try:
-            while self.state.epoch < self.config.trainer.epochs and self.signals.received is None:
+            while self.signals.received is None and not self._end():
                 self._part()
                 self._check()
         finally:
             self.screen.progress.stop()
         if self._saved_step != self.state.step:
             self.save()
+        if self.signals.received is None and self.state.epoch < self.config.trainer.epochs:
+            say(self.console, self._end() or "")
+            if self.state.step_in_epoch:
+                self.validation.evaluate_unfinished()
         self.validation.write_best()
         self._write_last()
         self.signals.raise_if_received()
@@ -88,6 +92,28 @@ class TrainingLoop:
                 f"{' and '.join(unwritten)} could not be written at the end ({self.write_errors.last[unwritten[0]]});"
                 f" make space in {self.folder}, then {way_on(self.folder)}"
             )
+
+    def _end(self) -> str | None:
+        """Why no step follows, in a sentence; None where one does."""
+        state, trainer = self.state, self.config.trainer
+        place = f"at step {state.step}, epoch {min(state.epoch + 1, trainer.epochs)} of {trainer.epochs}"
+        if state.epoch >= trainer.epochs:
+            return "all epochs are done"
+        if self.clock.is_out_of_patience and not state.step_in_epoch:
+            return (
+                f"trainer.patience={trainer.patience}: no lower ab RMSE on val since epoch {state.best_epoch};"
+                f" the run ends after epoch {state.epoch} of {trainer.epochs}"
+            )
+        if trainer.max_minutes and self.clock.is_over_budget:
+            return (
+                f"trainer.max_minutes={trainer.max_minutes:g} are over {place}; the run is evaluated as it is."
+                f" To go on: {resume_command(self.folder)} trainer.max_minutes={2 * trainer.max_minutes:g}"
+            )
+        return None
+
+    def seconds(self) -> float:
+        """Of the run so far, over all its processes."""
+        return self.state.seconds + time.perf_counter() - self._seconds_counted
 
     def _write_last(self) -> None:
         with self.write_errors.tolerate(LAST), averaged_weights(self.learner):

@@ -34,7 +34,8 @@ MAY_CHANGE = ("trainer.epochs", "data.batch_size")
 """Changes what is learned from here on, and is asked for all the same."""
 
 WITHOUT_EFFECT = (
-    "tracking", "evaluation", "trainer.num_workers", "trainer.prefetch_batches", "trainer.batch_timeout_seconds",
+    "tracking", "evaluation", "trainer.max_minutes", "trainer.patience",
+    "trainer.num_workers", "trainer.prefetch_batches", "trainer.batch_timeout_seconds",
     "trainer.num_visualized_photos", "trainer.visualize_every_epochs", "trainer.checkpoint", "trainer.on_nan",
     "data.root", "data.cache",
     "data.max_rejected_fraction",
@@ -101,10 +102,13 @@ def resumed(folder: Path, overrides: list[str]) -> Config:
             f" {' and '.join(MAY_CHANGE)} may change, and what has no effect on the training. For a new run with the"
             f" weights of this one: {quote(layout.as_override('init', folder))}"
         )
-    if layout.is_finished(folder, now.trainer.epochs):
+    if layout.is_finished(folder, now.trainer):
+        more = f"trainer.epochs={2 * stored.trainer.epochs}"
+        if stored.trainer.patience:
+            more += ", or trainer.patience=null where it ended before its last one"
         raise UserError(
-            f"resume={folder}: this run is finished, after {stored.trainer.epochs} epochs; to train on, ask for more:"
-            f" trainer.epochs={2 * stored.trainer.epochs}"
+            f"resume={folder}: this run is finished, after at most {stored.trainer.epochs} epochs; to train on, ask for"
+            f" more: {more}"
         )
     return now.model_copy(update={"fusion": stored.fusion})  # with the sizes that were found when it began
 
@@ -184,7 +188,7 @@ def newest_unfinished(overrides: list[str], name: str) -> Path | None:
     place = Path(compose_by_hydra(name, overrides).hydra.run.dir).resolve()
     folders = [folder for folder in [place, *place.parent.glob("*")] if folder.is_dir() and _saved(folder)]
     same = [folder for folder in folders if _is_same(folder, now, overrides)]
-    unfinished = [folder for folder in same if not layout.is_finished(folder, config.trainer.epochs)]
+    unfinished = [folder for folder in same if not layout.is_finished(folder, config.trainer)]
     idle = [folder for folder in unfinished if not layout.is_in_use(folder)]
     return max(idle, key=lambda folder: max(path.stat().st_mtime for path in _saved(folder)), default=None)
 

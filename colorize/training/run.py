@@ -217,7 +217,8 @@ class _Run:
         state, network = self.state, self.network.model
         for variable in network.weights:
             variable.assign(state.best_weights[variable.path])
-        chosen_by = f"The checkpoint is the best of {self.config.trainer.epochs} epochs by these same photos."
+        epochs = max(state.epoch, state.best_epoch)  # one that ended in its middle counts
+        chosen_by = f"The checkpoint is the best of {epochs} epochs by these same photos."
         predict = predictor(self.colorizer.predict_on_batch, self.config.evaluation.flip_tta)
         model = EvaluatedModel(predict, str(self.folder), network, chosen_by)
         baselines = learned_baselines(self.dataset, "val")

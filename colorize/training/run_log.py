@@ -99,7 +99,8 @@ class RunLog:
         numbers = {f"{BEST}/{name}": value for name, value in headline.items()}
         numbers |= {f"train/{name}": float(value) for name, value in cost.items() if value}
         self.tracker.metrics(numbers, step=result.epochs)
-        self.tracker.file(self.folder / layout.HISTORY)
+        if (self.folder / layout.HISTORY).exists():  # not of a run that ended within its first epoch
+            self.tracker.file(self.folder / layout.HISTORY)
         self.tracker.folder(place, f"evaluation/{place.name}")
         about = {"encoder": config.encoder.name, "fusion": config.fusion.name, "head": config.head.name}
         self.tracker.model(

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.once
         ("root", "data=folder data.root=PATH"),
         ("gpu", "trainer=gpu"),
         ("dropout", "decoder.dropout"),
+        ("patience", "trainer.patience"),
+        ("early_stopping", "trainer.patience"),
         ("data.augmentation.flip_probabilty", "data.augmentation.flip_probability"),
         ("flip_probability", "data.augmentation.flip_probability"),
         ("delta", "loss.smooth_l1.delta"),
@@ -34,7 +36,7 @@ def test_a_key_is_looked_for_in_all_sections_and_in_what_others_call_it(key, mea
     assert raised.value.problems[0].nearest == meant
 
 
-@pytest.mark.parametrize("alias", ["patience", "early_stopping", "wandb"])
+@pytest.mark.parametrize("alias", ["wandb"])
 def test_what_there_is_not_is_said(alias):
     with pytest.raises(Refusal) as raised:
         composed([f"{alias}=1"])

@@ -1,6 +1,7 @@
 """CIFAR-10 in its binary version."""
 
 import hashlib
+import math
 from pathlib import Path
 
 import keras
@@ -112,6 +113,12 @@ def test_some_of_the_pictures_are_spread_over_the_set(binary):
     whole, some = (read(binary, True, grey="keep", max_photos=number) for number in (None, 30))
     assert len(some.train) + len(some.val) == 30 and len(some.test) == 30
     assert set(some.train.hashes) < set(whole.train.hashes) and set(some.val.hashes) <= set(whole.val.hashes)
+
+
+def test_a_share_of_the_training_pictures_leaves_val_whole(binary):
+    whole, some = (read(binary, fraction=share) for share in (1.0, 0.25))
+    assert len(some.train) == math.ceil(len(whole.train) / 4) and set(some.train.hashes) < set(whole.train.hashes)
+    assert some.val.hashes == whole.val.hashes and some.grey.hashes == whole.grey.hashes
 
 
 def test_grey_pictures_are_counted(binary):

@@ -1,5 +1,6 @@
 """A folder of anything becomes a data set, and every file gets its status."""
 
+import math
 import os
 import shutil
 from collections import Counter
@@ -94,6 +95,19 @@ def test_some_photos_are_spread_over_the_folder_and_the_parts_of_its_split(tmp_p
     assert all(set(some.part(part).hashes) < set(whole.part(part).hashes) for part in ("train", "val"))
     assert {name.split("/")[1] for name in some.train.names} == {"a", "b"}
     assert read(tmp_path, max_photos=1000).digest == whole.digest != some.digest
+
+
+def test_a_share_of_the_training_photos_is_within_any_larger_one_and_leaves_val_and_test_whole(many):
+    whole, half, tenth = (read(many, fraction=share) for share in (1.0, 0.5, 0.1))
+    sizes = [len(dataset.train) for dataset in (whole, half, tenth)]
+    assert sizes == [sizes[0], math.ceil(sizes[0] / 2), math.ceil(sizes[0] / 10)] and sizes[0] > 10
+    assert set(tenth.train.hashes) < set(half.train.hashes) < set(whole.train.hashes)
+    for part in ("val", "test"):
+        assert tenth.part(part).hashes == whole.part(part).hashes
+    left_out = {record.sha256 for record in half.manifest.records if record.status == "left out"}
+    assert left_out == set(whole.train.hashes) - set(half.train.hashes)
+    assert f"{len(left_out)} left out by data.fraction" in " ".join(half.manifest.summary())
+    assert len({dataset.digest for dataset in (whole, half, tenth)}) == 3
 
 
 @pytest.mark.parametrize(
