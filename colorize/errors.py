@@ -43,7 +43,6 @@ def listed(names: list[str]) -> str:
     return ", ".join(names[:LISTED]) + more
 
 
-
 def first_line(error: Exception) -> str:
     """What an error says, in one line that is not too long."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 
 def over_after(steps: int) -> None:
     """In the process of a training: the minutes are over once so many steps are done."""
+
     def seconds(clock):
         return 60 * (5 if clock.state.step >= steps else 1)
 
