@@ -27,7 +27,7 @@ from colorize.console import fail
 from colorize.errors import UserError
 from colorize.hub import read_result
 from colorize.metrics.summary import gain_in_words, gain_over
-from colorize.runs.layout import CONFIG, RESULT, is_finished, load_config
+from colorize.runs.layout import CONFIG, RESULT, is_over, load_config
 from colorize.tracking.uri import is_server
 from colorize.tracking.views import EXPERIMENT_ID, RUN_ID, page_of
 
@@ -51,7 +51,7 @@ def metrics_of_finished(folder: Path) -> dict[str, float] | None:
     What an earlier process noted of its failure is forgotten: the job is tried again.
     """
     (folder / FAILURE).unlink(missing_ok=True)
-    if not (folder / CONFIG).is_file() or not is_finished(folder, load_config(folder).trainer):
+    if not (folder / CONFIG).is_file() or not is_over(folder, load_config(folder).trainer):
         return None
     print(f"{folder} is finished already, and is left as it is")
     return read_result(folder / RESULT)["metrics"]
@@ -166,7 +166,8 @@ class SweepCallback(Callback):
         name = self._overrides_of(folder)
         linked = f"[{name}]({page_of(EXPERIMENT_ID, run_id)})" if run_id else name
         best = f"{linked}: ab RMSE {error:.3f}, {gain_in_words(gain)}"
-        text = sweep_description(self.swept, len(results), best)
+        is_compared = (self.folder / COMPARISON / f"{COMPARISON}.html").exists()
+        text = sweep_description(self.swept, len(results), best, is_compared)
         self.stored.describe(parent, text, {}, {"val_best/ab_rmse": error, "val_best/gain": gain})
 
     def _overrides_of(self, folder: Path) -> str:
@@ -187,10 +188,10 @@ class SweepCallback(Callback):
                 self.stored.client.log_artifact(
                     parent, str(folder / FAILURE), f"failed/{folder.relative_to(self.folder)}"
                 )
-            self._tell_best(parent)
             self.stored.end(parent, status)
+            self._tell_best(parent)
         except Exception as error:  # of whatever kind: the jobs are done, and this is their log
-            print(f"the sweep could not be ended in MLflow: {error}", file=sys.stderr)
+            print(f"the sweep could not be told whole to MLflow: {error}", file=sys.stderr)
 
 
 def swept_values(config: DictConfig, overrides: list[str]) -> dict[str, list[str]]:
@@ -213,11 +214,13 @@ def jobs_of(config: DictConfig, swept: dict[str, list[str]]) -> dict[str, str]:
     return {str(number): " ".join(job) for number, job in enumerate(itertools.product(*choices))}
 
 
-def sweep_description(swept: dict[str, list[str]], finished: int, best: str | None) -> str:
+def sweep_description(swept: dict[str, list[str]], finished: int, best: str | None, is_compared: bool = False) -> str:
     """What the page of a sweep says: the best job, how many there are, what they vary, and where they are compared."""
     varied = "; ".join(f"`{key}`: {', '.join(values)}" for key, values in swept.items()) or "nothing"
     lines = [f"A sweep of {varied}. {finished} jobs have finished; they are the runs beneath this one."]
     if best:
+        lines.insert(0, f"**Best: {best}**")
+    if is_compared:
         compared = page_of(EXPERIMENT_ID, RUN_ID, f"/artifacts/{COMPARISON}/{COMPARISON}.html")
-        lines = [f"**Best: {best}**", *lines, f"[Comparison of the jobs]({compared})"]
+        lines.append(f"[Comparison of the jobs]({compared})")
     return "\n\n".join(lines)

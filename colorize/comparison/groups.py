@@ -2,15 +2,20 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from colorize.comparison.runs import Run
 from colorize.config.base import flat
 
 NO_DIFFERENCE = (
     "seed", "tracking.", "evaluation.", "data.root", "data.cache", "trainer.num_visualized_photos",
-    "trainer.visualize_every_epochs", "trainer.num_workers", "trainer.prefetch_batches", "trainer.device",
+    "trainer.visualize_every_epochs", "trainer.max_minutes", "trainer.num_workers", "trainer.prefetch_batches",
+    "trainer.device",
 )  # fmt: skip
 """Keys that do not make another experiment of a run."""
+
+FILES = ("encoder.weights", "backbone.weights")
+"""Keys that may name one."""
 
 ABSENT = "-"
 
@@ -57,6 +62,9 @@ def group_runs(runs: list[Run]) -> tuple[list[Group], list[str]]:
 
 def _settings(run: Run) -> dict:
     values = flat(run.config.model_dump()) | {"data.digest": run.data_digest}
+    for key in FILES:  # the same file may lie elsewhere on another machine
+        if isinstance(values.get(key), str):
+            values[key] = Path(values[key]).name
     return {key: value for key, value in values.items() if not key.startswith(NO_DIFFERENCE)}
 
 

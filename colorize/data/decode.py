@@ -5,15 +5,15 @@ import re
 import struct
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
 from colorize.data.formats import how_to_read, known_formats
-from colorize.data.sixteen_bit import TIFF_STARTS, read_samples
-from colorize.data.srgb import Picture, picture_of_image, picture_of_samples
+from colorize.data.sixteen_bit import TIFF_STARTS, Decoding, Samples, read_samples
+from colorize.data.srgb import Picture, picture_of_image, picture_of_samples, seek_photo
 from colorize.errors import NotUsable, PlugInMissing
 
 JPEG_START = b"\xff\xd8\xff"
@@ -91,8 +91,8 @@ def decode_in_thread(
             return picture_of_samples(samples, data, keeps_all)
         try:
             return _by_pillow(data, decoding, keeps_all, wanted)
-        except (OSError, ValueError):
-            samples = read_samples(data, decoding, instead=True) if data.startswith(TIFF_STARTS) else None
+        except (OSError, ValueError) as error:
+            samples = _instead(data, decoding, isinstance(error, UnidentifiedImageError))
             if samples is None:
                 raise
             return picture_of_samples(samples, data, keeps_all)
@@ -111,8 +111,21 @@ def decode_in_thread(
         raise NotUsable(f"damaged: {str(error) or type(error).__name__}") from None
 
 
-def _by_pillow(data: bytes, decoding, keeps_all: bool, wanted: tuple[int, int] | None) -> Picture:
+def _instead(data: bytes, decoding: Decoding, is_unknown: bool) -> Samples | None:
+    """The samples of a TIFF at which Pillow has failed; None where Pillow says better why."""
+    if not data.startswith(TIFF_STARTS):
+        return None
+    try:
+        return read_samples(data, decoding, instead=True)
+    except NotUsable:
+        if is_unknown:
+            raise
+        return None
+
+
+def _by_pillow(data: bytes, decoding: Callable, keeps_all: bool, wanted: tuple[int, int] | None) -> Picture:
     with Image.open(io.BytesIO(data), formats=known_formats()) as image:
+        seek_photo(image)
         size = image.size
         if wanted:
             image.draft(None, _draft_size(size, wanted))

@@ -27,8 +27,10 @@ COLOURS = {GREY_ZERO_IS_WHITE: 1, GREY: 1, RGB: 3, CMYK: 4}
 """Their samples of a pixel, without transparency."""
 PREMULTIPLIED, TRANSPARENCY = 1, 2
 """Values of ExtraSamples (TIFF 6.0, section 18) that say what another sample is."""
-REDUCED = 1
-"""Bit of NewSubfileType (TIFF 6.0, section 8): a smaller copy of another picture of the file."""
+NO_PHOTO = 1 | 4
+"""Bits of NewSubfileType (TIFF 6.0, section 8): a smaller copy of another picture of the file, and a mask of one."""
+SUBFILE_TYPE = 254
+"""The tag that has them."""
 NO_INTEGERS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 """Values of SampleFormat (TIFF 6.0, section 19) of which nobody says what is black and what is white."""
 
@@ -87,28 +89,36 @@ def _of_tiff(data: bytes, decoding: Decoding, instead: bool) -> Samples | None:
 
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
-            pages: Any = file.pages
-            page = first = pages.first
-            if first.subfiletype & REDUCED:  # a thumbnail comes before the photo
-                page = next((other for other in pages if not other.subfiletype & REDUCED), first)
-            if page is first and _pillow_knows(page) and not instead:
+            page, frames = _photo_page(file)
+            if _pillow_knows(page) and not instead:
                 return None
             _check_kind(page)
+            if not all(page.databytecounts):
+                raise NotUsable("damaged: a part of its pixels is missing")
             with decoding((page.imagewidth, page.imagelength)):
-                return _scaled(page, len(file.pages))
+                return _scaled(page, frames)
     except (NotUsable, Image.DecompressionBombError):
         raise
     except Exception as error:  # of many kinds, where a header lies
         raise NotUsable(f"damaged: {str(error) or type(error).__name__}") from None
 
 
+def _photo_page(file: Any) -> tuple[Any, int]:
+    """The first page that is a picture of its own, and how many are; a thumbnail may come before it."""
+    first = file.pages.first
+    if not first.subfiletype & NO_PHOTO:
+        return first, len(file.pages)
+    photos = [page for page in file.pages if not page.subfiletype & NO_PHOTO]
+    return (photos[0], len(photos)) if photos else (first, len(file.pages))
+
+
 def tags_of(data: bytes) -> dict[int, Any]:
-    """The tags of a TIFF's first picture by their numbers; empty where it has none that can be read."""
+    """The tags of a TIFF's photo by their numbers; empty where it has none that can be read."""
     import tifffile
 
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
-            return {tag.code: tag.value for tag in file.pages.first.tags}
+            return {tag.code: tag.value for tag in _photo_page(file)[0].tags}
     except Exception:  # of many kinds, where a header lies
         return {}
 

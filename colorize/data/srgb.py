@@ -3,6 +3,7 @@
 import functools
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms
@@ -97,7 +98,7 @@ def picture_of_image(image: Image.Image, data: bytes, size: tuple[int, int], kee
         NotUsable: its pixels have no defined range.
     """
     converted, file_format, bits = [], image.format or "", bits_of(data, image)
-    frames = getattr(image, "n_frames", 1)
+    frames = seek_photo(image)
     if frames > 1:
         converted.append(f"first of {frames} frames")
     image.load()
@@ -120,6 +121,27 @@ def picture_of_image(image: Image.Image, data: bytes, size: tuple[int, int], kee
         image, alpha = _on_white(image, alpha), None
         done.append("alpha on white")
     return Picture(image, (*converted, *done), file_format, size, alpha, about=about)
+
+
+def seek_photo(image: Image.Image) -> int:
+    """Leaves a file at its first picture, which in a TIFF may come after a thumbnail; how many pictures it has."""
+    frames = getattr(image, "n_frames", 1)
+    if image.format != "TIFF" or frames == 1:
+        return frames
+    here = image.tell()
+    if not here and not _is_no_photo(image):
+        return frames
+    photos = []
+    for number in range(frames):
+        image.seek(number)
+        if not _is_no_photo(image):
+            photos.append(number)
+    image.seek(photos[0] if photos else 0)
+    return len(photos) or frames
+
+
+def _is_no_photo(image: Any) -> bool:
+    return bool(image.tag_v2.get(sixteen_bit.SUBFILE_TYPE, 0) & sixteen_bit.NO_PHOTO)
 
 
 def picture_of_samples(samples: Samples, data: bytes, keeps_all: bool) -> Picture:
@@ -171,6 +193,7 @@ def _own_curve(data: bytes, about: About) -> list[str]:
 def _read_about(data: bytes) -> About:
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "TIFF")) as image:
+            seek_photo(image)
             return About.of(image)
     except Exception:  # of a kind that Pillow does not open at all
         exif, tags = Image.Exif(), sixteen_bit.tags_of(data)

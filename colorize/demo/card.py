@@ -62,11 +62,13 @@ class PhotoCard:
                 pipeline = await run.io_bound(models.pipeline, settings)
                 if pipeline is not None:  # None: the program is ending
                     self.painted = await run.io_bound(colorize_file, pipeline, self.file, self.name)
+                if self.painted is not None:
+                    await self._show_painted(self.painted, saturation)
             except (NotUsable, UserError) as error:
                 self._refuse(str(error))
             except Exception as error:  # of Pillow, where a file lies
                 self._refuse(f"{type(error).__name__}: {error}")
-        if self.painted is not None:
+        elif self.painted is not None:
             await self._show_painted(self.painted, saturation)
 
     def _refuse(self, reason: str) -> None:
@@ -91,10 +93,11 @@ class PhotoCard:
 
     async def full_size(self) -> tuple[str, bytes] | None:
         """Name and bytes of the painted file; None while there is none."""
-        if self.painted is None or self.asked is None:
+        painted, asked = self.painted, self.asked
+        if painted is None or asked is None:
             return None
-        content = await run.io_bound(self.painted.full_size, self.asked[1])
-        return (self.painted.name, content) if content else None
+        content = await run.io_bound(painted.full_size, asked[1])
+        return (painted.name, content) if content else None
 
     async def download(self) -> None:
         """Hands the painted file to the browser."""

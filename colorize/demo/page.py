@@ -58,7 +58,8 @@ class Page:
         upload.on("click", js_handler=choose)
         upload.on("keydown.enter", js_handler=choose)
         upload.on("finish", upload.reset)  # else the same file is refused when it is dropped again
-        names = "(entries) => emit(entries.map(entry => entry.file.name))"
+        too_large = "entries.filter(entry => entry.failedPropValidation === 'max-file-size')"
+        names = f"(entries) => emit({too_large}.map(entry => entry.file.name))"
         upload.on("rejected", lambda event: self._refuse_files(event.args), js_handler=names)
 
     def _build_examples(self) -> None:
@@ -156,13 +157,18 @@ class Page:
             self._at_work = False
 
     def _next(self) -> PhotoCard | None:
+        if self.photos.is_deleted:  # the page was closed
+            return None
         wanted = self.settings(), self.saturation.value
         return next((card for card in reversed(self.cards) if card.asked != wanted), None)
 
     async def download_all(self) -> None:
         """Hands all painted files to the browser, in one ZIP."""
-        files = [file for card in reversed(self.cards) if (file := await card.full_size())]
-        content = await run.io_bound(zipped, files)
+        cards = self.cards[::-1]  # as they are now
+        files = [file for card in cards if (file := await card.full_size())]
+        if len(files) < len(cards):
+            ui.notify(f"{len(cards) - len(files)} of {len(cards)} photos are not painted, and not among them")
+        content = await run.io_bound(zipped, files) if files else None
         if content:
             ui.download.content(content, "colorized.zip")
 

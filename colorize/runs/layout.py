@@ -88,6 +88,17 @@ def is_finished(folder: Path, trainer: Trainer) -> bool:
         return False
 
 
+def is_over(folder: Path, trainer: Trainer) -> bool:
+    """Whether the run in a folder is finished, or has its result and no minutes left."""
+    if is_finished(folder, trainer):
+        return True
+    try:
+        seconds = json.loads((folder / RESULT).read_text(encoding="utf-8"))["seconds"]
+        return bool(trainer.max_minutes and seconds >= 60 * trainer.max_minutes)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 NO_TEXTS = ("true", "false", "null", "nan", "inf")
 """Words that Hydra reads as something else, as it does numbers."""
 

@@ -56,6 +56,7 @@ class About(BaseModel):
         data: name of the data set.
         data_digest: of its photos.
         photos: how many were in each part of it.
+        epochs: how many were trained; None while the run goes on, and of models before 2026-11-29: as configured.
         metrics: predictor (ours, and the trivial ones) -> metric -> value, on val; empty while the run goes on.
         truth: colorfulness of the val photos themselves.
         mean_ab: the trivial predictor of that name: a, b; None while the run goes on.
@@ -73,6 +74,7 @@ class About(BaseModel):
     data: str
     data_digest: str
     photos: Photos
+    epochs: int | None = None
     metrics: dict[str, dict[str, float]] = {}
     truth: dict[str, float] = {}
     mean_ab: Colour | None = None
@@ -83,7 +85,8 @@ class About(BaseModel):
     def description(self) -> str:
         """The model in a line, for the screen: name, photos, epochs, date, and how far it is from the best baseline."""
         photos = f"trained on {self.photos['train']:,} photos ({self.data})"
-        epochs = f"{self.config['trainer']['epochs']} epochs" if self.metrics else "unfinished"
+        number = self.config["trainer"]["epochs"] if self.epochs is None else self.epochs
+        epochs = f"{number} epochs" if self.metrics else "unfinished"
         return f"{self.name}: {', '.join([photos, epochs, self.date, *self._gain()])}"
 
     def _gain(self) -> list[str]:

@@ -80,7 +80,7 @@ class Tracker:
     def tags(self, values: dict[str, str]) -> None:
         """Logs what the run is."""
 
-    def description(self, photos: int, parameters: int, result: str | None = None) -> None:
+    def description(self, photos: int, parameters: int, result: str | None = None, epochs: int | None = None) -> None:
         """Says on the page of the run what it is, and what came of it; see `views.description`."""
 
     def dataset(self, shape: tuple[int, ...], name: str, source: str, digest: str, part: str) -> None:
@@ -211,8 +211,8 @@ class MlflowTracker(Tracker):
         self._record("tags", values={key: str(value) for key, value in values.items()})
 
     @_timed
-    def description(self, photos: int, parameters: int, result: str | None = None) -> None:
-        self._record("description", text=description(self.config, photos, parameters, result))
+    def description(self, photos: int, parameters: int, result: str | None = None, epochs: int | None = None) -> None:
+        self._record("description", text=description(self.config, photos, parameters, result, epochs))
 
     @_timed
     def dataset(self, shape: tuple[int, ...], name: str, source: str, digest: str, part: str) -> None:

@@ -74,20 +74,23 @@ def page_of(experiment_id: str, run_id: str, part: str = "") -> str:
     return f"#/experiments/{experiment_id}/runs/{run_id}{part}?{TRAINING}"
 
 
-def description(config: Config, photos: int, parameters: int, result: str | None = None) -> str:
+def description(
+    config: Config, photos: int, parameters: int, result: str | None = None, epochs: int | None = None
+) -> str:
     """A paragraph; with the result, also its table and the next commands.
 
     Args:
         photos: of the training.
         parameters: of the network.
         result: a table in Markdown, once there is one.
+        epochs: that were trained; None: those that are asked for.
     """
     data = config.data
     backbone = "" if config.backbone.name == "none" else f", backbone {config.backbone.name}"
     network = f"encoder **{config.encoder.name}**, fusion **{config.fusion.name}**, head {config.head.name}{backbone}"
     text = (
         f"A colorizer: {network}; {parameters:,} parameters. Trained on {photos:,} photos of **{data.name}** at"
-        f" {data.height} x {data.width} pixels for {config.trainer.epochs} epochs, seed {config.seed}, on"
+        f" {data.height} x {data.width} pixels for {epochs or config.trainer.epochs} epochs, seed {config.seed}, on"
         f" {config.backend}."
     )
     if result is None:

@@ -84,7 +84,7 @@ class Validation(keras.callbacks.Callback):
         colorizer: of the network that is trained.
         photos: by which the best weights are chosen.
         folder: the output folder.
-        trainer: how many of the photos are painted, and how often; the start and the last epoch always are.
+        trainer: how many of the photos are painted, and how often; the start and the last of all epochs always are.
         write_errors: at writing.
         save_model: writes the network as it is into a model file.
     Attributes:

@@ -37,11 +37,12 @@ class ContactSheet:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         _column(colorize_lightness(rgb, ab)).save(self.folder / f"{epoch:05}.png")
-        painted = {}
+        truth, painted = _column(rgb), {}
         for path in self._shown():
             with Image.open(path) as column:
-                painted[f"epoch {int(path.stem)}"] = column.convert("RGB")
-        columns = {"grey": _column(in_grey(rgb)), **painted, "truth": _column(rgb)}
+                if column.size == truth.size:  # another number of photos was asked for before
+                    painted[f"epoch {int(path.stem)}"] = column.convert("RGB")
+        columns = {"grey": _column(in_grey(rgb)), **painted, "truth": truth}
         sheet(columns).save(self.path)
 
     def _shown(self) -> list[Path]:

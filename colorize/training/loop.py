@@ -3,6 +3,7 @@
 Keras trains in parts, each of which ends at the end of an epoch: the rest of the epoch under way, then all others.
 """
 
+import math
 import time
 from pathlib import Path
 
@@ -105,9 +106,10 @@ class TrainingLoop:
                 f" the run ends after epoch {state.epoch} of {trainer.epochs}"
             )
         if trainer.max_minutes and self.clock.is_over_budget:
+            more = 2 * max(trainer.max_minutes, math.ceil(self.seconds() / 60))
             return (
                 f"trainer.max_minutes={trainer.max_minutes:g} are over {place}; the run is evaluated as it is."
-                f" To go on: {resume_command(self.folder)} trainer.max_minutes={2 * trainer.max_minutes:g}"
+                f" To go on: {resume_command(self.folder)} trainer.max_minutes={more:g}"
             )
         return None
 

@@ -24,7 +24,7 @@ class Result:
         baselines: the same of grey, mean_ab and ab_given_lightness.
         truth: colorfulness of the val photos themselves.
         best_epoch: the epoch whose weights were kept.
-        epochs: epochs that were trained, the last perhaps in part.
+        epochs: whole epochs that were trained; a run that ends within one may have its best weights from there.
         images_per_second: in training, compilation included, evaluation and painting not.
         seconds: from the start of the run to the table.
         input_wait_share: share of training time in which no batch was ready.

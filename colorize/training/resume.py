@@ -103,12 +103,15 @@ def resumed(folder: Path, overrides: list[str]) -> Config:
             f" weights of this one: {quote(layout.as_override('init', folder))}"
         )
     if layout.is_finished(folder, now.trainer):
-        more = f"trainer.epochs={2 * stored.trainer.epochs}"
-        if stored.trainer.patience:
-            more += ", or trainer.patience=null where it ended before its last one"
+        without = now.trainer.model_copy(update={"patience": None})
+        if not layout.is_finished(folder, without):
+            raise UserError(
+                f"resume={folder}: this run is finished: it had no patience left (trainer.patience="
+                f"{now.trainer.patience}); to train on, ask for more of it, or for trainer.patience=null"
+            )
         raise UserError(
-            f"resume={folder}: this run is finished, after at most {stored.trainer.epochs} epochs; to train on, ask for"
-            f" more: {more}"
+            f"resume={folder}: this run is finished, after {stored.trainer.epochs} epochs; to train on, ask for more:"
+            f" trainer.epochs={2 * stored.trainer.epochs}"
         )
     return now.model_copy(update={"fusion": stored.fusion})  # with the sizes that were found when it began
 
@@ -188,7 +191,7 @@ def newest_unfinished(overrides: list[str], name: str) -> Path | None:
     place = Path(compose_by_hydra(name, overrides).hydra.run.dir).resolve()
     folders = [folder for folder in [place, *place.parent.glob("*")] if folder.is_dir() and _saved(folder)]
     same = [folder for folder in folders if _is_same(folder, now, overrides)]
-    unfinished = [folder for folder in same if not layout.is_finished(folder, config.trainer)]
+    unfinished = [folder for folder in same if not layout.is_over(folder, config.trainer)]
     idle = [folder for folder in unfinished if not layout.is_in_use(folder)]
     return max(idle, key=lambda folder: max(path.stat().st_mtime for path in _saved(folder)), default=None)
 

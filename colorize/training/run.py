@@ -203,7 +203,7 @@ class _Run:
         self.loop.load(self.loop.newest())
         layout.save_config(self.config, self.folder)
         changes = allowed(before, flat(self.config.stored()))
-        if changes:
+        if changes or (self.folder / layout.RESULT).exists():  # of a run that is told of, and goes on all the same
             self.tracker.forget()
         for line in changes:
             say(self.console, f"changed: {line}; what follows is not what it would have been")
@@ -224,7 +224,7 @@ class _Run:
         baselines = learned_baselines(self.dataset, "val")
         out = self.folder / layout.EVALUATION
         evaluation, place = evaluate(model, self.config, self.dataset, "val", out, baselines)
-        known = {"metrics": evaluation.metrics, "truth": evaluation.truth, **baselines.tables}
+        known = {"metrics": evaluation.metrics, "truth": evaluation.truth, **baselines.tables, "epochs": epochs}
         self.about = self.about.model_copy(update=known)
         self.save_model(self.folder / MODEL)
         self.tracker.flush()  # so that the share below leaves out no more than the few calls after it

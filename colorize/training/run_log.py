@@ -111,7 +111,9 @@ class RunLog:
             {"name": f"{config.data.label} val", "digest": evaluation.digest},
             result.epochs,
         )
-        self.tracker.description(len(self.dataset.train), result.parameters, result.markdown())
+        self.tracker.description(
+            len(self.dataset.train), result.parameters, result.markdown(), max(result.epochs, result.best_epoch)
+        )
         self.tracker.file(result.save(self.folder))
 
 

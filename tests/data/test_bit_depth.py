@@ -20,6 +20,13 @@ def ppm(largest: int) -> bytes:
     return b"P6\n# a comment\n64 48\n" + str(largest).encode() + b"\n" + samples.tobytes()
 
 
+def test_a_header_full_of_comments_is_read_at_once():
+    comments = b"# " + b" #" * 500 + b"\n"
+    data = ppm(1023).replace(b"# a comment\n", comments).replace(b"64 48", b"64\n" + comments + b"48")
+    with Image.open(io.BytesIO(data)) as image:
+        assert bits_of(data, image) == 10
+
+
 def sgi(bits: int) -> bytes:
     content = io.BytesIO()
     Image.fromarray((DEEP >> 2).astype("uint8")).save(content, "SGI", bpc=bits // 8)

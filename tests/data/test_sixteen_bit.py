@@ -172,16 +172,37 @@ def test_the_profile_of_a_file_that_pillow_does_not_open_is_not_lost(options):
     np.testing.assert_allclose(picture.pixels, expected, atol=1.5)
 
 
-@pytest.mark.parametrize("reduced", [True, False])
-def test_a_thumbnail_before_the_photo_is_passed_over(reduced):
-    photo, small = (DEEP[..., :3] >> 8).astype("uint8"), np.zeros((3, 4, 3), "uint8")
-    content = io.BytesIO()
+@pytest.mark.parametrize("deep", [True, False])
+@pytest.mark.parametrize("kind", [0, 1])
+def test_a_thumbnail_before_the_photo_is_passed_over(kind, deep):
+    """The photo's own profile and orientation count, and what is passed over is no frame that is lost."""
+    photo = DEEP[..., :3] if deep else (DEEP[..., :3] >> 8).astype("uint8")
+    small, content = np.zeros((3, 4, 3), photo.dtype), io.BytesIO()
+    turned = [(274, "H", 1, 6, True)]
     with tifffile.TiffWriter(content) as file:
-        file.write(small, photometric="rgb", subfiletype=1 if reduced else 0)
-        file.write(photo, photometric="rgb")
+        file.write(small, photometric="rgb", subfiletype=kind)
+        file.write(photo, photometric="rgb", iccprofile=adobe_rgb(), extratags=turned)
     picture = decode(content.getvalue())
-    np.testing.assert_array_equal(picture.pixels, photo if reduced else small)
-    assert "first of 2 frames" in picture.converted
+    if kind == 0:
+        np.testing.assert_array_equal(picture.pixels, small)
+        assert "first of 2 frames" in picture.converted
+        return
+    expected = np.apply_along_axis(adobe_to_srgb, -1, np.rot90(photo, -1) / (257 if deep else 1))
+    np.testing.assert_allclose(picture.pixels, expected, atol=1.5)
+    assert not any("frames" in change for change in picture.converted)
+
+
+def test_a_tiff_of_which_a_part_is_missing_is_damaged():
+    rgb = np.repeat((DEEP[..., :3] >> 8).astype("uint8"), 20, axis=0)
+    whole = tiff(rgb, photometric="rgb", compression="zlib", rowsperstrip=10)
+    with tifffile.TiffFile(io.BytesIO(whole)) as file:
+        counts = file.pages.first.tags["StripByteCounts"]
+        start, number, size = counts.valueoffset, counts.count, {3: 2, 4: 4}[int(counts.dtype)]
+    end, half = start + size * number, start + size * (number // 2)
+    with pytest.raises(NotUsable, match="damaged"):
+        decode(whole[:half] + bytes(end - half) + whole[end:])
+    with pytest.raises(NotUsable, match="damaged"):
+        decode(tiff(rgb, photometric="ycbcr", compression="jpeg")[:-200])
 
 
 @pytest.mark.parametrize("options", [

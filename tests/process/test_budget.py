@@ -5,7 +5,7 @@ import json
 
 import pytest
 from messages import assert_wording
-from processes import resume, start
+from processes import resume, start, train
 from trained import EPOCHS, PLAN, STEPS, assert_same, last_state, rows
 
 from colorize.training.clock import Clock
@@ -42,6 +42,15 @@ def test_a_run_whose_minutes_are_over_is_evaluated_and_goes_on_exactly(steps, un
     resumed = resume(folder, "trainer.max_minutes=60")
     assert resumed.end() == 0, resumed.written
     assert_same(folder, undisturbed)
+
+
+def test_the_minutes_of_all_processes_count_from_the_start_of_the_program(tmp_path):
+    folder = tmp_path / "run"
+    told = train(folder, *PLAN, "trainer.max_minutes=0.0001").written.replace("\n", " ")
+    assert last_state(folder)[1].step == 1, "at least one step"
+    assert "trainer.max_minutes=0.0001 are over at step 1" in told
+    again = resume(folder, "trainer.max_minutes=0.0001")  # it has had more than that already
+    assert again.end() == 0 and last_state(folder)[1].step == 1, again.written
 
 
 def test_a_run_without_patience_left_ends_and_is_finished(undisturbed, tmp_path):

@@ -43,6 +43,14 @@ def test_of_many_epochs_some_are_shown_the_first_and_the_last_among_them(noise, 
         assert picture.width == 12 * (16 + GAP) - GAP
 
 
+def test_epochs_at_which_other_photos_were_painted_are_left_out(noise, tmp_path):
+    sheet = ContactSheet(tmp_path / "sheet.png")
+    for epoch, number in enumerate((3, 3, 2)):
+        sheet.add(epoch, noise(number, 8, 16), np.zeros((number, 8, 16, 2), "float32"))
+    with Image.open(tmp_path / "sheet.png") as picture:
+        assert picture.size == (3 * (16 + GAP) - GAP, HEADER + 2 * (8 + GAP) - GAP)
+
+
 def test_large_photos_are_shown_small(noise, tmp_path):
     ContactSheet(tmp_path / "sheet.png").add(0, noise(1, 240, 320), np.zeros((1, 240, 320, 2), "float32"))
     with Image.open(tmp_path / "sheet.png") as picture:
