@@ -7,8 +7,8 @@ from pathlib import Path
 
 from colorize import __version__, environment
 from colorize import export as exporting
-from colorize.console import fail
-from colorize.errors import UserError, of_a_place
+from colorize.console import fail_if_mistake
+from colorize.errors import UserError
 from colorize.hub import MODELS
 
 PROGRAM = "colorize" if Path(sys.argv[0]).name == "colorize" else "python -m colorize"
@@ -35,13 +35,9 @@ def main(arguments: list[str] | None = None) -> None:
         options.overrides = options.overrides + rest
     try:
         options.command(options)
-    except UserError as error:
-        fail(error, PROGRAM)
-    except OSError as error:
-        mistake = of_a_place(error)
-        if mistake is None:
-            raise
-        fail(mistake, PROGRAM)
+    except Exception as error:
+        fail_if_mistake(error, PROGRAM)
+        raise
 
 
 def build_parser() -> argparse.ArgumentParser:

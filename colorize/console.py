@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from colorize.errors import UserError
+from colorize.errors import UserError, mistake_of
 
 WIDEST = 10_000
 """Columns of a screen on which every table has room."""
@@ -55,6 +55,13 @@ def show(console: Console, table: Table) -> None:
         for column, cell in zip(table.columns[1:], row[1:]):
             if cell:
                 console.print(f"  {column.header}: {cell}", highlight=False, soft_wrap=True)
+
+
+def fail_if_mistake(error: Exception, program: str | None = None) -> None:
+    """As `fail` where the error is a mistake of the user's; any other is left to the caller."""
+    mistake = mistake_of(error)
+    if mistake:
+        fail(mistake, program)
 
 
 def fail(error: UserError, program: str | None = None) -> None:

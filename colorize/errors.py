@@ -16,13 +16,13 @@ PLACES = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOT
 """What is wrong with a place that somebody named, and not with the program."""
 
 
-def of_a_place(error: OSError) -> UserError | None:
-    """A place that cannot be looked at or used as a mistake of the user's; None where the error is of another kind."""
-    if error.errno not in PLACES or not error.filename:
+def mistake_of(error: Exception) -> UserError | None:
+    """An error as a mistake of the user's: one already, or a place that cannot be used; None where it is neither."""
+    if isinstance(error, UserError):
+        return error
+    if not isinstance(error, OSError) or error.errno not in PLACES or not error.filename:
         return None
-    shown = str(error.filename)
-    shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}..."
-    return UserError(f"{shown}: {error.strerror}; choose another place, or give leave to use it")
+    return UserError(f"{_cut(str(error.filename))}: {error.strerror}; choose another place, or give leave to use it")
 
 
 class NotUsable(Exception):
@@ -45,5 +45,8 @@ def listed(names: list[str]) -> str:
 
 def first_line(error: Exception) -> str:
     """What an error says, in one line that is not too long."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
+    return _cut((str(error).strip().splitlines() or [type(error).__name__])[0])
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

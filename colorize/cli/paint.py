@@ -195,8 +195,9 @@ def _tell(console: Console, painted: dict[Job, Outcome], options: Options) -> No
         say(console, f"{job.target}")
     if len(done) > LISTED:
         say(console, f"... and {len(done) - LISTED} more in {options.out}")
+    lost_by = {job: lost(painted[job].converted) for job in done}
     for had in LOST.values():
-        found = [job.source.name for job in done if had in lost(painted[job].converted)]
+        found = [job.source.name for job in done if had in lost_by[job]]
         if found:
             say(console, f"{len(found)} had {had}: {listed(found)}")
     if grey:

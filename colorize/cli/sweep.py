@@ -29,7 +29,7 @@ from colorize.hub import read_result
 from colorize.metrics.summary import gain_in_words, gain_over
 from colorize.runs.layout import CONFIG, RESULT, is_over, load_config
 from colorize.tracking.uri import is_server
-from colorize.tracking.views import EXPERIMENT_ID, RUN_ID, page_of
+from colorize.tracking.views import BEST, EXPERIMENT_ID, RUN_ID, page_of
 
 if TYPE_CHECKING:
     from colorize.tracking.client import StoredRuns
@@ -168,7 +168,7 @@ class SweepCallback(Callback):
         best = f"{linked}: ab RMSE {error:.3f}, {gain_in_words(gain)}"
         is_compared = (self.folder / COMPARISON / f"{COMPARISON}.html").exists()
         text = sweep_description(self.swept, len(results), best, is_compared)
-        self.stored.describe(parent, text, {}, {"val_best/ab_rmse": error, "val_best/gain": gain})
+        self.stored.describe(parent, text, {}, {f"{BEST}/ab_rmse": error, f"{BEST}/gain": gain})
 
     def _overrides_of(self, folder: Path) -> str:
         """What a job has of what the sweep varies."""

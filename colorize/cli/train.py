@@ -16,8 +16,7 @@ from colorize import environment
 from colorize.cli.command_line import check_command_line
 from colorize.config.base import CONFIGS
 from colorize.config.schema import Config
-from colorize.console import fail, say, show
-from colorize.errors import UserError, of_a_place
+from colorize.console import fail_if_mistake, say, show
 from colorize.runs.layout import CONTACT_SHEET, DEPENDENCY_MAP, RESULT, SHAPES
 from colorize.runs.model_file import MODEL
 from colorize.tracking.uri import ui_command
@@ -29,11 +28,9 @@ def main(arguments: list[str]) -> None:
     environment.prepare()
     try:
         sys.argv[1:] = check_command_line(arguments)
-    except OSError as error:
-        mistake = of_a_place(error)
-        if mistake is None:
-            raise
-        fail(mistake)
+    except Exception as error:
+        fail_if_mistake(error)
+        raise
     hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name="train")(job)()
 
 
@@ -58,9 +55,7 @@ def job(composed: DictConfig) -> float:
     except Exception as error:
         if is_swept:
             return note_failure(folder, error)
-        mistake = of_a_place(error) if isinstance(error, OSError) else error
-        if isinstance(mistake, UserError):
-            fail(mistake)
+        fail_if_mistake(error)
         raise
 
 

@@ -125,12 +125,12 @@ def _instead(data: bytes, decoding: Decoding, is_unknown: bool) -> Samples | Non
 
 def _by_pillow(data: bytes, decoding: Callable, keeps_all: bool, wanted: tuple[int, int] | None) -> Picture:
     with Image.open(io.BytesIO(data), formats=known_formats()) as image:
-        seek_photo(image)
+        frames = seek_photo(image)
         size = image.size
         if wanted:
             image.draft(None, _draft_size(size, wanted))
         with decoding(size, is_reduced=image.size != size):
-            return picture_of_image(image, data, size, keeps_all)
+            return picture_of_image(image, data, size, frames, keeps_all)
 
 
 def _plain_jpeg(data: bytes, wanted: tuple[int, int] | None, largest: int = LARGE_PIXELS) -> Picture | None:

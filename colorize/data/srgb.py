@@ -87,18 +87,18 @@ class Picture:
         return np.asarray(self.source)
 
 
-def picture_of_image(image: Image.Image, data: bytes, size: tuple[int, int], keeps_all: bool) -> Picture:
+def picture_of_image(image: Image.Image, data: bytes, size: tuple[int, int], frames: int, keeps_all: bool) -> Picture:
     """What Pillow has opened as a picture of ours.
 
     Args:
         data: the file.
         size: (width, height) of the file, which may be read at a smaller one.
+        frames: pictures in the file; this is the first.
         keeps_all: whether what is transparent is left so.
     Raises:
         NotUsable: its pixels have no defined range.
     """
     converted, file_format, bits = [], image.format or "", bits_of(data, image)
-    frames = seek_photo(image)
     if frames > 1:
         converted.append(f"first of {frames} frames")
     image.load()
@@ -124,12 +124,9 @@ def picture_of_image(image: Image.Image, data: bytes, size: tuple[int, int], kee
 
 
 def seek_photo(image: Image.Image) -> int:
-    """Leaves a file at its first picture, which in a TIFF may come after a thumbnail; how many pictures it has."""
+    """Brings a file to its first picture, which in a TIFF may come after a thumbnail; how many pictures it has."""
     frames = getattr(image, "n_frames", 1)
-    if image.format != "TIFF" or frames == 1:
-        return frames
-    here = image.tell()
-    if not here and not _is_no_photo(image):
+    if image.format != "TIFF" or frames == 1 or not _is_no_photo(image):
         return frames
     photos = []
     for number in range(frames):

@@ -1,7 +1,5 @@
 """One photo on the page: waiting, painted, or refused with the reason."""
 
-from pathlib import Path
-
 from nicegui import run, ui
 
 from colorize.demo.models import ModelChoices, Settings
@@ -77,7 +75,7 @@ class PhotoCard:
 
     async def _show_painted(self, painted: ColorizedPhoto, saturation: float) -> None:
         addresses = await run.io_bound(
-            lambda: (data_url(painted.grey()), data_url(painted.shown(saturation))),
+            lambda: (painted.before, data_url(painted.shown(saturation))),
         )
         if addresses is None or self.root.is_deleted:
             return
@@ -103,4 +101,4 @@ class PhotoCard:
         """Hands the painted file to the browser."""
         file = await self.full_size()
         if file:
-            ui.download.content(file[1], Path(file[0]).name)
+            ui.download.content(file[1], file[0])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from colorize.errors import UserError
 from colorize.hub import load_pipeline
-from colorize.runs.model_file import BOX, PRETRAINED, read_about
+from colorize.runs.model_file import PRETRAINED, init_path, read_about
 
 if TYPE_CHECKING:
     from colorize.inference.pipeline import ColorizationPipeline
@@ -103,4 +103,4 @@ def _called(name: str) -> str:
     """A model by its name, photos, epochs and date, where its file is on this machine; else as it was asked for."""
     if name != PRETRAINED and not Path(name).exists():
         return name
-    return read_about(BOX if name == PRETRAINED else Path(name)).description
+    return read_about(init_path(name)).description

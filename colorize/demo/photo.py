@@ -3,6 +3,7 @@
 import base64
 import io
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from PIL import Image
@@ -46,6 +47,11 @@ class ColorizedPhoto:
     def grey(self) -> Image.Image:
         """What the page shows as "before"."""
         return Image.fromarray(in_grey(np.asarray(self.small)))
+
+    @cached_property
+    def before(self) -> str:
+        """Its address: the same however strong the colours are."""
+        return data_url(self.grey())
 
     def shown(self, saturation: float) -> Image.Image:
         """What the page shows as "after"."""

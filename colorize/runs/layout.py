@@ -80,23 +80,27 @@ def is_in_use(folder: Path) -> bool:
 
 def is_finished(folder: Path, trainer: Trainer) -> bool:
     """Whether the run in a folder has its result, after all of its epochs or where its patience was over."""
-    try:
-        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-        epochs, best = result["epochs"], result["best_epoch"]
-        return bool(epochs >= trainer.epochs or trainer.patience and epochs - best >= trainer.patience)
-    except (OSError, ValueError, KeyError, TypeError):  # none, or cut off: a run that goes on writes it anew
+    result = _result_in(folder)
+    if result is None:
         return False
+    is_out_of_patience = trainer.patience and result["epochs"] - result["best_epoch"] >= trainer.patience
+    return bool(result["epochs"] >= trainer.epochs or is_out_of_patience)
 
 
 def is_over(folder: Path, trainer: Trainer) -> bool:
     """Whether the run in a folder is finished, or has its result and no minutes left."""
-    if is_finished(folder, trainer):
-        return True
+    result = _result_in(folder)
+    has_no_minutes = result and trainer.max_minutes and result["seconds"] >= 60 * trainer.max_minutes
+    return bool(has_no_minutes) or is_finished(folder, trainer)
+
+
+def _result_in(folder: Path) -> dict[str, float] | None:
+    """What decides whether a run is finished; None where there is no result, or half: who goes on writes it anew."""
     try:
-        seconds = json.loads((folder / RESULT).read_text(encoding="utf-8"))["seconds"]
-        return bool(trainer.max_minutes and seconds >= 60 * trainer.max_minutes)
+        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        return {name: float(result[name]) for name in ("epochs", "best_epoch", "seconds")}
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return None
 
 
 NO_TEXTS = ("true", "false", "null", "nan", "inf")

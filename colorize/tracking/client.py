@@ -7,7 +7,7 @@ from pathlib import Path
 from colorize.errors import UserError
 from colorize.tracking.database import artifact_location, check_database, opening
 from colorize.tracking.uri import default_uri, import_mlflow, look_at, reason_of
-from colorize.tracking.views import EXPERIMENT_ID, RUN_ID, experiment_tags
+from colorize.tracking.views import experiment_tags, with_ids
 
 MODEL_FOLDER = "model"
 """Of a run's artifacts, until November 2026: the configuration and the best weights."""
@@ -145,8 +145,8 @@ class StoredRuns:
 
         def log() -> None:
             now = get_current_time_millis()
-            text_of_run = text.replace(EXPERIMENT_ID, self.client.get_run(run_id).info.experiment_id)
-            self.client.set_tag(run_id, MLFLOW_RUN_NOTE, text_of_run.replace(RUN_ID, run_id))
+            experiment = self.client.get_run(run_id).info.experiment_id
+            self.client.set_tag(run_id, MLFLOW_RUN_NOTE, with_ids(text, experiment, run_id))
             points = [Metric(name, value, now, 0) for name, value in (metrics or {}).items()]
             self.client.log_batch(run_id, points, [Param(*item) for item in parameters.items()])
 

@@ -24,7 +24,7 @@ from colorize.runs.model_file import MODEL
 from colorize.tracking.client import experiment_id
 from colorize.tracking.database import opening
 from colorize.tracking.uri import import_mlflow, look_at
-from colorize.tracking.views import EXPERIMENT_ID, RUN_ID, page_of
+from colorize.tracking.views import page_of, with_ids
 
 KEY = "colorize.key"
 AT_ONCE = 100
@@ -134,8 +134,7 @@ class Delivery:
         assert self.run_id is not None  # the record of a start comes before
         experiment = self.client.get_run(self.run_id).info.experiment_id
         self.page = page_of(experiment, self.run_id)
-        text = record["text"].replace(EXPERIMENT_ID, experiment).replace(RUN_ID, self.run_id)
-        self.client.set_tag(self.run_id, MLFLOW_RUN_NOTE, text)
+        self.client.set_tag(self.run_id, MLFLOW_RUN_NOTE, with_ids(record["text"], experiment, self.run_id))
 
     def _metrics(self, record: dict) -> None:
         from mlflow.entities import Metric

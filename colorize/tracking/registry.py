@@ -8,6 +8,7 @@ from pathlib import Path
 
 from colorize.runs.model_file import MODEL
 from colorize.serving.packaging import package
+from colorize.tracking.views import BEST
 
 WEIGHTS = "colorize.weights"
 """Tag of a logged model: the hash of its weights, by which it is found again and not logged twice."""
@@ -109,7 +110,7 @@ class ModelRegistry:
         versions = json.dumps([{"name": name, "version": version.version}])
         self.client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: versions})
         champion = self._champion(name)
-        alias, why = self._alias(champion, version, score, digest, run.data.metrics.get("val_best/gain"))
+        alias, why = self._alias(champion, version, score, digest, run.data.metrics.get(f"{BEST}/gain"))
         if alias == "champion" and champion is not None and champion.version != version.version:
             self.client.set_model_version_tag(name, champion.version, EVALUATED, f"beaten by version {version.version}")
         self.client.set_registered_model_alias(name, alias, version.version)

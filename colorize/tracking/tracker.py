@@ -26,7 +26,7 @@ from colorize.tracking.journal import Journal
 from colorize.tracking.sender import Sender
 from colorize.tracking.system import SYSTEM, SystemMetrics
 from colorize.tracking.uri import default_uri, is_server, uri_of
-from colorize.tracking.views import description
+from colorize.tracking.views import description, run_name
 
 PATIENCE_WITH_A_DATABASE = 60.0
 """Seconds that one record may take: a database is of this machine, it may be slow, and does not go away."""
@@ -294,10 +294,3 @@ class MlflowTracker(Tracker):
                 f" python -m colorize sync {quote(str(self.output))}{elsewhere}",
                 file=sys.stderr,
             )
-
-
-def run_name(config: Config) -> str:
-    """What the runs table says of a run; about 17 letters are seen there, so photos and size come first."""
-    data = config.data
-    network = f"{config.encoder.name} + {config.fusion.name}"
-    return f"{data.label} {data.height}x{data.width}, {network}, seed {config.seed}"

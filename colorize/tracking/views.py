@@ -15,11 +15,14 @@ TRAINING = "workflowType=machine_learning"
 VIEW = "colorize-results"
 """Key of the view; `?viewStateShareKey=colorize-results` behind the address of the runs opens it."""
 
+BEST = "val_best"
+"""Group of the best checkpoint's figures: MLflow sorts groups by name: the curves, train and val, come first."""
+
 _COLUMNS = [
-    "metrics.`val_best/gain`",
-    "metrics.`val_best/ab_rmse`",
-    "metrics.`val_best/psnr_pooled`",
-    "metrics.`val_best/colorfulness`",
+    f"metrics.`{BEST}/gain`",
+    f"metrics.`{BEST}/ab_rmse`",
+    f"metrics.`{BEST}/psnr_pooled`",
+    f"metrics.`{BEST}/colorfulness`",
     "params.`data.name`",
     "params.`encoder.name`",
     "params.`fusion.name`",
@@ -31,7 +34,7 @@ _COLUMNS = [
 
 _STATE = {
     "searchFilter": "",
-    "orderByKey": "metrics.`val_best/gain`",
+    "orderByKey": f"metrics.`{BEST}/gain`",
     "orderByAsc": False,
     "startTime": "ALL",
     "lifecycleFilter": "Active",
@@ -67,6 +70,11 @@ def experiment_tags(experiment_id: str) -> dict[str, str]:
 
 RUN_ID, EXPERIMENT_ID = "RUN_ID", "EXPERIMENT_ID"
 """Stand for the ids in what is written before MLflow has given them."""
+
+
+def with_ids(text: str, experiment_id: str, run_id: str) -> str:
+    """A text that was written before, with the ids."""
+    return text.replace(EXPERIMENT_ID, experiment_id).replace(RUN_ID, run_id)
 
 
 def page_of(experiment_id: str, run_id: str, part: str = "") -> str:
@@ -118,3 +126,10 @@ def _commands(config: Config) -> str:
         f"python -m colorize evaluate {RUN_ID}{where}\n"
         f"{variable}mlflow models serve -m runs:/{RUN_ID}/colorizer --env-manager local --port 5001\n```\n"
     )
+
+
+def run_name(config: Config) -> str:
+    """What the runs table says of a run; about 17 letters are seen there, so photos and size come first."""
+    data = config.data
+    network = f"{config.encoder.name} + {config.fusion.name}"
+    return f"{data.label} {data.height}x{data.width}, {network}, seed {config.seed}"

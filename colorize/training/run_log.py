@@ -20,11 +20,9 @@ from colorize.runs.layout import CONFIG
 from colorize.runs.model_file import MODEL
 from colorize.runs.provenance import git_state, versions
 from colorize.tracking.tracker import Tracker
+from colorize.tracking.views import BEST
 from colorize.training.feature_cache import note_about_features
 from colorize.training.result import Result
-
-BEST = "val_best"
-"""Group of the best checkpoint's figures: MLflow sorts groups by name: the curves, train and val, come first."""
 
 
 class RunLog:
