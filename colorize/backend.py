@@ -4,15 +4,19 @@ Imported before Keras. The only module of the package, but for `export`, in whic
 """
 
 import ctypes
+import hashlib
 import logging
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import glob
+from pathlib import Path
 
+from colorize.environment import cache_folder
 from colorize.errors import UserError
 
 KEPT_MEMORY = {-1: 2**31 - 1, -2: 2**28, -3: 2**30, -8: 1}
@@ -21,6 +25,9 @@ KEPT_MEMORY = {-1: 2**31 - 1, -2: 2**28, -3: 2**30, -8: 1}
 
 DRIVERS = ("/dev/nvidia*", "/dev/nvhost*", "/dev/nvmap", "/dev/kfd", "/dev/dxg")
 """What Linux shows of the drivers of NVIDIA's cards and boards, of AMD's, and of Windows's around it."""
+
+COMPILED_BYTES = 2**30
+"""Of what JAX has compiled, at most so much is kept, what was used last."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +106,39 @@ def _set_environment(backend: str, device: str) -> None:
         os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX: grow, do not take the whole card
+    if backend == "jax":
+        _keep_compiled()
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         os.environ["JAX_PLATFORMS"] = "cpu"
+
+
+def _keep_compiled() -> None:
+    """Lets JAX keep on disk what it has compiled, for the next process; where nothing can be written, it keeps nothing.
+
+    In a folder for each kind of processor: machine code of another one can end the program (jax#38445), and a home may
+    be that of a whole cluster. JAX's own variables come first.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    folder = cache_folder() / "jax" / _processor()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    if os.access(folder, os.W_OK):
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
+        os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(COMPILED_BYTES))
+
+
+def _processor() -> str:
+    """A short name for what the processor can do."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # Linux alone has it
+        lines = []
+    can = next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
+    return hashlib.sha256(f"{platform.machine()} {can}".encode()).hexdigest()[:16]
 
 
 def _keep_memory() -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from colorize.errors import UserError, mistake_of
+from colorize.errors import UserError, mistake_of, printable
 
 WIDEST = 10_000
 """Columns of a screen on which every table has room."""
@@ -32,7 +32,7 @@ def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
 
 def say(console: Console, text: str) -> None:
     """Prints a line as it stands: a path or a label may hold what rich would take for colours."""
-    text = text.encode("utf-8", "backslashreplace").decode()  # a name that is no UTF-8
+    text = "\n".join(map(printable, text.split("\n")))
     console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -67,5 +67,6 @@ def fail_if_mistake(error: Exception, program: str | None = None) -> None:
 def fail(error: UserError, program: str | None = None) -> None:
     """Shows a mistake of the user's and ends the program; `program`: as it is called, None: as it was started."""
     program = program or Path(sys.argv[0]).name
-    print(f"{'python -m colorize' if program == '__main__.py' else program}: {error}", file=sys.stderr)
+    lines = "\n".join(map(printable, str(error).split("\n")))
+    print(f"{'python -m colorize' if program == '__main__.py' else program}: {lines}", file=sys.stderr)
     sys.exit(error.exit_status)

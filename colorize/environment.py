@@ -27,6 +27,11 @@ def prepare() -> None:
         os.environ.setdefault("MPLCONFIGDIR", str(_of_our_own()))  # matplotlib would complain of it on the screen
 
 
+def cache_folder() -> Path:
+    """Where this user's programs keep what can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "colorize"
+
+
 def _open_closed_descriptors() -> None:
     """Those of the streams: where they are closed, the next file that is opened would be taken for one of them."""
     for descriptor in (0, 1, 2):

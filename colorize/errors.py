@@ -40,7 +40,13 @@ LISTED = 8
 def listed(names: list[str]) -> str:
     """The first few of some names, and how many more there are."""
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
+    return ", ".join(map(printable, names[:LISTED])) + more
+
+
+def printable(name: str) -> str:
+    """A name in one line: a file's may be no UTF-8, have line breaks in it, or what steers a terminal."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def first_line(error: Exception) -> str:

@@ -16,7 +16,7 @@ from colorize.config.base import TRAIN
 from colorize.config.schema import Config
 from colorize.errors import UserError
 from colorize.inference.load import CHOICES, check_saturation, pipeline_of
-from colorize.runs.layout import CONFIG, EVALUATION, PHOTOS, RESULT, TRACKING, load_config
+from colorize.runs.layout import CONFIG, EVALUATION, HYDRAS, PHOTOS, RESULT, TRACKING, load_config
 from colorize.runs.model_file import BOX, MODEL, PRETRAINED, About, model_path, read_about, read_config
 from colorize.tracking.journal import Marks
 from colorize.tracking.uri import uri_of
@@ -104,7 +104,7 @@ def _runs_below(place: Path) -> Iterator[Path]:
 
 def _is_smoke(folder: Path) -> bool:
     """Whether it was made tiny by debug=smoke, as Hydra noted."""
-    overrides = folder / ".hydra" / "overrides.yaml"
+    overrides = folder / HYDRAS / "overrides.yaml"
     return overrides.is_file() and "debug=smoke" in overrides.read_text(encoding="utf-8", errors="replace")
 
 

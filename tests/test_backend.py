@@ -41,3 +41,38 @@ def test_the_losses_of_20_steps_agree():
     tensorflow, jax = losses("tensorflow"), losses("jax")
     assert len(tensorflow) == 20 and len(set(tensorflow)) == 20
     np.testing.assert_allclose(jax, tensorflow, rtol=1e-3)
+
+
+def compiled(tmp_path, **environment) -> str:
+    """What JAX was told of its cache in a process of its own, which compiles a function."""
+    program = (
+        "from colorize import backend; backend.start('jax', 'cpu'); import jax, jax.numpy as jnp;"
+        "jax.jit(lambda x: jnp.sin(x) + 1)(jnp.ones(3));"
+        "print(repr((jax.config.jax_compilation_cache_dir, jax.config.jax_compilation_cache_max_size)))"
+    )
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    eager = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
+    environment = {**clean, **eager, "KERAS_BACKEND": "jax", "XDG_CACHE_HOME": str(tmp_path), **environment}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.slow
+def test_what_jax_has_compiled_is_kept_for_this_kind_of_processor(tmp_path):
+    told = compiled(tmp_path)
+    (folder,) = (tmp_path / "colorize" / "jax").iterdir()
+    assert told == repr((str(folder), 2**30)) and any(folder.iterdir())
+    assert compiled(tmp_path) == told  # and is read without a word
+
+
+@pytest.mark.slow
+def test_jax_keeps_what_it_compiles_where_its_own_variable_says(tmp_path):
+    assert str(tmp_path / "own") in compiled(tmp_path, JAX_COMPILATION_CACHE_DIR=str(tmp_path / "own"))
+    assert not (tmp_path / "colorize").exists()
+
+
+@pytest.mark.slow
+def test_where_nothing_can_be_kept_jax_goes_on_without(tmp_path):
+    (tmp_path / "colorize").write_text("in the way")
+    assert "None" in compiled(tmp_path)

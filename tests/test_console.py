@@ -1,4 +1,4 @@
-"""Tables on screens of any width, and in pipes."""
+"""Tables on screens of any width and in pipes, lines, and mistakes."""
 
 import io
 
@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from colorize.console import show
+from colorize.console import fail, say, show
+from colorize.errors import UserError, listed
 
 pytestmark = pytest.mark.once
 
@@ -51,3 +52,11 @@ def test_what_stands_below_a_table_is_in_its_list_too():
     show(Console(file=file, width=12, force_terminal=True, color_system=None), with_footer)
     expected = ["conv", "  parameters of the whole layer: 1,234", "all", "  parameters of the whole layer: 1,234"]
     assert [line.rstrip() for line in file.getvalue().splitlines() if line.strip()] == expected
+
+
+def test_a_name_of_a_file_neither_breaks_a_line_nor_steers_the_terminal(capsys):
+    say(Console(file=(file := io.StringIO())), "left out: a\x1b[2Jb\tc.png\nnext")
+    assert file.getvalue() == "left out: a\\x1b[2Jb\\tc.png\nnext\n"
+    with pytest.raises(SystemExit):
+        fail(UserError(f"no photos: {listed(['a' + chr(10) + 'b.png', 'c.png'])}\x07"), "colorize")
+    assert capsys.readouterr().err == "colorize: no photos: a\\nb.png, c.png\\x07\n"

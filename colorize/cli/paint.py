@@ -14,7 +14,7 @@ from rich.console import Console
 from colorize.console import progress, say
 from colorize.data.decode import without_warnings
 from colorize.data.examples import write_examples
-from colorize.errors import LISTED, NotUsable, UserError, first_line, listed
+from colorize.errors import LISTED, NotUsable, UserError, first_line, listed, printable
 from colorize.hub import load_pipeline
 from colorize.inference.jobs import Job, grid_of, plan_for
 from colorize.inference.photo_files import read
@@ -84,7 +84,7 @@ def _paint(given: list[Path], options: Options, model: str | None, **how) -> Non
     if plan.others:
         say(console, f"left out, as no photos by their names: {', '.join(plan.others)}")
     if failures:
-        reasons = "".join(f"\n  {source}: {reason}" for source, reason in failures.items())
+        reasons = "".join(f"\n  {printable(str(source))}: {reason}" for source, reason in failures.items())
         again = "" if all(job in todo for job in jobs) else "\nTo paint again what is there already: --overwrite"
         total = len(jobs) + len(plan.unreadable)
         raise SomeFailed(f"{len(failures)} of {total} photos were not painted:{reasons}{again}")
@@ -192,7 +192,7 @@ def _tell(console: Console, painted: dict[Job, Outcome], options: Options) -> No
     done = list(painted)
     grey = [job.source.name for job in done if painted[job].chroma < HARDLY_A_COLOUR]
     for job in done[:LISTED]:
-        say(console, f"{job.target}")
+        say(console, printable(str(job.target)))
     if len(done) > LISTED:
         say(console, f"... and {len(done) - LISTED} more in {options.out}")
     lost_by = {job: lost(painted[job].converted) for job in done}

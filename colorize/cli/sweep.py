@@ -27,7 +27,7 @@ from colorize.console import fail
 from colorize.errors import UserError
 from colorize.hub import read_result
 from colorize.metrics.summary import gain_in_words, gain_over
-from colorize.runs.layout import CONFIG, RESULT, is_over, load_config
+from colorize.runs.layout import CONFIG, HYDRAS, RESULT, is_over, load_config
 from colorize.tracking.uri import is_server
 from colorize.tracking.views import BEST, EXPERIMENT_ID, RUN_ID, page_of
 
@@ -172,7 +172,7 @@ class SweepCallback(Callback):
 
     def _overrides_of(self, folder: Path) -> str:
         """What a job has of what the sweep varies."""
-        overrides = yaml.safe_load((folder / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
+        overrides = yaml.safe_load((folder / HYDRAS / "overrides.yaml").read_text(encoding="utf-8"))
         own = [text for text in overrides if text.lstrip("+").partition("=")[0] in self.swept]
         return " ".join(own) or folder.name
 

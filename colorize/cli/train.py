@@ -17,7 +17,7 @@ from colorize.cli.command_line import check_command_line
 from colorize.config.base import CONFIGS
 from colorize.config.schema import Config
 from colorize.console import fail_if_mistake, say, show
-from colorize.runs.layout import CONTACT_SHEET, DEPENDENCY_MAP, RESULT, SHAPES
+from colorize.runs.layout import CONTACT_SHEET, DEPENDENCY_MAP, RESULT, SHAPES, remove_if_unused
 from colorize.runs.model_file import MODEL
 from colorize.tracking.uri import ui_command
 from colorize.training.result import Result
@@ -55,6 +55,7 @@ def job(composed: DictConfig) -> float:
     except Exception as error:
         if is_swept:
             return note_failure(folder, error)
+        remove_if_unused(folder)
         fail_if_mistake(error)
         raise
 

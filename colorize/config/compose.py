@@ -126,7 +126,9 @@ def to_config(config: DictConfig, locate: Locate | None = None, combinations: bo
     try:
         values = _plain(without_hydra, resolve=True)
     except OmegaConfBaseException as error:
-        raise UserError(f"the configuration cannot be resolved: {error}") from None
+        key = str(error.full_key)
+        expected = "a reference to a key that is there, as in ${data.height}; the shell knows the environment: $NAME"
+        raise Refusal([Problem(key, expected, str(flat(_plain(without_hydra)).get(key)))], locate) from None
     return validate(values, locate, combinations)
 
 

@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from colorize.arrays import StoredPhotos
 from colorize.data.decode_pool import Decoded, DecodeJob, Rows, Settings, decode_all
 from colorize.data.monochrome import Tone
+from colorize.environment import cache_folder
 from colorize.errors import UserError
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ def folder_of_cache(configured: str | None) -> Path:
     """Where prepared photos are kept."""
     if configured:
         return Path(configured).expanduser().resolve()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "colorize"
+    return cache_folder()
 
 
 def key_of(hashes: list[str], settings: Settings) -> str:

@@ -14,11 +14,11 @@ from colorize.data.cache import Prepared, folder_of_cache, prepare
 from colorize.data.dataset import Dataset, Photos, digest_of, spread
 from colorize.data.decode_pool import Decoded, Settings
 from colorize.data.formats import endings
-from colorize.data.manifest import ACROSS, FileRecord, Manifest, printable
+from colorize.data.manifest import ACROSS, FileRecord, Manifest
 from colorize.data.monochrome import EXACTLY_GREY
 from colorize.data.scan import File, Tree, hash_files, look_through
 from colorize.data.split import PARTS, PRIORITY, by_content, nested_share
-from colorize.errors import UserError
+from colorize.errors import UserError, printable
 
 LISTED = 40
 """Rejected files that an error lists; the manifest has all."""

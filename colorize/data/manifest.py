@@ -5,6 +5,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from colorize.errors import printable
+
 USED, CONVERTED, GREY, DUPLICATE, REJECTED = "used", "converted", "grey", "duplicate", "rejected"
 """Taken as it is; taken, and how it was changed; left out of training; the same photo in another file; no photo."""
 
@@ -88,9 +90,3 @@ class Manifest:
 
 ACROSS = "in two parts of the split"
 """How the detail of a photo begins that was found in more than one part."""
-
-
-def printable(name: str) -> str:
-    """A file name as it can be shown: one that is no UTF-8, or holds control characters, with escapes."""
-    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ EVALUATION = "evaluation"
 CHECKPOINTS = "checkpoints"
 TRACKING = "tracking"
 LOCK = ".lock"
+HYDRAS = ".hydra"
 
 
 def save_config(config: Config, folder: Path) -> None:
@@ -150,6 +152,12 @@ def check_unused(folder: Path) -> None:
         )
     if (folder / TRACKING).exists():  # of a run that ended before its first step: its journal is not ours
         os.replace(folder / TRACKING, folder / f"{TRACKING}.{time.time_ns()}")
+
+
+def remove_if_unused(folder: Path) -> None:
+    """Removes the output folder of a run that was refused: nothing is in it but what was noted before it began."""
+    if folder.is_dir() and {path.name for path in folder.iterdir()} <= {HYDRAS, LOCK}:
+        shutil.rmtree(folder)
 
 
 def check_init(init: str | None) -> None:

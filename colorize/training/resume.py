@@ -25,7 +25,7 @@ from colorize.config.schema import Config
 from colorize.data.dataset import Dataset
 from colorize.errors import UserError, listed
 from colorize.runs import layout
-from colorize.runs.layout import CHECKPOINTS, CONFIG, PHOTOS
+from colorize.runs.layout import CHECKPOINTS, CONFIG, HYDRAS, PHOTOS
 from colorize.training.checkpoint import Checkpoints
 
 AUTO = "auto"
@@ -124,7 +124,7 @@ def _other_sizes(folder: Path, stored: Config, given: list[str]) -> list[str]:
 
 def _began_with(folder: Path) -> list[str]:
     """The overrides of the command that began a run."""
-    file = folder / ".hydra" / "overrides.yaml"
+    file = folder / HYDRAS / "overrides.yaml"
     return yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else []
 
 

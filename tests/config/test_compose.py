@@ -109,3 +109,8 @@ def test_a_command_that_is_printed_is_read_as_it_was_meant(name):
     python, program, override = shlex.split(resume_command(Path("/tmp", name)))
     (parsed,) = compose.parse([override])
     assert (python, program, parsed.key_or_group, parsed.value()) == ("python", "train.py", "resume", f"/tmp/{name}")
+
+
+@pytest.mark.parametrize("value", ["'${home}'", "'${data.nosuch}'", "'${data.root}'"])
+def test_a_reference_to_what_is_not_there_is_refused_by_key(value):
+    assert keys_of(refusal("data=folder", f"data.root={value}")) == ["data.root"]

@@ -7,7 +7,7 @@ import pytest
 from folders import read, record_of
 from PIL import Image
 
-from colorize.data.manifest import printable
+from colorize.errors import printable
 
 pytestmark = pytest.mark.once
 

@@ -1,7 +1,9 @@
 """The page to try a model on, in a real browser: what is dropped, shown, chosen and downloaded."""
 
+import asyncio
 import zipfile
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from browser import browser, needs_browser, until
 from demo_process import demo
 from PIL import Image
 
-from colorize.demo.page import zipped
+from colorize.demo.page import Page, zipped
 from colorize.inference.load import pipeline_of
 from colorize.inference.photo_files import photo_of
 
@@ -153,6 +155,31 @@ def test_options_paint_what_is_there_anew_and_another_model_too(model_folder, tm
         changed_by(page.set_slider, "Temperature", 0.95)
         page.set_slider("Saturation", 0.0)
         assert until(lambda: "photos: trained on 9,033" in page.cards()["coffee.png"], "the model's name")
+
+
+def test_what_is_changed_while_photos_are_painted_is_seen_on_all_of_them():
+    page = Page.__new__(Page)  # without what draws it
+    page.models, page._at_work = None, False
+    page.together, page.photos = SimpleNamespace(visible=False), SimpleNamespace(is_deleted=False)
+    page.settings = lambda: "as the model was trained"
+    page.saturation = SimpleNamespace(value=1.0)
+    changes, log = iter([0.5, 2.0]), []
+
+    class Card:
+        asked = None
+
+        async def paint(self, models, settings, saturation):
+            self.asked = settings, saturation
+            log.append("begun")
+            page.saturation.value = next(changes, page.saturation.value)
+            await page.paint_all()  # as the slider does: returns at once
+            log.append("ended")
+
+    page.cards = [Card(), Card(), Card()]
+    asyncio.run(page.paint_all())
+    assert {card.asked for card in page.cards} == {("as the model was trained", 2.0)}
+    assert log == ["begun", "ended"] * 5, "one at a time: two with settings that were changed, three with the last"
+    assert not page._at_work
 
 
 def test_files_of_one_name_are_numbered():

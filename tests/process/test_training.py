@@ -234,6 +234,8 @@ def test_a_mistake_found_late_is_still_told_without_a_trace(overrides, key, tmp_
     assert "Traceback" not in refused.written
     mlflows = re.search(r"could be started there: (.+)\. Correct", refused.refusal)
     assert_wording(key, refused.refusal, **({"reason": mlflows[1]} if mlflows else {}))
+    read = (tmp_path / "run" / "photos.csv").exists()
+    assert (tmp_path / "run").exists() == read, "what was refused leaves nothing but what became of the photos"
 
 
 @pytest.mark.once

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from colorize.config.compose import composed
-from colorize.runs.layout import CHECKPOINTS, LAST, way_on, with_whole_paths
+from colorize.runs.layout import CHECKPOINTS, HYDRAS, LAST, LOCK, remove_if_unused, way_on, with_whole_paths
 
 pytestmark = pytest.mark.once
 
@@ -36,3 +36,13 @@ def test_relative_paths_are_those_of_the_working_folder_and_names_stay_names(tmp
     whole = with_whole_paths(of_files)
     assert [whole.encoder.weights, whole.init] == [str(tmp_path / "lite.pth"), str(tmp_path / "run")]
     assert with_whole_paths(whole) == whole and Path(whole.data.root).is_absolute()
+
+
+def test_of_a_run_that_was_refused_nothing_is_left_and_of_any_other_all(tmp_path):
+    for name, kept in ((LOCK, False), ("photos.csv", True), ("notes.txt", True)):
+        folder = tmp_path / name
+        (folder / HYDRAS).mkdir(parents=True)
+        (folder / name).touch()
+        remove_if_unused(folder)
+        assert folder.exists() == kept
+    remove_if_unused(tmp_path / "nowhere")
