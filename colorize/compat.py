@@ -14,6 +14,7 @@ __all__ = [
     "flat_layers",
     "hydras_arguments",
     "inputs_of",
+    "micro_steps",
     "mlflow_entity",
     "moving_averages",
     "node_of",
@@ -47,6 +48,11 @@ def inputs_of(layer) -> list:
 def outputs_of(layer) -> list:
     """The tensors that it returned then."""
     return list(layer._inbound_nodes[0].output_tensors)
+
+
+def micro_steps(optimizer):
+    """The variable in which a Keras optimizer counts its calls; `iterations` counts those that moved weights."""
+    return optimizer._iterations
 
 
 def moving_averages(optimizer) -> list:

@@ -6,6 +6,7 @@ ADDED = {
     "data.min_colorfulness": 5.0,
     "data.max_photos": None,
     "data.fraction": 1.0,
+    "optimizer.accumulate": 1,
     "trainer.max_minutes": None,
     "trainer.patience": None,
 }

@@ -34,6 +34,9 @@ class Optimizer(Option):
     """Largest norm of all gradients together."""
     ema_decay: Share
     """Momentum of the averaged weights, which are the ones evaluated and kept."""
+    accumulate: Positive
+    """Batches whose gradients are averaged before they move the weights, as those of one batch of so many times the
+    size; for a memory in which that has no room. A training step is still one batch."""
 
 
 class AdamW(Optimizer):

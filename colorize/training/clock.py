@@ -6,6 +6,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from colorize.compat import micro_steps
 from colorize.config.training import Trainer
 from colorize.data.batches import Batches
 from colorize.training.callbacks import SHOWN_EVERY
@@ -83,7 +84,7 @@ class Clock(keras.callbacks.CallbackList):
             return
         self.halted = self.learner.stop_training = True
         sync(self.learner)
-        self._advance(int(self.learner.optimizer.iterations.numpy()) - self.state.step)
+        self._advance(int(micro_steps(self.learner.optimizer).numpy()) - self.state.step)
 
     def on_epoch_end(self, epoch, logs):
         """Passes the end on, where the epoch is whole."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from colorize.backend import feed
+from colorize.compat import micro_steps
 from colorize.config.schema import Config
 from colorize.console import say
 from colorize.data.batches import Batches
@@ -206,7 +207,7 @@ class TrainingLoop:
         done = self.state.step_in_epoch * size / len(self.batches.photos)
         self.state.step_in_epoch = min(round(done * steps), steps - 1)
         self.state.step = self.state.epoch * steps + self.state.step_in_epoch
-        self.learner.optimizer.iterations.assign(self.state.step)  # the place in the schedule of the learning rate
+        micro_steps(self.learner.optimizer).assign(self.state.step)  # the place in the schedule of the learning rate
 
     def _check(self) -> None:
         """What may have ended a part of the training before its time."""

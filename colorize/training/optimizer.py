@@ -6,7 +6,7 @@ from functools import lru_cache
 import keras
 from keras import ops
 
-from colorize.compat import variable_key
+from colorize.compat import micro_steps, moving_averages, variable_key
 from colorize.config.registry import build, builds
 from colorize.config.training import AdamW, Lion, Muon, Optimizer, Sgd
 
@@ -21,11 +21,13 @@ class Guard(keras.optimizers.Optimizer):
     then still finds the weights as they were, and `iterations` says which step it was.
 
     Args:
-        clip_norm: larger gradients are scaled down to this norm, as Keras's `global_clipnorm` does.
+        clip_norm: larger gradients are scaled down to this norm, as Keras's `global_clipnorm` does; of several batches
+            whose gradients are accumulated, their mean is.
         slow: variables that know much already: their learning rate is multiplied by `slow_factor`, and no weight decay
             pulls them towards 0, away from what they know.
     Attributes:
         halted: variable, 0 or 1.
+        norm: of the gradients of a batch, before clipping, within the step that `apply` is part of.
         rate_scale: variable that the scheduled learning rate is multiplied by: 1, less after a rollback.
     """
 
@@ -49,23 +51,44 @@ class Guard(keras.optimizers.Optimizer):
         super().update_step(gradient, variable, learning_rate)
 
     def _get_current_learning_rate(self):
-        return super()._get_current_learning_rate() * self.rate_scale
+        rate = super()._get_current_learning_rate()
+        if self.gradient_accumulation_steps:  # Keras asks its schedule by batches there too, not by moves
+            rate = self._learning_rate(self.iterations)
+        return rate * self.rate_scale
 
     def apply(self, grads, trainable_variables=None):
         """As in Keras, unless halted."""
         # One norm for both: where it overflows, clipping by it would make NaN of weights, though no element is.
-        norm = ops.sqrt(ops.sum(ops.stack([ops.sum(ops.square(g)) for g in grads if g is not None])))
-        halted = ops.maximum(self.halted, ops.cast(ops.logical_not(ops.isfinite(norm)), "int32"))
-        scale = self.clip_norm * ops.minimum(1.0 / norm, 1.0 / self.clip_norm)
-        grads = [g if g is None else g * scale for g in grads]
+        self.norm = _norm(grads)
+        halted = ops.maximum(self.halted, ops.cast(ops.logical_not(ops.isfinite(self.norm)), "int32"))
         self.halted.assign(halted)
         if keras.backend.backend() == "tensorflow":
             ops.cond(ops.equal(halted, 0), lambda: super(Guard, self).apply(grads, trainable_variables), lambda: None)
         else:  # XLA fuses the choice with the update, which `kept_if_halted` makes; a condition would copy all of it
             super().apply(grads, trainable_variables)
 
+    def _clip_gradients(self, grads):
+        norm = _norm(grads) if self.gradient_accumulation_steps else self.norm
+        scale = self.clip_norm * ops.minimum(1.0 / norm, 1.0 / self.clip_norm)
+        return [g if g is None else g * scale for g in grads]
+
+    def _update_model_variables_moving_average(self, trainable_variables):
+        """As in Keras, but only where weights were moved: it would average the same weights again between."""
+        steps = self.gradient_accumulation_steps
+        averages = moving_averages(self)
+        before = [ops.copy(average) for average in averages] if steps else []
+        super()._update_model_variables_moving_average(trainable_variables)
+        is_moved = ops.equal((micro_steps(self) + 1) % steps, 0) if steps else None
+        for average, value in zip(averages, before):
+            average.assign(ops.where(is_moved, ops.convert_to_tensor(average), value))
+
     def finalize_variable_values(self, var_list):
         """Nothing: Keras would put the averages in the place of the weights, with which training may go on."""
+
+
+def _norm(gradients: list):
+    """Of all gradients together."""
+    return ops.sqrt(ops.sum(ops.stack([ops.sum(ops.square(g)) for g in gradients if g is not None])))
 
 
 def kept_if_halted(halted, before: list, after: list) -> list:
@@ -110,10 +133,12 @@ def build_optimizer(
 ) -> keras.optimizers.Optimizer:
     """The optimizer, guarded; its rate rises linearly in the warm-up, then falls by a cosine to 0.
 
+    Of several batches to a move of the weights (`accumulate`), the rate counts the moves.
+
     Args:
         slow, slow_factor: as of `Guard`.
     """
-    steps = epochs * steps_per_epoch
+    steps = max(1, epochs * steps_per_epoch // config.accumulate)
     warmup = min(round(config.warmup_fraction * steps), steps - 1)  # Keras wants a step to decay in
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup else config.learning_rate,
@@ -128,6 +153,7 @@ def build_optimizer(
         clip_norm=config.clip_norm,
         use_ema=config.ema_decay > 0,
         ema_momentum=config.ema_decay,
+        gradient_accumulation_steps=config.accumulate if config.accumulate > 1 else None,
         ema_overwrite_frequency=None,  # training goes on from its own weights
         slow=slow,
         slow_factor=slow_factor,

@@ -116,3 +116,30 @@ def test_a_step_that_is_not_finite_changes_nothing_and_neither_does_any_after_it
     assert after[iterations] == 3, "which says which step it was"
     for name in before:
         np.testing.assert_array_equal(before[name], after[name], err_msg=name)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_gradients_of_three_batches_move_the_weights_as_those_of_one_of_three_times_the_size(
+    optimizer, config_of, noise
+):
+    plain = ["encoder.filters=[4]", "fusion=none", "encoder.normalization=none", "decoder.normalization=none"]
+    plain += ["decoder.dropout=0", "loss=l2_unweighted", f"optimizer={optimizer}", "optimizer.warmup_fraction=0"]
+    photos = noise(18, 16, 32)
+
+    def trained(accumulate, epochs=2, batches=3):
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(1)
+        config = config_of(*plain, f"optimizer.accumulate={accumulate}")
+        learner = Learner(build_network(config))
+        learner.compile(optimizer=build_optimizer(config.optimizer, epochs, batches * accumulate))
+        size = 6 // accumulate
+        learner.fit(photos, batch_size=size, shuffle=False, epochs=epochs, verbose=0)
+        with averaged_weights(learner):
+            averages = [variable.numpy().copy() for variable in learner.trainable_variables]
+        return [variable.numpy() for variable in learner.trainable_variables], averages
+
+    for ours, expected in zip(trained(3), trained(1)):
+        for our, other in zip(ours, expected):
+            np.testing.assert_allclose(our, other, atol=1e-5)
+    untrained, _ = trained(3, epochs=0)
+    assert max(np.abs(a - b).max() for a, b in zip(trained(3)[0], untrained)) > 1e-3
