@@ -211,15 +211,24 @@ def feed(backend: str, batches: Iterable[tuple], example) -> Iterable[tuple]:
 
 def peak_memory_bytes(device: Device) -> int | None:
     """Most memory of the GPU in use at once so far, or None on a CPU, where the backends do not count."""
+    return _memory(device, "peak_bytes_in_use", "peak")
+
+
+def memory_bytes(device: Device) -> int | None:
+    """Memory of the GPU in use now, or None on a CPU."""
+    return _memory(device, "bytes_in_use", "current")
+
+
+def _memory(device: Device, of_jax: str, of_tensorflow: str) -> int | None:
     if device.kind == "cpu":
         return None
     if device.backend == "jax":
         import jax
 
-        return (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+        return (jax.devices()[0].memory_stats() or {}).get(of_jax)
     import tensorflow as tf
 
-    return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    return tf.config.experimental.get_memory_info("GPU:0")[of_tensorflow]
 
 
 def _visible() -> str:

@@ -7,6 +7,7 @@ ADDED = {
     "data.max_photos": None,
     "data.fraction": 1.0,
     "optimizer.accumulate": 1,
+    "tracking.every_steps": None,
     "trainer.max_minutes": None,
     "trainer.patience": None,
 }
@@ -25,6 +26,6 @@ def upgraded(values: Values) -> Values:
         data["grey"] = "drop_exact" if data.pop("drop_grayscale") else "keep"
     for key, value in ADDED.items():
         section, _, name = key.rpartition(".")
-        if isinstance(values.get(section), dict):
+        if isinstance(values.get(section), dict) and values[section].get("name") != "off":  # which has no keys
             values[section].setdefault(name, value)
     return values

@@ -158,6 +158,8 @@ class MlflowTracking(Tracking):
     """The experiment under which the MLflow UI lists the run."""
     patience: Annotated[float, Field(ge=0)]
     """Seconds that the end of a run waits for a server that does not answer."""
+    every_steps: Positive | None
+    """Steps from one point to the next of the curves by step: loss, gradients, learning rate, speed; null: none."""
     register_as: Annotated[
         Annotated[str, Field(pattern=r"^[\w][\w .+-]*$", max_length=200)] | None, Field(alias="register")
     ]

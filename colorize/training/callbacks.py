@@ -199,7 +199,7 @@ class Curves(keras.callbacks.Callback):
 
 
 class Screen(keras.callbacks.Callback):
-    """A progress bar for the epoch under way, a line for each epoch done; Lab units, a star for the best.
+    """Bars for the epoch under way and for the whole run, a line for each epoch done; Lab units, a star for the best.
 
     Args:
         epochs, steps: how many there are, and of how many steps each is.
@@ -211,17 +211,20 @@ class Screen(keras.callbacks.Callback):
         super().__init__()
         self.progress = bar(console, TextColumn("{task.fields[metrics]}"))
         self.task = self.progress.add_task("", metrics="")
+        self.whole = self.progress.add_task("the whole run", total=epochs * steps, metrics="")
         self.state, self.epochs, self.steps = state, epochs, steps
         self.done, self._read = 0, 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
         """Sets the bar back."""
         description = f"epoch {epoch + 1:>3}/{self.epochs}"
+        self.progress.update(self.whole, completed=self.state.step)
         self.progress.reset(self.task, total=self.steps, completed=self.done, description=description, metrics="")
 
     def on_train_batch_end(self, batch, logs=None):
         """Moves the bar."""
         self.progress.update(self.task, completed=self.done + batch + 1)
+        self.progress.update(self.whole, completed=self.state.step)
         if logs and time.perf_counter() - self._read > SHOWN_EVERY:
             text = f"loss {float(logs['loss']):.2f}  ab RMSE {float(logs['ab_rmse']):.2f}"
             self.progress.update(self.task, metrics=text)

@@ -10,7 +10,7 @@ from colorize.compat import micro_steps
 from colorize.config.training import Trainer
 from colorize.data.batches import Batches
 from colorize.training.callbacks import SHOWN_EVERY
-from colorize.training.learner import Learner
+from colorize.training.learner import OF_STEP, Learner
 from colorize.training.signals import StopSignals
 from colorize.training.state import TrainState, sync
 
@@ -89,7 +89,8 @@ class Clock(keras.callbacks.CallbackList):
     def on_epoch_end(self, epoch, logs):
         """Passes the end on, where the epoch is whole."""
         self._look(logs)
-        logs.pop("halted")
+        for name in [name for name in logs if name == "halted" or name.startswith(OF_STEP)]:
+            del logs[name]
         if self.halted or self.state.step_in_epoch < self.batches.steps_per_epoch:
             return
         self.state.epoch, self.state.step_in_epoch = self.state.epoch + 1, 0

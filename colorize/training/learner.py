@@ -7,6 +7,9 @@ from colorize.color import rgb_to_lab
 from colorize.models.colorizer import Network
 from colorize.training.optimizer import Guard, kept_if_halted
 
+OF_STEP = "step_"
+"""How the names begin of what a step returns of itself alone; all else is a mean over the epoch so far."""
+
 
 class AbRootMeanSquare(keras.metrics.Mean):
     """Root of the mean squared ab error over every pixel and both channels, in Lab units."""
@@ -19,6 +22,22 @@ class AbRootMeanSquare(keras.metrics.Mean):
     def result(self):
         """Lab units."""
         return ops.sqrt(super().result())
+
+
+class Last(keras.metrics.Metric):
+    """The last value it was given."""
+
+    def __init__(self, name: str):
+        super().__init__(name=name)
+        self.value = self.add_weight((), "zeros", name="value")
+
+    def update_state(self, value):
+        """Takes a scalar."""
+        self.value.assign(value)
+
+    def result(self):
+        """It."""
+        return ops.convert_to_tensor(self.value)
 
 
 class Learner(keras.Model):
@@ -41,6 +60,7 @@ class Learner(keras.Model):
         self.ab_rmse = AbRootMeanSquare(name="ab_rmse")
         several = network.losses if len(network.losses) > 1 else ()  # else it is the loss
         self.terms = {label: keras.metrics.Mean(name=f"loss_{label}") for label in several}
+        self.of_step = {label: Last(f"{OF_STEP}loss_{label}") for label in several} | {"loss": Last(f"{OF_STEP}loss")}
         self.built = True  # as its parts are
 
     def compile(self, *args, **kwargs):
@@ -57,7 +77,8 @@ class Learner(keras.Model):
         """As in Keras; a step at which the optimizer halts changes no weight, statistic, metric or seed.
 
         Returns:
-            what Keras expects, with `halted` among the logs: 1 from the step on whose gradient was not finite.
+            what Keras expects, with more among the logs: `halted`, 1 from the step on whose gradient was not finite,
+            and of this step `step_loss`, its terms, `step_gradient_norm` and `step_learning_rate`.
         """
         *state, batch = given
         given = (*state, lab_of(batch))
@@ -82,7 +103,7 @@ class Learner(keras.Model):
 
         halted = ops.convert_to_tensor(self.optimizer.halted)
         ops.cond(ops.equal(halted, 1), restore, lambda: None)
-        return {**logs, "halted": halted}
+        return {**logs, **self._numbers(), "halted": halted}
 
     def _step_of_state(self, state, data):
         """On JAX their values are given and returned: trainable, not trainable, of the optimizer, of the metrics."""
@@ -96,15 +117,22 @@ class Learner(keras.Model):
             halted if variable is self.optimizer.halted else value
             for variable, value in zip(self.optimizer.variables, kept[2])
         ]
-        return {**logs, "halted": halted}, tuple(kept)
+        return {**logs, **self._numbers(), "halted": halted}, tuple(kept)
+
+    def _numbers(self) -> dict:
+        """What the optimizer knows of the step under way."""
+        optimizer = self.optimizer
+        return {f"{OF_STEP}gradient_norm": optimizer.norm, f"{OF_STEP}learning_rate": optimizer.rate}
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The sum of the terms against the photo's own ab; if it is not finite, no gradient is."""
         values = {label: weight * term(y, y_pred) for label, (weight, term) in self.losses_by_label.items()}
-        for label, mean in self.terms.items():
-            mean.update_state(values[label])
         first, *others = values.values()
         loss = sum(others, first)
+        for label, mean in self.terms.items():
+            mean.update_state(values[label])
+        for label, last in self.of_step.items():
+            last.update_state(values.get(label, loss))
         return loss * ops.where(ops.isfinite(loss), 1.0, float("nan"))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):

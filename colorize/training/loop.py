@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from colorize.backend import feed
+from colorize.backend import Device, feed
 from colorize.compat import micro_steps
 from colorize.config.schema import Config
 from colorize.console import say
@@ -26,6 +26,7 @@ from colorize.training.clock import Clock
 from colorize.training.learner import Learner
 from colorize.training.signals import StopSignals
 from colorize.training.state import TrainState
+from colorize.training.step_curves import StepCurves
 from colorize.training.variables import averaged_weights, values_of
 
 CHECKPOINT = "a checkpoint"
@@ -45,8 +46,8 @@ class TrainingLoop:
 
     def __init__(
         self, config: Config, state: TrainState, learner: Learner, batches: Batches, validation: Validation,
-        folder: Path, tracker: Tracker, signals: StopSignals, write_errors: WriteErrors, console: Console,
-        started: float,
+        folder: Path, device: Device, tracker: Tracker, signals: StopSignals, write_errors: WriteErrors,
+        console: Console, started: float,
     ):  # fmt: skip
         self.config, self.state, self.learner, self.batches = config, state, learner, batches
         self.folder, self.tracker, self.signals = folder, tracker, signals
@@ -56,7 +57,8 @@ class TrainingLoop:
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, trainer.checkpoint.keep)
         self.speed, self.validation = Speed(state), validation
         self.screen = Screen(state, console, trainer.epochs, batches.steps_per_epoch)
-        callbacks = [self.speed, validation, Curves(state, tracker, folder, write_errors), self.screen]
+        self.steps = StepCurves(state, tracker, device, getattr(config.tracking, "every_steps", None))
+        callbacks = [self.speed, self.steps, validation, Curves(state, tracker, folder, write_errors), self.screen]
         self.clock = Clock(callbacks, state, learner, batches, trainer, signals, self.save, self.seconds)
         self._saved_step = -1
 
@@ -152,6 +154,7 @@ class TrainingLoop:
     def save(self) -> None:
         """Saves a checkpoint of this moment; asks training to stop where that failed too often in a row."""
         start = time.perf_counter()
+        self.steps.send()
         self.tracker.secure()  # a checkpoint must not know more than the journal
         self.count_seconds()
         with self.write_errors.tolerate(CHECKPOINT):
@@ -236,6 +239,7 @@ class TrainingLoop:
                 f" {resume_command(self.folder)} trainer.on_nan.action=rollback"
             )
         self.tracker.forget()
+        self.steps.forget()
         state.rollbacks += 1
         self.count_seconds()
         spent = {name: getattr(state, name) for name in NOT_TAKEN_BACK}

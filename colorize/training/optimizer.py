@@ -27,7 +27,8 @@ class Guard(keras.optimizers.Optimizer):
             pulls them towards 0, away from what they know.
     Attributes:
         halted: variable, 0 or 1.
-        norm: of the gradients of a batch, before clipping, within the step that `apply` is part of.
+        norm, rate: of the gradients of a batch, before clipping, and the learning rate; within the step that `apply`
+            is part of.
         rate_scale: variable that the scheduled learning rate is multiplied by: 1, less after a rollback.
     """
 
@@ -59,7 +60,7 @@ class Guard(keras.optimizers.Optimizer):
     def apply(self, grads, trainable_variables=None):
         """As in Keras, unless halted."""
         # One norm for both: where it overflows, clipping by it would make NaN of weights, though no element is.
-        self.norm = _norm(grads)
+        self.norm, self.rate = _norm(grads), ops.convert_to_tensor(self.learning_rate)
         halted = ops.maximum(self.halted, ops.cast(ops.logical_not(ops.isfinite(self.norm)), "int32"))
         self.halted.assign(halted)
         if keras.backend.backend() == "tensorflow":

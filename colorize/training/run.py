@@ -137,7 +137,7 @@ class _Run:
             self.state, self.colorizer, dataset.val, folder, tracker, trainer, write_errors, self.save_model
         )
         self.loop = TrainingLoop(
-            config, self.state, self.learner, batches, validation, folder, tracker, signals, write_errors,
+            config, self.state, self.learner, batches, validation, folder, device, tracker, signals, write_errors,
             self.console, started,
         )  # fmt: skip
 

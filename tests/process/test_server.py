@@ -11,11 +11,12 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from browser import free_port
 from messages import assert_wording
 from processes import go_on, start, train
-from trained import PLAN, assert_same, before, die_at
+from trained import EPOCHS, PLAN, STEPS, assert_same, before, die_at
 from troubles import hold, kill_in_mid_delivery, wait_for_answers_forever
 
 from colorize.__main__ import main
@@ -213,12 +214,17 @@ def test_a_killed_run_that_goes_on_is_one_run_in_mlflow_without_a_gap_or_a_doubl
         sabotage = functools.partial(die_at, step, True)
         how = {"tracking": uri, "sabotage": sabotage}
         plan = [*TRACKED, "trainer.checkpoint.every_steps=26", "trainer.checkpoint.every_epochs=9"]
+        plan.append("tracking.every_steps=1")
         killed = go_on(folder, status=-9, sabotage=sabotage) if number else start(folder, *plan, **how)
         assert killed.end() == -signal.SIGKILL, killed.written
     go_on(folder)
     assert_same(folder, undisturbed)
     found = stored(uri, folder)
     assert_complete(found)
+    steps, losses, _ = map(np.array, zip(*found["history"]["train_step/loss"]))
+    assert list(steps) == list(range(1, EPOCHS * STEPS + 1))
+    of_epochs = [loss for _, loss, _ in found["history"]["train/loss"]]
+    np.testing.assert_allclose(losses.reshape(EPOCHS, STEPS).mean(axis=1), of_epochs, rtol=1e-5)
     assert [tag for tag in found["tags"] if tag.startswith("resumed.")] == ["resumed.26", "resumed.52"]
     assert json.loads((folder / "result.json").read_text())["mlflow_run_id"] == found["info"][0]
     another = f"sqlite:///{tmp_path / 'another.db'}"

@@ -14,10 +14,13 @@ from colorize.training.state import arrays_of, set_arrays
 @pytest.mark.parametrize("trainable", ["2", pytest.param("all", marks=pytest.mark.once)])
 @pytest.mark.slow
 def test_training_goes_on_exactly(trainable, config_of, noise, photos_of, tmp_path):
-    """As a graph, on kept maps where there are some; the state holds the frozen weights and all statistics too."""
+    """As a graph, on kept maps where there are some; the state holds the frozen weights and all statistics too, and
+    gradients that wait for those of the next batches."""
     network = build_network(config_of(*LITE, f"encoder.trainable={trainable}", "decoder.dropout=0.3"))
     shown, learner = photos_of(noise(2, 64, 96)), Learner(network)
-    learner.compile(build_optimizer(config_of(*LITE).optimizer, 2, 10, network.encoder_variables, 0.1))
+    accumulate = 3 if network.frozen else 1
+    optimizer = config_of(*LITE, f"optimizer.accumulate={accumulate}").optimizer
+    learner.compile(build_optimizer(optimizer, 2, 10, network.encoder_variables, 0.1))
     batch = shown.fitted()
     if network.frozen:
         batch = (batch, *FeatureCache(network.frozen, shown, str(tmp_path), mirrored=False).of(slice(None)))
