@@ -209,6 +209,30 @@ def feed(backend: str, batches: Iterable[tuple], example) -> Iterable[tuple]:
     return tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature).with_options(options)
 
 
+def start_trace(backend: str, folder: Path) -> None:
+    """Begins to trace what is computed, into files for xprof in a folder; of JAX also for Perfetto."""
+    if backend == "jax":
+        import jax
+
+        jax.profiler.start_trace(str(folder), create_perfetto_trace=True)
+    else:
+        import tensorflow as tf
+
+        tf.profiler.experimental.start(str(folder))
+
+
+def stop_trace(backend: str) -> None:
+    """Ends it and writes the files."""
+    if backend == "jax":
+        import jax
+
+        jax.profiler.stop_trace()
+    else:
+        import tensorflow as tf
+
+        tf.profiler.experimental.stop()
+
+
 def peak_memory_bytes(device: Device) -> int | None:
     """Most memory of the GPU in use at once so far, or None on a CPU, where the backends do not count."""
     return _memory(device, "peak_bytes_in_use", "peak")

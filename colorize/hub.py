@@ -78,16 +78,16 @@ PLACES = ("outputs", "multirun")
 
 
 def newest_run(place: Path) -> Path:
-    """The output folder of the run that finished last, of those that were started in a folder; smoke runs left out.
+    """The output folder of the run that finished last below a folder; those of debug=... left out.
 
     Raises:
         UserError: none was.
     """
     folders = [folder for name in PLACES for folder in _runs_below(place / name)]
-    finished = [folder for folder in folders if (folder / MODEL).is_file() and not _is_smoke(folder)]
+    finished = [folder for folder in folders if (folder / MODEL).is_file() and not _is_debugged(folder)]
     if not finished:
         raise UserError(
-            f"latest: there is no finished run in outputs/ or multirun/ below {place}, those of debug=smoke left out:"
+            f"latest: there is no finished run in outputs/ or multirun/ below {place}, those of debug=... left out:"
             f" train one with `{TRAIN}`, or name another model: {MODELS}"
         )
     return max(finished, key=lambda folder: (folder / RESULT).stat().st_mtime)
@@ -102,10 +102,10 @@ def _runs_below(place: Path) -> Iterator[Path]:
             yield Path(path)
 
 
-def _is_smoke(folder: Path) -> bool:
-    """Whether it was made tiny by debug=smoke, as Hydra noted."""
+def _is_debugged(folder: Path) -> bool:
+    """Whether it was a run of `debug=...`, as Hydra noted: none that learned what it should."""
     overrides = folder / HYDRAS / "overrides.yaml"
-    return overrides.is_file() and "debug=smoke" in overrides.read_text(encoding="utf-8", errors="replace")
+    return overrides.is_file() and "debug=" in overrides.read_text(encoding="utf-8", errors="replace")
 
 
 def find_model(name: str | None, tracking_uri: str | None, out: Path | None, place: Path) -> FoundModel:

@@ -10,6 +10,8 @@ ADDED = {
     "tracking.every_steps": None,
     "trainer.max_minutes": None,
     "trainer.patience": None,
+    "trainer.overfit_steps": 0,
+    "trainer.profile_steps": 0,
 }
 """Keys that earlier versions did not have, with the values that say what those versions did."""
 

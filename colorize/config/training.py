@@ -103,6 +103,10 @@ class Trainer(Section):
     with more. null: no limit."""
     patience: Positive | None
     """Epochs without a lower ab RMSE on val after which the run ends; null: none."""
+    overfit_steps: Count
+    """Steps of an epoch on one batch alone, without dropout, which must be learned by heart; 0: trains as usual."""
+    profile_steps: Count
+    """Steps that are traced, after the first ten; then the run ends. 0: none."""
     device: Literal["cpu", "gpu"]
     """What trains; a run with `gpu` refuses to start without one."""
     precision: Literal["float32", "mixed_bfloat16"]

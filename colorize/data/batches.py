@@ -35,6 +35,8 @@ class Batches:
         self.photos, self.shape, self.batch_size = photos, (height, width), batch_size
         self.augmentation, self.seed = augmentation, seed
         self._start = 0, 0
+        self.is_shuffled = True
+        """Else each epoch has the photos in their order."""
         self.features: Features | None = None
         """Of the photos, where they are known: they come with the pixels."""
 
@@ -62,7 +64,7 @@ class Batches:
 
     def _index(self, sample: int) -> int:
         epoch, position = divmod(sample, len(self.photos))
-        return int(_order(self.seed, epoch, len(self.photos))[position])
+        return int(_order(self.seed, epoch, len(self.photos))[position]) if self.is_shuffled else position
 
     def batch(self, step: int):
         """Batch number `step`: its pixels; or a tuple of them and a frozen part's features, where these are known."""

@@ -3,6 +3,7 @@
 Legend: B batch, H W rows and columns of the picture, h w those of the prediction, Q bins.
 """
 
+import keras
 from keras import ops
 
 from colorize.arrays import AbPhotos, Features, Plane, Scalar
@@ -41,6 +42,10 @@ class AbError:
         chroma = ops.norm(ab_true, axis=-1, keepdims=True)
         weight = 1.0 + self.config.chroma_weight * chroma / 100.0
         return ops.mean(loss * weight) / ops.mean(weight)
+
+    def lowest(self, ab_true: AbPhotos) -> float:
+        """What it is where every prediction is right."""
+        return 0.0
 
 
 @builds(SmoothL1)
@@ -97,12 +102,19 @@ class CrossEntropyLoss:
         Returns:
             A float32 scalar: the mean over the positions of the photos that count.
         """
-        stride, config = self.stride, self.config
-        positions = ops.average_pool(ab_true, stride, stride, data_format="channels_last") if stride > 1 else ab_true
-        targets = soft_targets(positions, self.bins.centres, config.neighbours, config.sigma)
+        targets, config = self._targets(ab_true), self.config
         entropy = -ops.sum(targets * ops.log_softmax(logits, axis=-1), axis=-1)  # (B, h, w)
         weight = ops.take(ops.convert_to_tensor(self.weights, "float32"), ops.argmax(targets, axis=-1))
         colourful = ops.max(ops.abs(ab_true), axis=(1, 2, 3)) > config.grey_below  # (B,)
         counts = ops.cast(colourful, "float32")
         per_photo = ops.mean(weight * entropy, axis=(1, 2))
         return ops.sum(per_photo * counts) / ops.maximum(ops.sum(counts), 1.0)
+
+    def lowest(self, ab_true: AbPhotos) -> Scalar:
+        """What it is where the prediction is the soft targets: their entropy."""
+        return self(ab_true, ops.log(self._targets(ab_true) + keras.config.epsilon()))
+
+    def _targets(self, ab_true: AbPhotos) -> Features:
+        stride, config = self.stride, self.config
+        positions = ops.average_pool(ab_true, stride, stride, data_format="channels_last") if stride > 1 else ab_true
+        return soft_targets(positions, self.bins.centres, config.neighbours, config.sigma)

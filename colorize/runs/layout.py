@@ -31,6 +31,7 @@ HISTORY = "history.csv"
 EVALUATION = "evaluation"
 CHECKPOINTS = "checkpoints"
 TRACKING = "tracking"
+PROFILE = "profile"
 LOCK = ".lock"
 HYDRAS = ".hydra"
 

@@ -15,7 +15,7 @@ from colorize.config.schema import Config
 from colorize.console import say
 from colorize.data.batches import Batches
 from colorize.data.loader import Loader
-from colorize.errors import UserError, listed
+from colorize.errors import UserError, first_line, listed
 from colorize.runs.atomic import WriteErrors
 from colorize.runs.layout import CHECKPOINTS, LAST, resume_command, way_on
 from colorize.runs.model_file import MODEL
@@ -24,6 +24,8 @@ from colorize.training.callbacks import Curves, Screen, Speed, Validation
 from colorize.training.checkpoint import Checkpoints, State
 from colorize.training.clock import Clock
 from colorize.training.learner import Learner
+from colorize.training.not_finite import first_not_finite
+from colorize.training.profile import Profile
 from colorize.training.signals import StopSignals
 from colorize.training.state import TrainState
 from colorize.training.step_curves import StepCurves
@@ -58,7 +60,16 @@ class TrainingLoop:
         self.speed, self.validation = Speed(state), validation
         self.screen = Screen(state, console, trainer.epochs, batches.steps_per_epoch)
         self.steps = StepCurves(state, tracker, device, getattr(config.tracking, "every_steps", None))
-        callbacks = [self.speed, self.steps, validation, Curves(state, tracker, folder, write_errors), self.screen]
+        steps = trainer.epochs * batches.steps_per_epoch - state.step
+        self.profile = Profile(config.backend, folder, trainer.profile_steps, steps)
+        callbacks = [
+            self.profile,
+            self.speed,
+            self.steps,
+            validation,
+            Curves(state, tracker, folder, write_errors),
+            self.screen,
+        ]
         self.clock = Clock(callbacks, state, learner, batches, trainer, signals, self.save, self.seconds)
         self._saved_step = -1
 
@@ -108,6 +119,8 @@ class TrainingLoop:
                 f"trainer.patience={trainer.patience}: no lower ab RMSE on val since epoch {state.best_epoch};"
                 f" the run ends after epoch {state.epoch} of {trainer.epochs}"
             )
+        if self.profile.is_done:
+            return f"{self.profile.steps} steps are traced in {self.profile.folder}; the run ends {place}"
         if trainer.max_minutes and self.clock.is_over_budget:
             more = 2 * max(trainer.max_minutes, math.ceil(self.seconds() / 60))
             return (
@@ -262,5 +275,11 @@ class TrainingLoop:
         photos = listed(self.batches.names(self.state.step))
         return (
             f"In step {self.state.step + 1} (epoch {self.state.epoch + 1}) the loss, a gradient or its norm is not"
-            f" finite; its batch is made of {photos}."
+            f" finite; its batch is made of {photos}. {self._first_not_finite()}"
         )
+
+    def _first_not_finite(self) -> str:
+        try:
+            return first_not_finite(self.learner.parts, self.batches.batch(self.state.step))
+        except Exception as error:  # of a backend, where the memory has no room for all outputs together
+            return f"Which layer is the first could not be found: {first_line(error)}."

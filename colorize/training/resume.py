@@ -34,7 +34,7 @@ MAY_CHANGE = ("trainer.epochs", "data.batch_size")
 """Changes what is learned from here on, and is asked for all the same."""
 
 WITHOUT_EFFECT = (
-    "tracking", "evaluation", "trainer.max_minutes", "trainer.patience",
+    "tracking", "evaluation", "trainer.max_minutes", "trainer.patience", "trainer.profile_steps",
     "trainer.num_workers", "trainer.prefetch_batches", "trainer.batch_timeout_seconds",
     "trainer.num_visualized_photos", "trainer.visualize_every_epochs", "trainer.checkpoint", "trainer.on_nan",
     "data.root", "data.cache",

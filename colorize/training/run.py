@@ -36,6 +36,7 @@ from colorize.training.feature_cache import FeatureCache, caches_features, froze
 from colorize.training.learner import Learner
 from colorize.training.loop import TrainingLoop
 from colorize.training.optimizer import build_optimizer
+from colorize.training.overfit import check_fallen, loss_and_lowest, one_batch, without_dropout
 from colorize.training.result import Result
 from colorize.training.resume import allowed
 from colorize.training.run_log import RunLog
@@ -86,8 +87,10 @@ def run(
             run.log.start(overrides, run.first_batch)
         run.cache_features()
         signals.raise_if_received()
+        run.note_loss_before()
         run.loop.run()
         result = run.finish()
+        run.check_overfit()
         status = "FINISHED"
         return result
     except Stopped as stopped:
@@ -115,6 +118,9 @@ class _Run:
     ):  # fmt: skip
         config = config.model_copy(update={"fusion": match.fusion}) if match else config
         self.config = config = with_digest(config)  # so that the weights that are loaded are checked to be those
+        overfit_steps = config.trainer.overfit_steps
+        if overfit_steps:
+            dataset = one_batch(dataset, config.data.batch_size, overfit_steps)
         self.dataset, self.device = dataset, device
         self.folder, self.tracker, self.console = folder, tracker, Console()
         keras.utils.clear_session()  # of an earlier job of the same process
@@ -122,9 +128,12 @@ class _Run:
         data, trainer = config.data, config.trainer
         size = data.height, data.width
         batches = Batches(dataset.train, *size, data.batch_size, data.augmentation, config.seed)
+        batches.is_shuffled = not overfit_steps
         begun_with = self._begun_with()
         self.bins = self._bins(begun_with)
         self.network = build_network(self._without_known_weights(begun_with), self.bins)
+        if overfit_steps:
+            without_dropout(self.network)
         in_words = str(match) if match else ""
         self.log = RunLog(config, in_words, dataset, device, self.network, folder, tracker, self.console)
         self.colorizer, self.learner = Colorizer(self.network), Learner(self.network)
@@ -192,6 +201,22 @@ class _Run:
         instead = f"; or keep none: {part[0]}.cache=false"
         self.batches.features = FeatureCache(frozen, dataset.train, cache, flips, instead)
         self.loop.validation.features = FeatureCache(frozen, dataset.val, cache, False, instead)
+
+    def note_loss_before(self) -> None:
+        """Remembers the loss of the one batch that is to be learned by heart."""
+        if self.config.trainer.overfit_steps and not self.state.step:
+            self.state.loss_before, self.state.loss_lowest = loss_and_lowest(self.learner, self.batches.batch(0))
+
+    def check_overfit(self) -> None:
+        """Says how far it was learned.
+
+        Raises:
+            UserError: not far enough.
+        """
+        state = self.state
+        if self.config.trainer.overfit_steps:
+            after = state.history[-1]["val_loss"]
+            say(self.console, check_fallen(state.loss_before, after, state.loss_lowest, state.step))
 
     def go_on(self) -> None:
         """Takes up the run that is in the folder.
