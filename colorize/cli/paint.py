@@ -80,6 +80,11 @@ def _paint(given: list[Path], options: Options, model: str | None, **how) -> Non
         raise UserError(f"all of these are in {options.out} already; to paint them again: --overwrite")
     pipeline = load_pipeline(model, **how)
     say(console, f"model     {pipeline.description}")
+    if _is_jax():
+        say(
+            console,
+            "JAX compiles before the first photo, which takes a minute; what can be kept is kept for the next time",
+        )
     _tell(console, paint_jobs(pipeline, todo, options, failures), options)
     if plan.others:
         say(console, f"left out, as no photos by their names: {', '.join(plan.others)}")
@@ -88,6 +93,13 @@ def _paint(given: list[Path], options: Options, model: str | None, **how) -> Non
         again = "" if all(job in todo for job in jobs) else "\nTo paint again what is there already: --overwrite"
         total = len(jobs) + len(plan.unreadable)
         raise SomeFailed(f"{len(failures)} of {total} photos were not painted:{reasons}{again}")
+
+
+def _is_jax() -> bool:
+    """Whether the first photo waits for a compilation that takes its time."""
+    import keras
+
+    return keras.backend.backend() == "jax"
 
 
 def _taken(job: Job, options: Options) -> list[Path]:

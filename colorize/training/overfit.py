@@ -51,8 +51,8 @@ def check_fallen(before: float, after: float, lowest: float, steps: int) -> str:
     told = f"one batch in {steps} steps: the loss fell from {before:.2f} to {after:.2f}, by {fallen:.0%}{above}"
     if not np.isfinite(fallen) or fallen < MUST_FALL:
         raise UserError(
-            f"{told}; expected {MUST_FALL:.0%}. The network does not learn even these few photos by heart: it may be too small; look at the"
-            " curves and the gradients by step (tracking.every_steps=1), at shapes.txt, at optimizer.learning_rate; or"
-            " give it more steps: trainer.overfit_steps"
+            f"{told}; expected {MUST_FALL:.0%}. The network does not learn even these few photos by heart. It may be"
+            " too small, or want more steps (trainer.overfit_steps); else look at the curves and the gradients by step"
+            " (tracking.every_steps=1), at shapes.txt, at optimizer.learning_rate"
         )
     return f"{told}: the network can learn"
