@@ -15,7 +15,7 @@ from hydra.errors import HydraException
 from colorize.cli.paths import quote_path
 from colorize.compat import hydras_arguments
 from colorize.config.base import groups
-from colorize.config.compose import compose_by_hydra, composed, is_hydras, parse, unreadable
+from colorize.config.compose import compose_by_hydra, composed, is_hydras, parse, quote_option, unreadable
 from colorize.config.locate import line_of
 from colorize.console import fail
 from colorize.errors import UserError
@@ -36,7 +36,7 @@ def check_command_line(arguments: list[str]) -> list[str]:
         of them do.
     """
     known, unknown = hydras_arguments().parse_known_args(arguments)
-    quoted = {text: quote_path(text, known.multirun) for text in known.overrides}
+    quoted = {text: quote_option(quote_path(text, known.multirun)) for text in known.overrides}
     arguments = [quoted.get(text, text) for text in arguments]
     known.overrides = [quoted[text] for text in known.overrides]
     if unknown or any(getattr(known, flag) for flag in FLAGS_OF_HYDRA):

@@ -167,13 +167,19 @@ def parse(overrides: list[str]) -> list[Override]:
     parsed = []
     for text in overrides:
         try:
-            override = parser.parse_override(text)
+            override = parser.parse_override(quote_option(text))
         except HydraException as error:
             raise unreadable(text, str(error).splitlines()[0]) from None
         if not override.key_or_group:
             raise unreadable(text, "it has no key")
         parsed.append(override)
     return parsed
+
+
+def quote_option(text: str) -> str:
+    """`debug=nan` so that Hydra reads the name of an option, and not a number."""
+    key, _, value = text.partition("=")
+    return f"{key}='{value}'" if value == "nan" and key.lstrip("+") in groups() else text
 
 
 def unreadable(text: str, reason: str) -> UserError:

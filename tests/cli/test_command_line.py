@@ -12,7 +12,7 @@ from messages import assert_wording, ended
 from colorize.cli import command_line
 from colorize.cli.command_line import check_command_line
 from colorize.config.base import PROJECT
-from colorize.config.compose import compose_by_hydra
+from colorize.config.compose import compose_by_hydra, composed
 
 pytestmark = pytest.mark.once
 
@@ -146,3 +146,8 @@ def test_a_plugin_that_is_not_installed_is_said_with_the_extra(capsys):
     assert raised.value.code == 2
     installed = r"Available options in 'hydra/launcher':\n(\t.*\n)+Config search path:\n(\t.*\n)+"
     assert_wording("cli.sweep.no_plugin", re.sub(installed, "WHAT IS INSTALLED\n", capsys.readouterr().err))
+
+
+def test_the_name_of_an_option_is_no_number():
+    assert check_command_line(["debug=nan", "seed=2"]) == ["debug='nan'", "seed=2"]
+    assert composed(["debug=nan"]).trainer.on_nan.action == "stop"

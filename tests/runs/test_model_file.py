@@ -36,6 +36,7 @@ def test_a_model_file_keeps_no_path_and_no_server(config_of, tmp_path):
     encoder = composed(["encoder=efficientnet_lite0", "encoder.weights=none"]).encoder
     config = config.model_copy(update={"encoder": encoder.model_copy(update={"weights": "/home/me/lite0.pth"})})
     mlflow = {"name": "mlflow", "uri": "https://me:secret@example.org", "experiment": "a", "patience": 1.0}
+    mlflow["every_steps"] = None
     config = config.model_copy(update={"tracking": MlflowTracking(**mlflow, register=None)})
     text = json.dumps(shared(config))
     assert "/home/me" not in text and "secret" not in text

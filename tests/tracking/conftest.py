@@ -12,7 +12,9 @@ def open_at(config_of, tmp_path):
     config = config_of()
 
     def at(uri: str) -> MlflowTracker:
-        tracking = MlflowTracking(name="mlflow", uri=uri, experiment="tests", patience=1.0, register=None)
+        tracking = MlflowTracking(
+            name="mlflow", uri=uri, experiment="tests", patience=1.0, every_steps=None, register=None
+        )
         return open_tracker(config.model_copy(update={"tracking": tracking}), tmp_path)
 
     return at
