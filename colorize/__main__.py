@@ -117,10 +117,18 @@ def _add_demo(commands) -> None:
     text = "open a page on this machine: drop a photo, see it painted, download it"
     parser = commands.add_parser("demo", help=text, description=text)
     _add_models(parser, "that can be chosen there (all registered ones, and the one that comes with colorize)")
-    parser.add_argument("--port", type=int, default=8080, help="of the page (8080)")
+    parser.add_argument("--port", type=port, default=8080, help="of the page (8080)")
     parser.add_argument("--no-browser", action="store_true", help="only print its address")
     parser.add_argument("--tracking", metavar="URI", help="MLflow that knows the models (mlflow.db)")
     parser.set_defaults(command=demo)
+
+
+def port(text: str) -> int:
+    """A port of TCP; argparse says what is wrong by this name."""
+    number = int(text)
+    if not 1 <= number <= 65535:
+        raise ValueError
+    return number
 
 
 def _add_evaluate(commands) -> None:

@@ -17,6 +17,7 @@ def prepare() -> None:
     _open_closed_descriptors()
     if os.environ.get("COLUMNS", "1").strip() in ("", "0"):
         del os.environ["COLUMNS"]  # rich would show nothing at all
+    os.environ["MPLBACKEND"] = "Agg"  # a notebook hands on its own, which may not be installed here: Keras would fail
     sys.stdout = _unbreakable(sys.stdout)
     sys.stderr = _unbreakable(sys.stderr)
     if not any(os.environ.get(name) for name in ("LOGNAME", "USER", "LNAME", "USERNAME")) and not _has_account():
@@ -59,18 +60,19 @@ def _of_our_own() -> Path:
 
 
 class _Unbreakable(io.TextIOWrapper):
-    """A stream whose reader may go away: what is written then goes nowhere, and the program goes on."""
+    """A stream whose reader or terminal may go away, or whose disk may be full: what is written then goes nowhere, and
+    the program goes on."""
 
     def write(self, text: str) -> int:
         try:
             return super().write(text)
-        except BrokenPipeError:
+        except OSError:
             return self._silence(len(text))
 
     def flush(self) -> None:
         try:
             super().flush()
-        except BrokenPipeError:
+        except OSError:
             self._silence(0)
 
     def _silence(self, written: int) -> int:

@@ -38,6 +38,20 @@ def test_a_reader_that_goes_away_does_not_end_the_program():
     assert done.returncode == 0 and done.stderr == "went on\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux alone has a device that is always full")
+def test_a_log_on_a_full_disk_does_not_end_the_program():
+    program = "for _ in range(3): print('x' * 100_000, flush=True)\nimport sys; print('went on', file=sys.stderr)"
+    with open("/dev/full", "w") as full:
+        done = run(program, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 0 and done.stderr == "went on\n"
+
+
+def test_the_matplotlib_of_a_notebook_is_not_asked_for():
+    program = "import matplotlib.pyplot; print(matplotlib.get_backend().lower())"
+    inline = {"MPLBACKEND": "module://matplotlib_inline.of_nowhere"}
+    assert run(program, inline, stdout=subprocess.PIPE).stdout == "agg\n"
+
+
 @pytest.mark.parametrize("closed", [1, 2])
 def test_a_stream_that_is_closed_from_the_start_is_no_obstacle(closed):
     program = "import sys; print('out'); print('err', file=sys.stderr)"

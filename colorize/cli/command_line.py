@@ -77,6 +77,15 @@ def _check_keys_of_hydra(parsed: list[Override]) -> None:
     for override in parsed:
         if override.key_or_group == "hydra.mode":
             raise UserError("hydra.mode: a sweep is asked for with -m, before its values: -m seed=1,2,3")
+        if override.key_or_group.startswith("hydra.sweeper.params"):
+            raise UserError("hydra.sweeper.params: what is swept is given with its values: -m seed=1,2,3")
+        if override.key_or_group in ("hydra.run.dir", "hydra.sweep.dir") and not override.value():
+            raise UserError(f"{override.key_or_group} is empty: is a variable of the shell unset?")
+        if override.key_or_group == "hydra.sweep.subdir" and "${" not in str(override.value()):
+            raise UserError(
+                "hydra.sweep.subdir: expected a folder for each job, as in '${hydra.job.num}', received one for all:"
+                f" {override.value()}"
+            )
         if override.key_or_group == "hydra.searchpath":
             raise UserError(
                 "hydra.searchpath: configurations lie in configs/ alone, where they are checked; put the file into"

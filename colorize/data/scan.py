@@ -18,8 +18,11 @@ SPLITS = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 """Names of folders right below the root, and the part of the split that they stand for."""
-SPLIT_FOLDER = re.compile(r"([a-z]+?)[-_ ]?(set|data|images|photos)?[-_ ]?(\d{4})?", re.IGNORECASE)
-"""One of these names with what data sets add to it: `train2017` of COCO, `Test_Images`."""
+SPLIT_FOLDER = re.compile(
+    r"([a-z]+?)[-_ ]?(set|data|images|photos)?(?:[-_ ]?\d{4}|[-_ ]\d{2,4}|(?-i:[AB]))?", re.IGNORECASE
+)
+"""One of these names with what data sets add to it: `train2017` of COCO, `val_256` of Places, `testA`
+of CycleGAN, `Test_Images`."""
 
 BLOCK = 2**20
 

@@ -4,6 +4,7 @@ file says of them, and scaled to the whole range of 16 bits.
 
 import functools
 import io
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -27,6 +28,8 @@ COLOURS = {GREY_ZERO_IS_WHITE: 1, GREY: 1, RGB: 3, CMYK: 4}
 """Their samples of a pixel, without transparency."""
 PREMULTIPLIED, TRANSPARENCY = 1, 2
 """Values of ExtraSamples (TIFF 6.0, section 18) that say what another sample is."""
+LZW = 5
+"""A value of Compression (TIFF 6.0, section 13)."""
 NO_PHOTO = 1 | 4
 """Bits of NewSubfileType (TIFF 6.0, section 8): a smaller copy of another picture of the file, and a mask of one."""
 SUBFILE_TYPE = 254
@@ -85,22 +88,29 @@ def _of_png(data: bytes, decoding: Decoding) -> Samples:
 
 
 def _of_tiff(data: bytes, decoding: Decoding, instead: bool) -> Samples | None:
-    import tifffile
-
     try:
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
+        with _tifffile().TiffFile(io.BytesIO(data)) as file:
             page, frames = _photo_page(file)
+            if page.subfiletype & NO_PHOTO and "SubIFDs" in page.tags:
+                raise NotUsable("a raw photo, of which only a thumbnail is a picture; develop it first")
             if _pillow_knows(page) and not instead:
                 return None
             _check_kind(page)
             if not all(page.databytecounts):
                 raise NotUsable("damaged: a part of its pixels is missing")
             with decoding((page.imagewidth, page.imagelength)):
-                return _scaled(page, frames)
+                return _scaled(page, _pixels(page, data), frames)
     except (NotUsable, Image.DecompressionBombError):
         raise
     except Exception as error:  # of many kinds, where a header lies
         raise NotUsable(f"damaged: {str(error) or type(error).__name__}") from None
+
+
+def _tifffile():
+    import tifffile
+
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong with a file is told with its name
+    return tifffile
 
 
 def _photo_page(file: Any) -> tuple[Any, int]:
@@ -114,10 +124,8 @@ def _photo_page(file: Any) -> tuple[Any, int]:
 
 def tags_of(data: bytes) -> dict[int, Any]:
     """The tags of a TIFF's photo by their numbers; empty where it has none that can be read."""
-    import tifffile
-
     try:
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
+        with _tifffile().TiffFile(io.BytesIO(data)) as file:
             return {tag.code: tag.value for tag in _photo_page(file)[0].tags}
     except Exception:  # of many kinds, where a header lies
         return {}
@@ -140,8 +148,20 @@ def _check_kind(page: Any) -> None:
         raise NotUsable(f"{page.bitspersample} bits a sample of the kind {page.photometric.name}, which is not known")
 
 
-def _scaled(page: Any, frames: int) -> Samples:
-    pixels = page.asarray()
+def _pixels(page: Any, data: bytes) -> np.ndarray:
+    """As tifffile gives them; of LZW by libtiff: a damaged one ends the process in imagecodecs' own decoder."""
+    from imagecodecs import tiff_decode
+
+    if page.compression != LZW or page.bitspersample not in (8, 16):
+        return page.asarray()
+    if page.photometric == CMYK:  # which libtiff would make RGB of
+        at = page.tags["PhotometricInterpretation"].valueoffset
+        order: Any = {"<": "little", ">": "big"}[page.parent.byteorder]
+        data = data[:at] + RGB.to_bytes(2, order) + data[at + 2 :]
+    return tiff_decode(data, index=page.index)
+
+
+def _scaled(page: Any, pixels: np.ndarray, frames: int) -> Samples:
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     elif page.planarconfig == 2:  # a plane for each sample, one after the other

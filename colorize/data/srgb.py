@@ -2,6 +2,7 @@
 
 import functools
 import io
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,12 @@ SRGB_GAMMA, SRGB_CURVES = 1 / 2.2, (13, 1, 6)
 """What PNGs say of samples that are sRGB's, or near to it: gAMA, and the transfer function of cICP (ITU-T H.273)."""
 IN_TAGS = {"icc_profile": 34675, "xmp": 700}
 """What Pillow's `info` has of a TIFF -> the tag that it stands in."""
+XMP_ORIENTATION = re.compile(rb"tiff:Orientation\s*(?:=\s*[\"']|>)\s*([1-8])\s*[\"'<]")
+"""However XML may be written; Pillow knows one way alone."""
+
+
+def _bytes(xmp: Any) -> bytes:
+    return xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp if isinstance(xmp, bytes) else b""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,10 @@ class About:
                 exif.get_ifd(part)
         except Exception:  # any exception Pillow raises where EXIF is wrong
             exif = Image.Exif()
+        if exif.get(ORIENTATION) not in range(1, 9):
+            found = XMP_ORIENTATION.search(_bytes(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")))
+            if found:
+                exif[ORIENTATION] = int(found[1])
         return cls(exif, dict(image.info))
 
 
@@ -102,6 +113,7 @@ def picture_of_image(image: Image.Image, data: bytes, size: tuple[int, int], fra
     if frames > 1:
         converted.append(f"first of {frames} frames")
     image.load()
+    _scale_transparent_grey(image, data)
     about = About.of(image)
     turn = TURNS.get(about.exif.get(ORIENTATION, 1))
     if turn is not None:  # `exif_transpose` would write the EXIF too, which fails where that is odd
@@ -209,6 +221,14 @@ def _rgb_and_alpha(image: Image.Image, profile: bytes | None) -> tuple[Image.Ima
         image, words = _out_of_profile(image, profile)
         done.append(words)
     return image if image.mode == "RGB" else image.convert("RGB"), alpha, done
+
+
+def _scale_transparent_grey(image: Image.Image, data: bytes) -> None:
+    """The grey that a PNG calls transparent, as its pixels are: Pillow scales 2 and 4 bits to 8, and not this."""
+    if image.format == "PNG" and image.mode == "L" and isinstance(image.info.get("transparency"), int):
+        bits = data[sixteen_bit.PNG_BITS]
+        if bits < 8:
+            image.info["transparency"] = image.info["transparency"] * 255 // (2**bits - 1)
 
 
 def _on_white(image: Image.Image, alpha: Image.Image) -> Image.Image:

@@ -62,13 +62,23 @@ def encode(photo: Photo, place: Path | BinaryIO) -> None:
         exif[ExifTags.Base.XMLPacket] = metadata.pop("xmp")
     if exif:
         with suppress(Exception):  # of odd EXIF, which Pillow reads and cannot write; the photo is worth more
-            metadata["exif"] = exif.tobytes()  # an `Exif` as it is would lose its parts in a TIFF (Pillow 13)
+            metadata["exif"] = _fresh(exif).tobytes()  # an `Exif` as it is would lose its parts in a TIFF (Pillow 13)
             if name == "TIFF":
                 metadata["exif"] = _with_bytes(metadata["exif"], exif)
     image = _bare(photo.image)
     if photo.alpha and name in TRANSPARENT:
         image.putalpha(photo.alpha)
     image.save(place, "JPEG" if name == "MPO" else name, **WRITTEN[name], **metadata)
+
+
+def _fresh(exif: Image.Exif) -> Image.Exif:
+    """The same without the file it was read from: a BigTIFF's would be written as one, which no format takes."""
+    fresh = Image.Exif()
+    fresh.update(exif)
+    for part in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+        if values := exif.get_ifd(part):
+            fresh.get_ifd(part).update(values)
+    return fresh
 
 
 def _with_bytes(content: bytes, exif: Image.Exif) -> Image.Exif:

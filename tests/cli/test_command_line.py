@@ -151,3 +151,18 @@ def test_a_plugin_that_is_not_installed_is_said_with_the_extra(capsys):
 def test_the_name_of_an_option_is_no_number():
     assert check_command_line(["debug=nan", "seed=2"]) == ["debug='nan'", "seed=2"]
     assert composed(["debug=nan"]).trainer.on_nan.action == "stop"
+
+
+@pytest.mark.parametrize(
+    ("key", "given"),
+    [
+        ("hydra.run.dir.empty", ["hydra.run.dir="]),
+        ("hydra.sweep.dir.empty", ["-m", "seed=1,2", "hydra.sweep.dir="]),
+        ("hydra.sweep.subdir.one", ["-m", "seed=1,2", "hydra.sweep.subdir=x"]),
+        ("hydra.sweeper.params.given", ["-m", "+hydra.sweeper.params.seed='1,2'"]),
+        ("hydra.sweeper.params.given", ["hydra.sweeper.params={seed: '1,2'}"]),
+    ],
+)
+def test_hydras_own_keys_are_refused_where_they_would_lose_a_run(key, given, capsys):
+    with ended(key, capsys):
+        check_command_line(given)

@@ -1,7 +1,9 @@
 """Samples of other than 8 bits come out by what the file says of them, or the file is refused by name."""
 
 import io
+import struct
 import zlib
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from icc import adobe_rgb, adobe_to_srgb, linear_grey
 from imagecodecs import png_encode
 from messages import refused
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from colorize.data.decode import NotUsable, decode, decode_in_thread, without_warnings
 from colorize.data.sixteen_bit import TURNS
@@ -231,3 +234,98 @@ def test_samples_of_another_curve_are_told(gamma, is_other):
     data = content.getvalue()
     data = data[:33] + (4).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big") + data[33:]
     assert any("another curve" in change for change in decode(data).converted) == is_other
+
+
+LZW_KINDS = {
+    "rgb": ("rgb", (20, 31, 3), {}),
+    "rgba": ("rgb", (20, 31, 4), {"extrasamples": ["unassalpha"]}),
+    "grey": ("minisblack", (20, 31), {}),
+    "planar": ("rgb", (3, 20, 31), {"planarconfig": "separate"}),
+    "cmyk": ("separated", (20, 31, 4), {}),
+    "tiles": ("rgb", (64, 80, 3), {"tile": (16, 16)}),
+}
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("kind", LZW_KINDS)
+def test_lzw_is_what_the_same_pixels_without_compression_are(kind, byteorder):
+    photometric, shape, options = LZW_KINDS[kind]
+    pixels = np.random.default_rng(0).integers(0, 65536, shape).astype("uint16")
+    for predictor in (False, True):
+        written = [
+            tiff(pixels, photometric=photometric, byteorder=byteorder, **compressed, **options)
+            for compressed in ({}, {"compression": "lzw", "predictor": predictor})
+        ]
+        plain, lzw = [decode_in_thread(data, 10**7, keeps_all=True) for data in written]
+        np.testing.assert_array_equal(np.asarray(lzw.image), np.asarray(plain.image))
+        if plain.deep is not None:
+            np.testing.assert_array_equal(lzw.deep, plain.deep)
+
+
+def test_damaged_lzw_is_refused_and_does_not_end_the_program():
+    """imagecodecs' own decoder reads outside of its memory, and takes the program with it."""
+    pixels = np.random.default_rng(0).integers(0, 9, (48, 64, 3)).astype("uint16")
+    data, rng = tiff(pixels, photometric="rgb", compression="lzw", predictor=True), np.random.default_rng(1)
+    for _ in range(300):
+        changed = bytearray(data)
+        for at in rng.integers(200, len(data), 3):
+            changed[at] = rng.integers(256)
+        with suppress(NotUsable):
+            decode_in_thread(bytes(changed), 10**7, keeps_all=True)
+
+
+def test_a_raw_photo_is_not_taken_for_its_thumbnail():
+    content = io.BytesIO()
+    with tifffile.TiffWriter(content) as writer:
+        writer.write(np.zeros((12, 16, 3), "uint8"), photometric="rgb", subfiletype=1, subifds=1)
+        writer.write(np.zeros((48, 64), "uint16"), photometric=32803)
+    with refused("data.raw_thumbnail", error=NotUsable):
+        decode(content.getvalue())
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_the_transparent_grey_of_a_png_is_transparent_at_every_depth(bits):
+    largest = 2**bits - 1
+    rows = [[0, largest], [largest, 0]]
+    packed = [sum(value << max(0, 8 - bits * (place + 1)) for place, value in enumerate(row)) for row in rows]
+    lines = b"".join(b"\0" + (bytes(row) if bits == 8 else bytes([byte])) for row, byte in zip(rows, packed))
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 2, 2, bits, 0, 0, 0, 0)),
+        (b"tRNS", struct.pack(">H", largest)),
+        (b"IDAT", zlib.compress(lines)),
+        (b"IEND", b""),
+    ]
+    data = b"\x89PNG\r\n\x1a\n"
+    for kind, content in chunks:
+        data += struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    picture = decode_in_thread(data, 10**7, keeps_all=True)
+    np.testing.assert_array_equal(np.asarray(picture.alpha), [[255, 0], [0, 255]])
+
+
+XMP_SPELLINGS = [
+    " tiff:Orientation='6'/>",
+    ' tiff:Orientation="6"/>',
+    ' tiff:Orientation = "6" />',
+    "><tiff:Orientation>6</tiff:Orientation></r>",
+    "><tiff:Orientation>\n 6\n</tiff:Orientation></r>",
+]
+
+
+@pytest.mark.parametrize("spelling", XMP_SPELLINGS)
+@pytest.mark.parametrize("exif", [None, 0])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_photo_is_turned_by_its_xmp_however_that_is_written(kind, exif, spelling):
+    xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><r" + spelling.encode() + b"</x:xmpmeta>"
+    content, how, tags = io.BytesIO(), {}, Image.Exif()
+    if exif is not None:
+        tags[0x0112] = exif
+    if kind == "PNG":
+        how["pnginfo"] = PngInfo()
+        how["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode())
+    elif kind == "TIFF":
+        tags[700] = xmp
+    else:
+        how["xmp"] = xmp
+    Image.new("RGB", (8, 4)).save(content, kind, exif=tags, **how)
+    with without_warnings():
+        assert decode_in_thread(content.getvalue(), 10**7, keeps_all=True).image.size == (4, 8)

@@ -40,6 +40,8 @@ def test_the_split_depends_on_content_and_on_nothing_else(photo_folder, tmp_path
         ("TRAIN", "Validation"),
         ("train2017", "val2017"),
         ("Training", "dev_images"),
+        ("train_256", "val_256"),
+        ("trainA", "valA"),
     ],
 )
 def test_folders_are_the_split_where_there_are_some(train, val, tmp_path, photo):
@@ -53,7 +55,9 @@ def test_folders_are_the_split_where_there_are_some(train, val, tmp_path, photo)
     assert record_of(dataset, "elsewhere/stray.png").detail.startswith("outside of the folders of the split")
 
 
-@pytest.mark.parametrize("name", ["trains", "testament", "train20", "devon", "2017", "val.old", "unlabeled2017"])
+@pytest.mark.parametrize(
+    "name", ["trains", "testament", "train20", "devon", "2017", "val.old", "unlabeled2017", "testa"]
+)
 def test_other_folders_are_no_part_of_it(name):
     assert part_of(name) is None
 

@@ -167,3 +167,15 @@ def test_a_bmp_that_loses_its_opacity_says_so(noise):
         photo = photo_of(header + about.ljust(108, b"\0") + bgra[::-1].tobytes())
     np.testing.assert_array_equal(np.asarray(photo.alpha), bgra[..., 3])
     assert "transparency lost" in photo.converted
+
+
+def test_an_8_bit_bigtiff_is_painted():
+    import tifffile
+
+    content, out = io.BytesIO(), io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 9, 3)).astype("uint8")
+    tifffile.imwrite(content, pixels, photometric="rgb", bigtiff=True, extratags=[(315, "s", 0, "Ada", True)])
+    encode(photo_of(content.getvalue()), out)
+    with Image.open(out) as image:
+        np.testing.assert_array_equal(np.asarray(image), pixels)
+        assert image.getexif()[315] == "Ada"
