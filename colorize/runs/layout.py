@@ -6,7 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
 
@@ -157,8 +157,9 @@ def check_unused(folder: Path) -> None:
 
 def remove_if_unused(folder: Path) -> None:
     """Removes the output folder of a run that was refused: nothing is in it but what was noted before it began."""
-    if folder.is_dir() and {path.name for path in folder.iterdir()} <= {HYDRAS, LOCK}:
-        shutil.rmtree(folder)
+    with suppress(OSError):  # it may not even be looked at
+        if {path.name for path in folder.iterdir()} <= {HYDRAS, LOCK}:
+            shutil.rmtree(folder)
 
 
 def check_init(init: str | None) -> None:
