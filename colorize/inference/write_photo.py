@@ -73,9 +73,11 @@ def encode(photo: Photo, place: Path | BinaryIO) -> None:
 
 def _fresh(exif: Image.Exif) -> Image.Exif:
     """The same without the file it was read from: a BigTIFF's would be written as one, which no format takes."""
-    fresh = Image.Exif()
-    fresh.update(exif)
-    for part in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+    fresh, parts = Image.Exif(), (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+    for tag, value in exif.items():
+        if tag not in parts:  # places in the file that it was read from
+            fresh[tag] = value
+    for part in parts:
         if values := exif.get_ifd(part):
             fresh.get_ifd(part).update(values)
     return fresh
