@@ -32,8 +32,11 @@ def progress(description: str, total: int) -> Iterator[Callable[..., None]]:
 
 def say(console: Console, text: str) -> None:
     """Prints a line as it stands: a path or a label may hold what rich would take for colours."""
-    text = "\n".join(map(printable, text.split("\n")))
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    console.print(_printable_lines(text), highlight=False, markup=False, soft_wrap=True)
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def show(console: Console, table: Table) -> None:
@@ -67,6 +70,6 @@ def fail_if_mistake(error: Exception, program: str | None = None) -> None:
 def fail(error: UserError, program: str | None = None) -> None:
     """Shows a mistake of the user's and ends the program; `program`: as it is called, None: as it was started."""
     program = program or Path(sys.argv[0]).name
-    lines = "\n".join(map(printable, str(error).split("\n")))
-    print(f"{'python -m colorize' if program == '__main__.py' else program}: {lines}", file=sys.stderr)
+    called = "python -m colorize" if program == "__main__.py" else program
+    print(f"{called}: {_printable_lines(str(error))}", file=sys.stderr)
     sys.exit(error.exit_status)

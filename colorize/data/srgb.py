@@ -38,10 +38,6 @@ XMP_ORIENTATION = re.compile(rb"tiff:Orientation\s*(?:=\s*[\"']|>)\s*([1-8])\s*[
 """However XML may be written; Pillow knows one way alone."""
 
 
-def _bytes(xmp: Any) -> bytes:
-    return xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp if isinstance(xmp, bytes) else b""
-
-
 @dataclass(frozen=True)
 class About:
     """What a file says beside its pixels, as Pillow gives it."""
@@ -58,11 +54,17 @@ class About:
                 exif.get_ifd(part)
         except Exception:  # any exception Pillow raises where EXIF is wrong
             exif = Image.Exif()
-        if exif.get(ORIENTATION) not in range(1, 9):
-            found = XMP_ORIENTATION.search(_bytes(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")))
-            if found:
-                exif[ORIENTATION] = int(found[1])
-        return cls(exif, dict(image.info))
+        about = cls(exif, dict(image.info))
+        found = None if exif.get(ORIENTATION) in range(1, 9) else XMP_ORIENTATION.search(about.xmp)
+        if found:
+            exif[ORIENTATION] = int(found[1])
+        return about
+
+    @property
+    def xmp(self) -> bytes:
+        """Its XMP; empty where there is none."""
+        xmp = self.info.get("xmp") or self.info.get("XML:com.adobe.xmp") or b""
+        return xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp
 
 
 @dataclass(frozen=True)

@@ -106,9 +106,8 @@ def photo_of(data: bytes, largest: int = MAX_PAINTED_PIXELS) -> Photo:
 def _metadata(about: About, image_format: str, size: tuple[int, int]) -> dict:
     """What of a file's metadata is true of the painted photo too."""
     kept: dict[str, Any] = {"icc_profile": SRGB, "exif": _exif(about.exif, size)}
-    xmp = about.info.get("xmp") or about.info.get("XML:com.adobe.xmp")
-    if xmp:
-        kept["xmp"] = _xmp(xmp if isinstance(xmp, bytes) else xmp.encode())
+    if about.xmp:
+        kept["xmp"] = _xmp(about.xmp)
     if about.info.get("dpi"):
         kept["dpi"] = about.info["dpi"]
     if image_format == "PNG":

@@ -43,10 +43,6 @@ class AbError:
         weight = 1.0 + self.config.chroma_weight * chroma / 100.0
         return ops.mean(loss * weight) / ops.mean(weight)
 
-    def lowest(self, ab_true: AbPhotos) -> float:
-        """What it is where every prediction is right."""
-        return 0.0
-
 
 @builds(SmoothL1)
 class SmoothL1Loss(AbError):

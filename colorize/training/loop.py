@@ -59,17 +59,11 @@ class TrainingLoop:
         self.checkpoints = Checkpoints(folder / CHECKPOINTS, trainer.checkpoint.keep)
         self.speed, self.validation = Speed(state), validation
         self.screen = Screen(state, console, trainer.epochs, batches.steps_per_epoch)
-        self.steps = StepCurves(state, tracker, device, getattr(config.tracking, "every_steps", None))
-        steps = trainer.epochs * batches.steps_per_epoch - state.step
-        self.profile = Profile(config.backend, folder, trainer.profile_steps, steps)
-        callbacks = [
-            self.profile,
-            self.speed,
-            self.steps,
-            validation,
-            Curves(state, tracker, folder, write_errors),
-            self.screen,
-        ]
+        self.step_curves = StepCurves(state, tracker, device, getattr(config.tracking, "every_steps", None))
+        of_all = trainer.epochs * batches.steps_per_epoch
+        self.profile = Profile(config.backend, folder, trainer.profile_steps, of_all)
+        curves = Curves(state, tracker, folder, write_errors)
+        callbacks = [self.profile, self.speed, self.step_curves, validation, curves, self.screen]
         self.clock = Clock(callbacks, state, learner, batches, trainer, signals, self.save, self.seconds)
         self._saved_step = -1
 
@@ -167,7 +161,7 @@ class TrainingLoop:
     def save(self) -> None:
         """Saves a checkpoint of this moment; asks training to stop where that failed too often in a row."""
         start = time.perf_counter()
-        self.steps.send()
+        self.step_curves.send()
         self.tracker.secure()  # a checkpoint must not know more than the journal
         self.count_seconds()
         with self.write_errors.tolerate(CHECKPOINT):
@@ -252,7 +246,7 @@ class TrainingLoop:
                 f" {resume_command(self.folder)} trainer.on_nan.action=rollback"
             )
         self.tracker.forget()
-        self.steps.forget()
+        self.step_curves.forget()
         state.rollbacks += 1
         self.count_seconds()
         spent = {name: getattr(state, name) for name in NOT_TAKEN_BACK}

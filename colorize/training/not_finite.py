@@ -25,17 +25,16 @@ def first_not_finite(network: Network, batch) -> str:
     model = network.tail if known else network.model
     assert model is not None  # it is there where something is known
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-    watched = keras.Model(model.inputs, [layer.output for layer in layers])
-    outputs = watched([scale_lightness(lightness), *known], training=True)
+    watched = keras.Model(model.inputs, [*(layer.output for layer in layers), model.output])
+    *outputs, predicted = watched([scale_lightness(lightness), *known], training=True)
     for layer, output in zip(layers, outputs):
         if not _is_finite(output):
             kind = type(layer).__name__
             bad = [variable.path for variable in layer.weights if not _is_finite(variable)]
             weights = f"; of its weights, {', '.join(bad)} are not finite" if bad else ""
             return f"The first layer whose output is not finite is {layer.name} ({kind}){weights}."
-    output = network.output(lightness, known, training=True)
     for label, (_, term) in network.losses.items():
-        if not _is_finite(term(ab, output)):
+        if not _is_finite(term(ab, predicted)):
             return f"The output of every layer is finite, and loss.{label} is not."
     return "The output of every layer and the loss are finite: the gradient is not, or its norm overflows."
 

@@ -52,10 +52,9 @@ class Guard(keras.optimizers.Optimizer):
         super().update_step(gradient, variable, learning_rate)
 
     def _get_current_learning_rate(self):
-        rate = super()._get_current_learning_rate()
         if self.gradient_accumulation_steps:  # Keras asks its schedule by batches there too, not by moves
-            rate = self._learning_rate(self.iterations)
-        return rate * self.rate_scale
+            return self._learning_rate(self.iterations) * self.rate_scale
+        return super()._get_current_learning_rate() * self.rate_scale
 
     def apply(self, grads, trainable_variables=None):
         """As in Keras, unless halted."""
@@ -76,10 +75,12 @@ class Guard(keras.optimizers.Optimizer):
     def _update_model_variables_moving_average(self, trainable_variables):
         """As in Keras, but only where weights were moved: it would average the same weights again between."""
         steps = self.gradient_accumulation_steps
+        if not steps:
+            return super()._update_model_variables_moving_average(trainable_variables)
         averages = moving_averages(self)
-        before = [ops.copy(average) for average in averages] if steps else []
+        before = [ops.copy(average) for average in averages]
         super()._update_model_variables_moving_average(trainable_variables)
-        is_moved = ops.equal((micro_steps(self) + 1) % steps, 0) if steps else None
+        is_moved = ops.equal((micro_steps(self) + 1) % steps, 0)
         for average, value in zip(averages, before):
             average.assign(ops.where(is_moved, ops.convert_to_tensor(average), value))
 

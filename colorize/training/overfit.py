@@ -9,7 +9,7 @@ from colorize.compat import flat_layers
 from colorize.data.dataset import Dataset, spread
 from colorize.errors import UserError
 from colorize.models.colorizer import Network
-from colorize.training.learner import Learner, lab_of
+from colorize.training.learner import lab_of
 
 MUST_FALL = 0.9
 """Share of the loss, above what no network can go below, that must be gone at the end."""
@@ -28,12 +28,10 @@ def without_dropout(network: Network) -> None:
             layer.rate = 0.0
 
 
-def loss_and_lowest(learner: Learner, batch) -> tuple[float, float]:
-    """The loss of a batch, and the lowest that any network could have: 0, or the entropy of soft targets."""
+def lowest_loss(network: Network, batch) -> float:
+    """The lowest loss of a batch that any network could have: 0, or of terms that say so more (soft targets)."""
     _, ab = lab_of((batch,))
-    terms = learner.losses_by_label.values()
-    lowest = sum(weight * float(getattr(term, "lowest", lambda ab: 0.0)(ab)) for weight, term in terms)
-    return float(learner.test_on_batch(batch, return_dict=True)["loss"]), lowest
+    return sum(weight * float(term.lowest(ab)) for weight, term in network.losses.values() if hasattr(term, "lowest"))
 
 
 def check_fallen(before: float, after: float, lowest: float, steps: int) -> str:

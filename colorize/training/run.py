@@ -36,7 +36,7 @@ from colorize.training.feature_cache import FeatureCache, caches_features, froze
 from colorize.training.learner import Learner
 from colorize.training.loop import TrainingLoop
 from colorize.training.optimizer import build_optimizer
-from colorize.training.overfit import check_fallen, loss_and_lowest, one_batch, without_dropout
+from colorize.training.overfit import check_fallen, lowest_loss, one_batch, without_dropout
 from colorize.training.result import Result
 from colorize.training.resume import allowed
 from colorize.training.run_log import RunLog
@@ -205,7 +205,8 @@ class _Run:
     def note_loss_before(self) -> None:
         """Remembers the loss of the one batch that is to be learned by heart."""
         if self.config.trainer.overfit_steps and not self.state.step:
-            self.state.loss_before, self.state.loss_lowest = loss_and_lowest(self.learner, self.batches.batch(0))
+            told = self.learner.test_on_batch(self.batches.batch(0), return_dict=True)
+            self.state.loss_before = float(told["loss"])
 
     def check_overfit(self) -> None:
         """Says how far it was learned.
@@ -215,8 +216,8 @@ class _Run:
         """
         state = self.state
         if self.config.trainer.overfit_steps:
-            after = state.history[-1]["val_loss"]
-            say(self.console, check_fallen(state.loss_before, after, state.loss_lowest, state.step))
+            after, lowest = state.history[-1]["val_loss"], lowest_loss(self.network, self.batches.batch(0))
+            say(self.console, check_fallen(state.loss_before, after, lowest, state.step))
 
     def go_on(self) -> None:
         """Takes up the run that is in the folder.

@@ -37,7 +37,7 @@ class TrainState(BaseModel):
         images, seconds_training, seconds_waiting: photos shown, and the seconds that took; what evaluating and painting
             took is in neither.
         seconds_tracking, seconds_saving, seconds: of the run, over all processes.
-        loss_before, loss_lowest: of the one batch of `debug=overfit`, before the first step, and that it can have.
+        loss_before: of the one batch of `debug=overfit`, before the first step.
         rollbacks: how often the run has gone back because of NaN.
         config: flat configuration of the run, by which a checkpoint of another one is known.
         data_digest: of the photos.
@@ -61,7 +61,6 @@ class TrainState(BaseModel):
     seconds: float = 0.0
     rollbacks: int = 0
     loss_before: float = 0.0
-    loss_lowest: float = 0.0
     config: dict = {}
     data_digest: str = ""
     _learner: Any = PrivateAttr(None)
