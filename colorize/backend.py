@@ -64,6 +64,7 @@ def start(backend: str, device: str) -> Device:
         _keep_memory()
     try:
         with _silenced():
+            _import_keras()
             import keras
 
             # Whatever ~/.keras/keras.json says: what is computed does not depend on whose machine it is.
@@ -82,6 +83,21 @@ def start(backend: str, device: str) -> Device:
     if not found:
         raise _no_gpu(backend)
     return Device(backend, device, found[0])
+
+
+def _import_keras() -> None:
+    """Imports it, which reads a file of the user's settings.
+
+    Raises:
+        UserError: Keras does not start with what the file says.
+    """
+    settings = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"
+    try:
+        import keras  # noqa: F401
+    except (ValueError, TypeError, AttributeError, OSError) as error:
+        if not settings.exists():
+            raise
+        raise UserError(f"Keras does not start with what {settings} says: {error}; correct it, or remove it") from None
 
 
 def check_device(backend: str, device: str) -> None:
@@ -104,6 +120,9 @@ def _no_gpu(backend: str) -> UserError:
 def _set_environment(backend: str, device: str) -> None:
     if "keras" not in sys.modules:  # what KERAS_BACKEND says is for those who ask `wanted`
         os.environ["KERAS_BACKEND"] = backend
+    for name in ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH"):  # would end a run early, without a word
+        os.environ.pop(name, None)
+    os.environ["KERAS_NNX_ENABLED"] = "0"  # the layers of another library, which keras.json may ask for
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # JAX: grow, do not take the whole card
     if backend == "jax":

@@ -8,6 +8,7 @@ import io
 import os
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,6 +19,9 @@ def prepare() -> None:
     if os.environ.get("COLUMNS", "1").strip() in ("", "0"):
         del os.environ["COLUMNS"]  # rich would show nothing at all
     os.environ["MPLBACKEND"] = "Agg"  # a notebook hands on its own, which may not be installed here: Keras would fail
+    if any(option.startswith("error") for option in sys.warnoptions):
+        warnings.simplefilter("default")  # else what a library warns of while it is imported ends the program
+        os.environ.pop("PYTHONWARNINGS", None)
     sys.stdout = _unbreakable(sys.stdout)
     sys.stderr = _unbreakable(sys.stderr)
     if not any(os.environ.get(name) for name in ("LOGNAME", "USER", "LNAME", "USERNAME")) and not _has_account():

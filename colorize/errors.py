@@ -28,6 +28,11 @@ def mistake_of(error: Exception) -> UserError | None:
 class NotUsable(Exception):
     """Why a file is no photo of ours, in a few words."""
 
+    @classmethod
+    def damaged(cls, error: Exception) -> "NotUsable":
+        """What a decoder says of a file, in one line."""
+        return cls(f"damaged: {' '.join(str(error).split()) or type(error).__name__}")
+
 
 class PlugInMissing(NotUsable):
     """A file of a format that is read where a plug-in is installed."""

@@ -36,6 +36,52 @@ def test_a_machine_without_a_driver_says_so_before_a_backend_starts(tmp_path, mo
     backend.check_device("tensorflow", "gpu")
 
 
+def test_which_backend_the_environment_asks_for_counts_where_it_is_one_of_ours(monkeypatch):
+    for asked, got in (("torch", "tensorflow"), ("jax", "jax"), (None, "tensorflow"), ("", "tensorflow")):
+        if asked is None:
+            monkeypatch.delenv("KERAS_BACKEND")
+        else:
+            monkeypatch.setenv("KERAS_BACKEND", asked)
+        assert backend.wanted("tensorflow") == got
+
+
+def keras_settings(tmp_path, text: str, **environment) -> subprocess.CompletedProcess:
+    """What Keras computes with in a process of a user whose keras.json has a text."""
+    (tmp_path / "keras.json").write_text(text)
+    program = (
+        "from colorize import backend, errors\n"
+        "try: backend.start('jax', 'cpu')\n"
+        "except errors.UserError as error: raise SystemExit(str(error))\n"
+        "from keras import config\n"
+        "print(config.floatx(), config.epsilon(), config.image_data_format(), config.max_epochs(),"
+        " config.is_nnx_enabled())"
+    )
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path), **environment}
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"floatx": "float64", "epsilon": 0.1, "image_data_format": "channels_first", "backend": "torch"}',
+        '{"nnx_enabled": true}',
+        "{damaged",
+    ],
+)
+def test_settings_of_the_users_keras_change_nothing(text, tmp_path):
+    done = keras_settings(tmp_path, text, KERAS_MAX_EPOCHS="1", KERAS_MAX_STEPS_PER_EPOCH="1")
+    assert done.stdout == "float32 1e-07 channels_last None False\n", done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ['{"floatx": "float8"}', '{"epsilon": "small"}', "[]"])
+def test_settings_with_which_keras_does_not_start_are_named(text, tmp_path):
+    done = keras_settings(tmp_path, text)
+    assert done.returncode == 1 and not done.stdout
+    assert done.stderr.count("\n") == 1 and str(tmp_path / "keras.json") in done.stderr
+
+
 @pytest.mark.slow
 def test_the_losses_of_20_steps_agree():
     tensorflow, jax = losses("tensorflow"), losses("jax")

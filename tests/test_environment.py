@@ -46,6 +46,15 @@ def test_a_log_on_a_full_disk_does_not_end_the_program():
     assert done.returncode == 0 and done.stderr == "went on\n"
 
 
+def test_warnings_are_no_errors_where_the_environment_asks_for_that():
+    """Libraries warn while they are imported."""
+    program = "import warnings, subprocess, sys; warnings.warn('old'); warnings.warn('older', DeprecationWarning)\n"
+    program += "print('went on', flush=True); subprocess.run([sys.executable, '-c', 'print(sys.warnoptions)'])"
+    done = run(program.replace("'print(", "'import sys; print("), {"PYTHONWARNINGS": "error"}, capture_output=True)
+    assert done.returncode == 0 and done.stdout == "went on\n[]\n"
+    assert "UserWarning: old" in done.stderr and "DeprecationWarning: older" in done.stderr
+
+
 def test_the_matplotlib_of_a_notebook_is_not_asked_for():
     program = "import matplotlib.pyplot; print(matplotlib.get_backend().lower())"
     inline = {"MPLBACKEND": "module://matplotlib_inline.of_nowhere"}

@@ -108,7 +108,7 @@ def decode_in_thread(
         RuntimeError, struct.error,
     ) as error:  # fmt: skip
         # Pillow lets many kinds through where a header lies.
-        raise NotUsable(f"damaged: {str(error) or type(error).__name__}") from None
+        raise NotUsable.damaged(error) from None
 
 
 def _instead(data: bytes, decoding: Decoding, is_unknown: bool) -> Samples | None:

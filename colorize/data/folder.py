@@ -16,7 +16,7 @@ from colorize.data.decode_pool import Decoded, Settings
 from colorize.data.formats import endings
 from colorize.data.manifest import ACROSS, FileRecord, Manifest
 from colorize.data.monochrome import EXACTLY_GREY
-from colorize.data.scan import File, Tree, hash_files, look_through
+from colorize.data.scan import File, Tree, hash_files, look_through, part_in
 from colorize.data.split import PARTS, PRIORITY, by_content, nested_share
 from colorize.errors import UserError, printable
 
@@ -67,9 +67,18 @@ def _some(tree: Tree, number: int | None) -> list[File]:
     splits = tree.splits
     groups: dict[str, list[File]] = {}
     for file in tree.files:
-        groups.setdefault(splits.get(file.name.partition("/")[0], ""), []).append(file)
+        groups.setdefault(part_in(splits, file.name) or "", []).append(file)
     each = max(number // len(groups), 1)
     return [files[at] for files in groups.values() for at in spread(len(files), each)]
+
+
+def _of_split(root: Path, folders: list[str]) -> str:
+    """What is said of folders that are called like a split and do not lie where one is looked for."""
+    names = ", ".join(printable(folder) for folder in folders)
+    parent = printable(str(root / folders[0].rpartition("/")[0]))
+    return (
+        f"split     by content: {names} are folders like any other here; data.root='{parent}' takes them for the split"
+    )
 
 
 def _hash(tree: Tree, cache: Path) -> None:
@@ -87,6 +96,9 @@ class _Folder:
         self.files = {file.name: file for file in tree.files}
         self.part: dict[str, str] = {}
         splits = tree.splits
+        elsewhere = [] if splits else tree.split_elsewhere()
+        if elsewhere:
+            self.manifest.remarks.append(_of_split(tree.root, elsewhere))
         for file in tree.files:
             if file.problem:
                 self._against(file, manifest.REJECTED, file.problem)
@@ -94,10 +106,10 @@ class _Folder:
                 self._place(file, splits)
 
     def _place(self, file: File, splits: dict[str, str]) -> None:
-        declared = splits.get(file.name.partition("/")[0])
+        declared = part_in(splits, file.name)
         val = self.config.val_fraction
         if "train" in splits.values() and declared is None:
-            self._against(file, manifest.REJECTED, f"outside of the folders of the split ({', '.join(sorted(splits))})")
+            self._against(file, manifest.OUTSIDE, f"of the folders of the split ({', '.join(sorted(splits))})")
         elif not splits:
             self.part[file.name] = by_content(file.sha256, val, self.config.test_fraction)
         elif declared in ("val", "test") or "val" in splits.values():
@@ -170,13 +182,14 @@ class _Folder:
             return EXACTLY_GREY
         return decoded.tone.without_colours(config.min_colorfulness) if config.grey == "drop" else ""
 
-    def check_rejected(self, manifest: Path | None) -> None:
+    def check_rejected(self, saved: Path | None) -> None:
         """Stops where more files are rejected than the configuration bears."""
-        rejected, files = self.manifest.rejected, len(self.manifest.records)
+        rejected = self.manifest.rejected
+        files = sum(record.status != manifest.OUTSIDE for record in self.manifest.records)
         if len(rejected) <= self.config.max_rejected_fraction * files and len(rejected) < files:
             return
         listed = [f"  {printable(record.name)}: {record.detail}" for record in rejected[:LISTED]]
-        where = f"; all are in {manifest}" if manifest else ""
+        where = f"; all are in {saved}" if saved else ""
         more = [f"  and {len(rejected) - LISTED} more{where}"] if len(rejected) > LISTED else []
         raise UserError(
             "\n".join(

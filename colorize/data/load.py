@@ -32,7 +32,7 @@ def read_dataset(config: Data, test: bool = False, manifest: Path | None = None,
 
 def is_declared(photos: Photos, part: str) -> bool:
     """Whether photos lie in a folder called after a part of the split: no hash has chosen them."""
-    return len(photos) > 0 and all(part_of(name.partition("/")[0]) == part for name in photos.names)
+    return len(photos) > 0 and all(part in map(part_of, name.split("/")[:-1]) for name in photos.names)
 
 
 def advice(config: Data, dataset: Dataset) -> list[str]:

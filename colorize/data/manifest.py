@@ -10,8 +10,8 @@ from colorize.errors import printable
 USED, CONVERTED, GREY, DUPLICATE, REJECTED = "used", "converted", "grey", "duplicate", "rejected"
 """Taken as it is; taken, and how it was changed; left out of training; the same photo in another file; no photo."""
 
-LEFT_OUT = "left out"
-"""By data.fraction."""
+LEFT_OUT, OUTSIDE = "left out", "outside"
+"""By data.fraction; of the folders of the split."""
 
 NOT_READ = (".svg", ".pdf", ".psd", ".raw", ".dng", ".cr2", ".nef", ".arw")
 """Endings of pictures that are not read: somebody may wonder where they are."""
@@ -44,10 +44,15 @@ class FileRecord:
 
 @dataclass
 class Manifest:
-    """A record of each file, sorted by name, and how many files of other kinds were passed over, by ending."""
+    """A record of each file, sorted by name, and how many files of other kinds were passed over, by ending.
+
+    Attributes:
+        remarks: what else is to be said of the folder.
+    """
 
     records: list[FileRecord] = field(default_factory=list)
     ignored: Counter = field(default_factory=Counter)
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def rejected(self) -> list[FileRecord]:
@@ -67,12 +72,13 @@ class Manifest:
         counts = Counter(record.status for record in self.records)
         pictures = {ending: number for ending, number in self.ignored.items() if ending in NOT_READ}
         if counts[USED] == len(self.records) and not pictures:
-            return []
+            return self.remarks
         parts = [f"{counts[USED] + counts[CONVERTED]:,} of {len(self.records):,} files used"]
         parts += [f"{counts[CONVERTED]:,} of them converted"] if counts[CONVERTED] else []
         kinds = Counter(record.detail for record in self.records if record.status == GREY)
         parts += [f"{number:,} {kind}, left out of training" for kind, number in sorted(kinds.items())]
         parts += [f"{counts[LEFT_OUT]:,} left out by data.fraction"] if counts[LEFT_OUT] else []
+        parts += [f"{counts[OUTSIDE]:,} outside of the folders of the split, left out"] if counts[OUTSIDE] else []
         parts += self._duplicates(counts[DUPLICATE])
         parts += [f"{counts[REJECTED]:,} rejected"] if counts[REJECTED] else []
         lines = [", ".join(parts)]
@@ -80,7 +86,7 @@ class Manifest:
             lines.append(f"not read: {', '.join(f'{number:,} {ending}' for ending, number in pictures.items())}")
         shown = [f"  {printable(record.name)}: {record.detail}" for record in self.rejected[:SHOWN]]
         more = [f"  and {counts[REJECTED] - SHOWN:,} more"] if counts[REJECTED] > SHOWN else []
-        return lines + shown + more
+        return lines + self.remarks + shown + more
 
     def _duplicates(self, number: int) -> list[str]:
         across = sum(r.status == DUPLICATE and r.detail.startswith(ACROSS) for r in self.records)

@@ -17,7 +17,7 @@ SPLITS = {
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
     "test": "test", "testing": "test",
 }  # fmt: skip
-"""Names of folders right below the root, and the part of the split that they stand for."""
+"""Names of folders, and the part of the split that they stand for."""
 SPLIT_FOLDER = re.compile(
     r"([a-z]+?)[-_ ]?(set|data|images|photos)?(?:[-_ ]?\d{4}|[-_ ]\d{2,4}|(?-i:[AB]))?", re.IGNORECASE
 )
@@ -72,10 +72,42 @@ class Tree:
 
     @property
     def splits(self) -> dict[str, str]:
-        """Folder right below the root -> part of the split; empty where there is neither a val nor a test folder."""
-        tops = {file.name.partition("/")[0] for file in self.files if "/" in file.name}
-        found = {top: part for top in tops if (part := part_of(top))}
-        return found if {"val", "test"}.intersection(found.values()) else {}
+        """Folder -> part of the split; empty where there is neither a val nor a test folder.
+
+        They lie right below the root, or below the one folder that holds all photos, such as COCO's `images`.
+        """
+        names = [file.name for file in self.files]
+        base = ""
+        while True:
+            tops = {top for name in names if (top := _folder_below(base, name))}
+            found = {base + top: part for top in tops if (part := part_of(top))}
+            if {"val", "test"}.intersection(found.values()):
+                return found
+            if len(tops) != 1 or not all(_folder_below(base, name) for name in names):
+                return {}
+            base += f"{tops.pop()}/"
+
+    def split_elsewhere(self) -> list[str]:
+        """Folders deeper in the tree, side by side, that are called like a split; empty where there are none."""
+        parts: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        for folder in sorted({file.name.rpartition("/")[0] for file in self.files}):
+            steps = folder.split("/")
+            for depth, step in enumerate(steps):
+                if part := part_of(step):
+                    parts["/".join(steps[:depth])].setdefault(part, "/".join(steps[: depth + 1]))
+        found = (beside for beside in parts.values() if "train" in beside and len(beside) > 1)
+        return list(next(found, {}).values())
+
+
+def _folder_below(base: str, name: str) -> str:
+    """The folder right below `base` in which a file lies; empty where it lies in `base` itself."""
+    top, slash, _ = name[len(base) :].partition("/")
+    return top if slash else ""
+
+
+def part_in(splits: dict[str, str], name: str) -> str | None:
+    """The part of the split whose folder a file lies in."""
+    return next((part for folder, part in splits.items() if name.startswith(f"{folder}/")), None)
 
 
 def part_of(folder: str) -> str | None:
@@ -101,7 +133,7 @@ def look_through(root: Path, without: Path | None = None) -> Tree:
         try:
             status = os.stat(root / folder)
             if (status.st_dev, status.st_ino) in seen:
-                if folder.lower() in SPLITS:
+                if part_of(folder):
                     tree.files.append(File(folder, problem="a link to a folder that is read under another name"))
                 continue
             seen.add((status.st_dev, status.st_ino))

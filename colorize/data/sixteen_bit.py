@@ -103,7 +103,7 @@ def _of_tiff(data: bytes, decoding: Decoding, instead: bool) -> Samples | None:
     except (NotUsable, Image.DecompressionBombError):
         raise
     except Exception as error:  # of many kinds, where a header lies
-        raise NotUsable(f"damaged: {str(error) or type(error).__name__}") from None
+        raise NotUsable.damaged(error) from None
 
 
 def _tifffile():
@@ -174,7 +174,7 @@ def _scaled(page: Any, pixels: np.ndarray, frames: int) -> Samples:
     kinds = [int(kind) for kind in page.extrasamples]
     place = next((at for at, kind in enumerate(kinds) if kind in (PREMULTIPLIED, TRANSPARENCY)), None)
     tag = page.tags.get("Orientation")
-    orientation = int(tag.value) if tag else 1
+    orientation = orientation_of(tag.value) or 1 if tag else 1
     if place is None:
         return Samples(colours, None, page.bitspersample, frames, orientation)
     alpha = _to_16_bits(pixels[..., number + place], largest)
@@ -182,6 +182,12 @@ def _scaled(page: Any, pixels: np.ndarray, frames: int) -> Samples:
         whole = np.maximum(alpha, 1)[..., None].astype("float32")
         colours = np.minimum(np.rint(colours * (MAX_16 / whole)), MAX_16).astype("uint16")
     return Samples(colours, alpha, page.bitspersample, frames, orientation)
+
+
+def orientation_of(value: Any) -> int | None:
+    """What a tag of orientation says, of whatever type it is: its first value; None where that is none of the eight."""
+    values = list(value) if isinstance(value, bytes | tuple) else [value]
+    return values[0] if values and values[0] in range(1, 9) else None
 
 
 def _to_16_bits(samples: np.ndarray, largest: int) -> np.ndarray:

@@ -55,9 +55,12 @@ class About:
         except Exception:  # any exception Pillow raises where EXIF is wrong
             exif = Image.Exif()
         about = cls(exif, dict(image.info))
-        found = None if exif.get(ORIENTATION) in range(1, 9) else XMP_ORIENTATION.search(about.xmp)
+        turned = sixteen_bit.orientation_of(exif.get(ORIENTATION))
+        found = None if turned else XMP_ORIENTATION.search(about.xmp)
         if found:
-            exif[ORIENTATION] = int(found[1])
+            turned = int(found[1])
+        if turned:
+            exif[ORIENTATION] = turned
         return about
 
     @property

@@ -75,6 +75,11 @@ def test_of_several_frames_the_first_is_taken(format, tmp_path):
     np.testing.assert_allclose(np.asarray(picture.image)[2, 3], [255, 0, 0], atol=2)
 
 
+def test_what_a_decoder_says_is_one_line():
+    assert str(NotUsable.damaged(ValueError("no\n  such box"))) == "damaged: no such box"
+    assert str(NotUsable.damaged(KeyError())) == "damaged: KeyError"
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_is_turned_as_exif_says(orientation):
     exif = Image.Exif()

@@ -93,6 +93,18 @@ def test_every_orientation_turns_16_bits_as_it_turns_8(orientation):
     np.testing.assert_array_equal(kept(data).deep, TURNS[orientation](DEEP[..., :3]))
 
 
+@pytest.mark.parametrize(
+    ("type", "count", "value", "turn"),
+    [("B", 1, 6, 6), ("H", 2, (6, 1), 6), ("I", 1, 3, 3), ("s", 2, "6", 1), ("H", 1, 9, 1), ("H", 1, 0, 1)],
+)
+def test_an_orientation_that_is_written_oddly_counts_where_it_is_one_of_the_eight(type, count, value, turn):
+    data = tiff(DEEP[..., :3], photometric="rgb", extratags=[(274, type, count, value, True)])
+    turned = TURNS[turn](DEEP[..., :3]) if turn > 1 else DEEP[..., :3]
+    np.testing.assert_array_equal(kept(data).deep, turned)
+    eight = tiff((DEEP[..., :3] >> 8).astype("uint8"), photometric="rgb", extratags=[(274, type, count, value, True)])
+    np.testing.assert_array_equal(kept(eight).pixels, turned >> 8)
+
+
 def test_a_profile_of_colours_is_applied_as_by_hand():
     eight = np.random.default_rng(2).integers(0, 256, (6, 9, 3))
     picture = kept(tiff((eight * 257).astype("uint16"), photometric="rgb", iccprofile=adobe_rgb()))

@@ -10,7 +10,7 @@ from folders import read, record_of
 from PIL import Image
 from sampling import data
 
-from colorize.data.load import read_dataset
+from colorize.data.load import is_declared, read_dataset
 from colorize.data.scan import part_of
 from colorize.data.split import by_content
 
@@ -49,10 +49,12 @@ def test_folders_are_the_split_where_there_are_some(train, val, tmp_path, photo)
         for i in range(number):
             photo(tmp_path / part / "deeper" / f"{i}.png")
     photo(tmp_path / "elsewhere" / "stray.png")
-    dataset = read(tmp_path, max_rejected_fraction=0.5)
+    dataset = read(tmp_path, max_rejected_fraction=0.0)
     assert [len(dataset.part(part)) for part in ("train", "val", "test")] == [5, 3, 2]
     assert all(file.startswith("test/") for file in dataset.test.names)
-    assert record_of(dataset, "elsewhere/stray.png").detail.startswith("outside of the folders of the split")
+    stray = record_of(dataset, "elsewhere/stray.png")
+    assert (stray.status, stray.split) == ("outside", "")
+    assert "1 outside of the folders of the split, left out" in dataset.manifest.summary()[0]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,29 @@ def test_folders_are_the_split_where_there_are_some(train, val, tmp_path, photo)
 )
 def test_other_folders_are_no_part_of_it(name):
     assert part_of(name) is None
+
+
+def test_they_may_lie_below_the_one_folder_that_holds_all_photos(tmp_path, photo):
+    """As in the folder that holds COCO's `images` and `annotations`."""
+    for part, number in (("train2017", 5), ("val2017", 3)):
+        for i in range(number):
+            photo(tmp_path / "set" / "images" / part / f"{i}.png")
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "instances.json").write_text("{}")
+    dataset = read(tmp_path)
+    assert [len(dataset.train), len(dataset.val)] == [5, 3] and dataset.manifest.summary() == []
+    assert is_declared(dataset.val, "val") and not is_declared(dataset.val, "test")
+
+
+def test_a_split_that_lies_elsewhere_is_told(tmp_path, photo):
+    for part, number in (("train", 30), ("valid", 30)):
+        for i in range(number):
+            photo(tmp_path / "images" / part / f"{i}.png")
+    photo(tmp_path / "logo.png")
+    dataset = read(tmp_path, val_fraction=0.3)
+    assert {name.rpartition("/")[0] for name in dataset.val.names} >= {"images/train", "images/valid"}
+    (told,) = dataset.manifest.summary()
+    assert "images/train, images/valid" in told and f"data.root='{tmp_path / 'images'}'" in told
 
 
 def test_train_and_test_alone_give_up_some_of_train_for_val(tmp_path, photo):
