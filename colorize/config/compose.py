@@ -6,6 +6,7 @@ composed here first, with every override forced (`++`), and evaluated by the sch
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from functools import lru_cache
@@ -195,8 +196,10 @@ def _check_option(override: Override) -> None:
     if not named or any(isinstance(name, list) or str(name) not in options for name in named):
         optional = "; for none of them, leave it out" if group in OPTIONAL else ""
         expected = f"one of the options of {group}: {', '.join(options)}{optional}"
-        close = nearest(str(option), options)
-        problem = Problem(group, expected, repr(option), f"{group}={close}")
+        meant = f"{group}={nearest(str(option), options)}"
+        if group == "data" and (os.sep in str(option) or Path(str(option)).expanduser().exists()):
+            meant = f"data=folder {shlex.quote(f'data.root={option}')}"
+        problem = Problem(group, expected, repr(option), meant)
         raise Refusal([problem], lambda key: on_command_line(override))
 
 

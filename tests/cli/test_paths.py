@@ -1,5 +1,7 @@
 """Paths as people have them reach the configuration as they stand."""
 
+import shlex
+
 import pytest
 from messages import refused
 
@@ -48,3 +50,10 @@ def test_a_folder_without_its_kind_of_data_is_refused_with_the_line_to_type():
     assert composed(["data=sample", "data.root=/photos"]).data.name == "sample"  # laid out like it: asked for
     assert composed(["experiment=photos", "data.root=/photos"]).data.name == "folder"
     assert composed(["data.root=null"]).data.name == "sample"
+
+
+def test_a_folder_in_the_place_of_a_kind_of_data_gets_the_line_to_type(tmp_path):
+    for path in (str(tmp_path), "./no/such folder"):
+        with pytest.raises(Refusal) as raised:
+            composed([f"data={path}"])
+        assert raised.value.problems[0].nearest == f"data=folder {shlex.quote(f'data.root={path}')}"
