@@ -9,15 +9,14 @@ import logging
 import os
 import platform
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
 
 from colorize.environment import cache_folder
 from colorize.errors import UserError
+from colorize.imports import import_keras, silenced
 
 KEPT_MEMORY = {-1: 2**31 - 1, -2: 2**28, -3: 2**30, -8: 1}
 """glibc's M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD and M_ARENA_MAX (malloc.h): memory is asked for in pieces of
@@ -63,9 +62,8 @@ def start(backend: str, device: str) -> Device:
     if device == "cpu":
         _keep_memory()
     try:
-        with _silenced():
-            _import_keras()
-            import keras
+        with silenced():
+            keras = import_keras(backend)
 
             # Whatever ~/.keras/keras.json says: what is computed does not depend on whose machine it is.
             keras.config.set_floatx("float32")
@@ -83,21 +81,6 @@ def start(backend: str, device: str) -> Device:
     if not found:
         raise _no_gpu(backend)
     return Device(backend, device, found[0])
-
-
-def _import_keras() -> None:
-    """Imports it, which reads a file of the user's settings.
-
-    Raises:
-        UserError: Keras does not start with what the file says.
-    """
-    settings = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"
-    try:
-        import keras  # noqa: F401
-    except (ValueError, TypeError, AttributeError, OSError) as error:
-        if not settings.exists():
-            raise
-        raise UserError(f"Keras does not start with what {settings} says: {error}; correct it, or remove it") from None
 
 
 def check_device(backend: str, device: str) -> None:
@@ -178,7 +161,6 @@ def _devices(backend: str, device: str) -> list[str]:
     if backend == "jax":
         import jax
 
-        _quiet_tensorflow()
         return [d.device_kind for d in jax.devices() if d.platform == ("cpu" if device == "cpu" else "gpu")]
     import tensorflow as tf
 
@@ -190,20 +172,11 @@ def _devices(backend: str, device: str) -> list[str]:
     return [tf.config.experimental.get_device_details(d).get("device_name", "CPU") for d in devices]
 
 
-def _quiet_tensorflow() -> None:
-    """Keras imports TensorFlow on every backend where it is installed: here it is silent, and takes no GPU memory."""
-    try:
-        import tensorflow as tf
-    except ModuleNotFoundError:
-        return
-    tf.config.set_visible_devices([], "GPU")
-
-
 def let_xla_introduce_itself() -> None:
     """TensorFlow says once in a process that it has compiled something with XLA: here, and nobody hears it."""
     import tensorflow as tf
 
-    with _silenced():
+    with silenced():
         tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(1.0))
 
 
@@ -282,21 +255,3 @@ def _visible() -> str:
 def _install(backend: str, device: str) -> str:
     extra = {"cpu": {"tensorflow": "", "jax": "[test]"}, "gpu": {"tensorflow": "[gpu]", "jax": "[jax-gpu]"}}
     return f"install it with: pip install -e '.{extra[device][backend]}' -c constraints.txt"
-
-
-@contextmanager
-def _silenced() -> Iterator[None]:
-    """Holds back what native libraries write to standard error while they start; shown after all if they fail."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as noise:
-        os.dup2(noise.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            noise.seek(0)
-            os.write(kept, noise.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
