@@ -9,10 +9,13 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from colorize.environment import cache_folder
 from colorize.errors import UserError
@@ -180,7 +183,7 @@ def let_xla_introduce_itself() -> None:
         tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(1.0))
 
 
-def feed(backend: str, batches: Iterable[tuple], example) -> Iterable[tuple]:
+def feed(backend: str, batches: Iterable[tuple], example, gather: Callable[[Any], Any]) -> Iterable[tuple]:
     """What `keras.Model.fit` should be given to train on some batches, once from first to last.
 
     On TensorFlow, Keras turns an iterator into a tf.data pipeline that tunes itself in a thread; when training ends,
@@ -190,9 +193,10 @@ def feed(backend: str, batches: Iterable[tuple], example) -> Iterable[tuple]:
     Args:
         batches: yields `(batch,)`, an array or a tuple of arrays.
         example: such a batch, for its shapes and types.
+        gather: brings what the device has of a batch together; on TensorFlow, the step does that.
     """
-    if backend != "tensorflow":
-        return iter(batches)
+    if backend != "tensorflow":  # JAX would make the photos a constant of the compiled step
+        return ((gather(batch),) for (batch,) in batches)
     import tensorflow as tf
 
     signature = (tf.nest.map_structure(lambda array: tf.TensorSpec(array.shape, array.dtype), example),)
@@ -233,6 +237,21 @@ def peak_memory_bytes(device: Device) -> int | None:
 def memory_bytes(device: Device) -> int | None:
     """Memory of the GPU in use now, or None on a CPU."""
     return _memory(device, "bytes_in_use", "current")
+
+
+def memory_limit_bytes(device: Device) -> int:
+    """Most memory that the device may give to this process; 0 where that is not known."""
+    if device.kind == "cpu":
+        return psutil.virtual_memory().total
+    if device.backend == "jax":
+        return _memory(device, "bytes_limit", "") or 0
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        return pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(0)).total
+    except Exception:  # the package, its library or the card is missing
+        return 0
 
 
 def _memory(device: Device, of_jax: str, of_tensorflow: str) -> int | None:

@@ -21,6 +21,9 @@ class Augmentation(Section):
     """Lightness jitter: the light is scaled by up to this many stops, up or down (0: never)."""
     mixup_probability: Annotated[float, Field(ge=0, le=1)]
     """Probability that a batch is mixed with itself in another order, like a double exposure."""
+    on: Literal["auto", "host", "device"]
+    """Where it is done: by the host's threads ahead of the step, or by the device within the step, as a GPU does that
+    would wait otherwise. auto: on the device where that is a GPU."""
 
 
 class Data(Option):
@@ -50,6 +53,8 @@ class Data(Option):
     min_colorfulness: Annotated[float, Field(ge=0)]
     """Hasler and Suesstrunk's number below which a photo is nearly grey to `grey=drop`; 15 is slightly colourful."""
     augmentation: Augmentation
+    device_share: Share
+    """A device that augments keeps the training photos where they take at most this share of its memory; 0: never."""
 
     @property
     def label(self) -> str:

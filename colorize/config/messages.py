@@ -57,6 +57,9 @@ def from_pydantic(error: ErrorDetails, root: type[BaseModel]) -> Problem:
         return unknown_key(".".join(keys[:-1]), keys[-1], list(_keys(parent)), received, list(_dotted(root)))
     if error["type"] == "missing":
         return Problem(key, "a value", "nothing")
+    if error["type"] == "invalid_key":
+        expected = 'names as keys; YAML takes on, off, yes and no for true and false, unless they are quoted: "on"'
+        return Problem(".".join(keys[:-1]), expected, f"{error['input']!r} as a key")
     expected = error["msg"].removeprefix("Input should be ")
     choices = [c.strip("' ") for c in error.get("ctx", {}).get("expected", "").replace(" or ", ",").split(",")]
     return Problem(key, expected, repr(error["input"]), nearest(str(error["input"]), filter(None, choices)))

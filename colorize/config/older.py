@@ -1,11 +1,16 @@
 """Configurations that earlier versions stored: the same runs and models in today's keys."""
 
+from copy import deepcopy
+from typing import Any
+
 from colorize.config.base import Values
 
 ADDED = {
     "data.min_colorfulness": 5.0,
     "data.max_photos": None,
     "data.fraction": 1.0,
+    "data.augmentation.on": "host",
+    "data.device_share": 0.0,
     "optimizer.accumulate": 1,
     "tracking.every_steps": None,
     "trainer.max_minutes": None,
@@ -22,12 +27,15 @@ def upgraded(values: Values) -> Values:
     Args:
         values: plain nested values, which are not changed.
     """
-    values = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    values = deepcopy(values)
     data = values.get("data")
     if isinstance(data, dict) and "drop_grayscale" in data:  # until 0.2.0
         data["grey"] = "drop_exact" if data.pop("drop_grayscale") else "keep"
     for key, value in ADDED.items():
-        section, _, name = key.rpartition(".")
-        if isinstance(values.get(section), dict) and values[section].get("name") != "off":  # which has no keys
-            values[section].setdefault(name, value)
+        *sections, name = key.split(".")
+        section: Any = values
+        for part in sections:
+            section = section.get(part) if isinstance(section, dict) else None
+        if isinstance(section, dict) and section.get("name") != "off":  # which has no keys
+            section.setdefault(name, value)
     return values

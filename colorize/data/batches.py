@@ -5,10 +5,9 @@ from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
-from PIL import Image
 
 from colorize.config.data import Augmentation
-from colorize.data.augment import augment, mix
+from colorize.data.augment import Draw, Mix, augment, draw, draw_mix, mix, rows_of
 from colorize.data.dataset import Photos
 
 ORDER, AUGMENTATION, MIXING = 0, 1, 2
@@ -39,6 +38,8 @@ class Batches:
         """Else each epoch has the photos in their order."""
         self.features: Features | None = None
         """Of the photos, where they are known: they come with the pixels."""
+        self.device_augments = self.device_has_photos = False
+        """Whether a step makes its pictures itself; and whether the indices of the photos are enough for it."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -68,14 +69,38 @@ class Batches:
 
     def batch(self, step: int):
         """Batch number `step`: its pixels; or a tuple of them and a frozen part's features, where these are known."""
-        pictures, mirrored = zip(*[self._picture(self._index(sample), sample) for sample in self._samples(step)])
-        rgb = np.stack([np.asarray(picture) for picture in pictures])
-        rgb = mix(rgb, self.augmentation.mixup_probability, np.random.default_rng([self.seed, MIXING, step]))
-        return rgb if self.features is None else (rgb, *self.features.of(self.indices(step), mirrored))
+        drawn, indices = self._draws(step), self.indices(step)
+        pictures = [augment(self.photos.image(at), self.shape, one) for at, one in zip(indices, drawn)]
+        rgb = mix(np.stack([np.asarray(picture) for picture in pictures]), self._mix(step))
+        return rgb if self.features is None else (rgb, *self._features(indices, drawn))
 
-    def _picture(self, index: int, sample: int) -> tuple[Image.Image, bool]:
-        rng = np.random.default_rng([self.seed, AUGMENTATION, sample])
-        return augment(self.photos.image(index), self.shape, self.augmentation, rng)
+    def for_step(self, step: int):
+        """What the host hands to training step `step`: the batch; or what the device makes it of.
+
+        Returns:
+            as `batch`; or, where the device augments, a tuple of the photos as they are stored, uint8 (B, H', W', 3),
+            or their indices, int32 (B,), where the device has them; what was drawn for each (`rows_of`); and the
+            features of the frozen part, where these are known.
+        """
+        if not self.device_augments:
+            return self.batch(step)
+        drawn, indices = self._draws(step), self.indices(step)
+        stored = np.array(indices, "int32") if self.device_has_photos else self.photos.pixels(indices)
+        features = [] if self.features is None else self._features(indices, drawn)
+        return stored, rows_of(drawn, self._mix(step)), *features
+
+    def _draws(self, step: int) -> list[Draw]:
+        height, width = self.photos.stored.shape[1:3]
+        rngs = (np.random.default_rng([self.seed, AUGMENTATION, sample]) for sample in self._samples(step))
+        return [draw((width, height), self.shape, self.augmentation, rng) for rng in rngs]
+
+    def _mix(self, step: int) -> Mix | None:
+        rng = np.random.default_rng([self.seed, MIXING, step])
+        return draw_mix(self.batch_size, self.augmentation.mixup_probability, rng)
+
+    def _features(self, indices: list[int], drawn: list[Draw]) -> list[np.ndarray]:
+        assert self.features is not None
+        return self.features.of(indices, [one.mirrored for one in drawn])
 
 
 @lru_cache(maxsize=4)  # asked for each sample, from several threads, at most across the end of an epoch

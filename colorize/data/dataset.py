@@ -59,6 +59,10 @@ class Photos:
         """One photo as it is stored."""
         return Image.fromarray(self.stored[self.rows[index]])
 
+    def pixels(self, indices: Any) -> PhotosInMemory:
+        """Photos of some indices as they are stored: uint8 (N, H', W', 3)."""
+        return np.asarray(self.stored[self.rows[indices]])
+
     def fitted(self, indices: Any = None) -> PhotosInMemory:
         """Photos (all of them, or those of some indices) as evaluation sees them: uint8 (N, H, W, 3)."""
         rows = self.rows if indices is None else self.rows[indices]

@@ -64,7 +64,7 @@ class Loader:
         if not future.set_running_or_notify_cancel():
             return
         try:
-            future.set_result(self.batches.batch(step))
+            future.set_result(self.batches.for_step(step))
         except BaseException as error:  # whatever it is, it is reported where the batch is waited for
             future.set_exception(error)
 

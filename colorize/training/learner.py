@@ -5,6 +5,7 @@ from keras import ops
 
 from colorize.color import rgb_to_lab
 from colorize.models.colorizer import Network
+from colorize.training.device_augmentation import DeviceAugmentation
 from colorize.training.optimizer import Guard, kept_if_halted
 
 OF_STEP = "step_"
@@ -47,14 +48,16 @@ class Learner(keras.Model):
 
     Args:
         network: what `build_network` returned.
+        augmentation: what a training step makes its pictures with; None: they come as they are.
     Call arguments:
         inputs: lightness, L in 0..100 (B, H, W, 1), and the features of the frozen part, where they are known already.
     Returns:
         what the head learns.
     """
 
-    def __init__(self, network: Network):
+    def __init__(self, network: Network, augmentation: DeviceAugmentation | None = None):
         super().__init__(name="learner", dtype="float32")
+        self.augmentation = augmentation
         self.parts, self.head, self.losses_by_label = network, network.head, network.losses
         self.network, self.backbone = network.model, network.backbone  # so that Keras knows their weights
         self.ab_rmse = AbRootMeanSquare(name="ab_rmse")
@@ -81,10 +84,22 @@ class Learner(keras.Model):
             and of this step `step_loss`, its terms, `step_gradient_norm` and `step_learning_rate`.
         """
         *state, batch = given
-        given = (*state, lab_of(batch))
+        given = (*state, lab_of(self._augmented(batch)))
         if not isinstance(self.optimizer, Guard):
             return super().train_step(*given)
         return self._step_of_state(*given) if state else self._step_in_place(*given)
+
+    def gather(self, batch):
+        """A batch of the loader with the photos that the device has; any other as it is."""
+        return self.augmentation.with_photos(batch) if self.augmentation else batch
+
+    def _augmented(self, batch):
+        """As `lab_of` takes it."""
+        if self.augmentation is None:
+            return batch
+        given, _, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        stored, drawn, *known = self.gather(given)
+        return ((self.augmentation(stored, drawn), *known),)
 
     def test_step(self, *given):
         """As in Keras."""

@@ -143,7 +143,7 @@ class TrainingLoop:
         self.screen.progress.start()
         try:
             self.learner.fit(
-                feed(self.config.backend, loader, self.batches.batch(state.step)),
+                feed(self.config.backend, loader, self.batches.for_step(state.step), self.learner.gather),
                 initial_epoch=state.epoch,
                 epochs=until,
                 steps_per_epoch=steps,

@@ -30,14 +30,14 @@ from colorize.training.checkpoint import Checkpoints
 
 AUTO = "auto"
 
-MAY_CHANGE = ("trainer.epochs", "data.batch_size")
+MAY_CHANGE = ("trainer.epochs", "data.batch_size", "data.augmentation.on")
 """Changes what is learned from here on, and is asked for all the same."""
 
 WITHOUT_EFFECT = (
     "tracking", "evaluation", "trainer.max_minutes", "trainer.patience", "trainer.profile_steps",
     "trainer.num_workers", "trainer.prefetch_batches", "trainer.batch_timeout_seconds",
     "trainer.num_visualized_photos", "trainer.visualize_every_epochs", "trainer.checkpoint", "trainer.on_nan",
-    "data.root", "data.cache",
+    "data.root", "data.cache", "data.device_share",
     "data.max_rejected_fraction",
 )  # fmt: skip
 """Changes nothing of what is learned. (Photos are known by their content, wherever they lie.)"""

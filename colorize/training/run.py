@@ -32,6 +32,7 @@ from colorize.runs.provenance import versions
 from colorize.runs.weights import save_model
 from colorize.tracking.tracker import Tracker
 from colorize.training.callbacks import Validation
+from colorize.training.device_augmentation import device_augmentation
 from colorize.training.feature_cache import FeatureCache, caches_features, frozen_part
 from colorize.training.learner import Learner
 from colorize.training.loop import TrainingLoop
@@ -136,7 +137,8 @@ class _Run:
             without_dropout(self.network)
         in_words = str(match) if match else ""
         self.log = RunLog(config, in_words, dataset, device, self.network, folder, tracker, self.console)
-        self.colorizer, self.learner = Colorizer(self.network), Learner(self.network)
+        self.colorizer = Colorizer(self.network)
+        self.learner = Learner(self.network, device_augmentation(data, batches, device))
         self.batches, self.about = batches, self._about()
         self.first_batch = batches.batch(0)
         self.learner.compile(optimizer=self._optimizer(batches.steps_per_epoch))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from sampling import DATA
 
-from colorize.data.augment import augment, exposure_table, mix
+from colorize.data.augment import augment, draw, draw_mix, exposure_table, mix
 
 pytestmark = pytest.mark.once
 
@@ -18,7 +18,8 @@ def test_crops_stay_inside_the_photo_and_reach_its_edges():
     settings = DATA.augmentation.model_copy(
         update={"min_crop_scale": 0.3, "flip_probability": 0.0, "max_exposure_stops": 0.0}
     )
-    crops = [augment(Image.fromarray(ramp), (4, 8), settings, np.random.default_rng(k))[0] for k in range(300)]
+    drawn = [draw((60, 20), (4, 8), settings, np.random.default_rng(k)) for k in range(300)]
+    crops = [augment(Image.fromarray(ramp), (4, 8), one) for one in drawn]
     seen = np.stack([np.asarray(crop) for crop in crops])
     assert seen[..., 0].min() < 12 and seen[..., 0].max() > 224
     assert (np.diff(seen[..., 0].astype(int), axis=2) > 0).all(), "columns must stay in order"
@@ -31,8 +32,9 @@ def test_a_flip_mirrors_left_and_right_only(noise):
     settings = DATA.augmentation.model_copy(
         update={"min_crop_scale": 1.0, "flip_probability": 1.0, "max_exposure_stops": 0.0}
     )
-    flipped, mirrored = augment(image, (8, 16), settings, np.random.default_rng(0))
-    assert mirrored
+    drawn = draw(image.size, (8, 16), settings, np.random.default_rng(0))
+    assert drawn.mirrored
+    flipped = augment(image, (8, 16), drawn)
     np.testing.assert_array_equal(flipped, np.asarray(image)[:, ::-1])
 
 
@@ -49,7 +51,7 @@ def test_a_mixture_lays_each_photo_over_another_in_one_ratio(noise):
     rgb = noise(4, 3, 5).astype(float)
     shares = []
     for k in range(20):
-        mixed = mix(rgb.astype("uint8"), 1.0, np.random.default_rng(k))
+        mixed = mix(rgb.astype("uint8"), draw_mix(4, 1.0, np.random.default_rng(k)))
         fits = [fit_of_mixture(rgb, rgb[list(others)], mixed) for others in itertools.permutations(range(4))]
         error, share = min(fits)
         assert error < 1, "nothing but rounding may be left"
@@ -68,5 +70,6 @@ def fit_of_mixture(rgb, others, mixed):
 def test_as_many_batches_are_mixed_as_asked_for(noise):
     rgb = noise(6, 4, 8)
     for probability in (0.0, 0.3, 1.0):
-        mixed = [not np.array_equal(mix(rgb, probability, np.random.default_rng(k)), rgb) for k in range(400)]
+        drawn = [draw_mix(6, probability, np.random.default_rng(k)) for k in range(400)]
+        mixed = [not np.array_equal(mix(rgb, one), rgb) for one in drawn]
         assert abs(np.mean(mixed) - probability) < 0.1

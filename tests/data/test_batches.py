@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sampling import batches
 
-from colorize.data.augment import mix
+from colorize.data.augment import draw_mix, mix
 from colorize.data.batches import MIXING
 
 pytestmark = pytest.mark.once
@@ -44,7 +44,7 @@ def test_a_batch_is_mixed_by_seed_and_step(photos):
         plain, mixed = (
             batches(photos, seed=seed, mixup_probability=probability).batch(step) for probability in (0.0, 1.0)
         )
-        expected = mix(plain, 1.0, np.random.default_rng([seed, MIXING, step]))
+        expected = mix(plain, draw_mix(5, 1.0, np.random.default_rng([seed, MIXING, step])))
         np.testing.assert_array_equal(mixed, expected)
         assert not np.array_equal(mixed, plain)
 

@@ -46,6 +46,16 @@ def test_a_run_killed_at_random_steps_ends_as_if_it_had_not_been(undisturbed, tm
     assert_same(folder, undisturbed)
 
 
+def test_a_run_whose_device_augments_and_that_accumulates_goes_on_exactly(tmp_path):
+    plan = [*PLAN, "data.augmentation.on=device", "optimizer.accumulate=2"]
+    train(tmp_path / "other", *plan)
+    folder = tmp_path / "run"
+    assert start(folder, *plan, sabotage=functools.partial(die_at, 17, True)).end() == -signal.SIGKILL
+    assert resume(folder, sabotage=functools.partial(die_at, 42, False)).end() == -signal.SIGKILL
+    go_on(folder)
+    assert_same(folder, tmp_path / "other")
+
+
 @pytest.mark.once
 def test_a_field_that_is_added_to_the_state_is_there_after_kill_and_resume(tmp_path):
     folder = tmp_path / "run"

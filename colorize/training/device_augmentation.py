@@ -1,0 +1,82 @@
+"""Augmentation within the compiled step: what was drawn for a batch (`colorize.data.augment`), done by the device."""
+
+from keras import ops
+
+from colorize.arrays import RgbPhotos
+from colorize.backend import Device, memory_limit_bytes
+from colorize.config.data import Data
+from colorize.data.batches import Batches
+
+LEFT, TOP, RIGHT, BOTTOM, MIRRORED, GAIN, SHARE, OTHER = range(8)
+"""Columns of what was drawn."""
+
+
+class DeviceAugmentation:
+    """Makes pictures of photos as they are stored.
+
+    A resize is a matrix product along the rows and one along the columns, since its filter is separable; a crop and a
+    mirror image are part of the matrices. Rounded where Pillow rounds, so that a picture is the host's within 2 of 255.
+
+    Args:
+        shape: (H, W) of a picture.
+        photos: uint8 (N, H', W', 3), on the device; None: each batch brings its own.
+    """
+
+    def __init__(self, shape: tuple[int, int], photos=None):
+        self.shape, self.photos = shape, photos
+
+    def with_photos(self, batch: tuple) -> tuple:
+        """A batch with its photos in the place of their indices, where it has those."""
+        stored, *others = batch
+        return (ops.take(self.photos, stored, axis=0) if len(stored.shape) == 1 else stored, *others)
+
+    def __call__(self, stored, drawn) -> RgbPhotos:
+        """Photos, uint8 (B, H', W', 3), and what was drawn for them, (B, 8) -> uint8 (B, H, W, 3)."""
+        height, width = self.shape
+        of_columns = resize_matrices(drawn[:, LEFT], drawn[:, RIGHT], stored.shape[2], width)
+        mirrored = ops.cast(drawn[:, MIRRORED], "bool")[:, None, None]
+        of_columns = ops.where(mirrored, ops.flip(of_columns, axis=1), of_columns)
+        rgb = ops.einsum("bwx,byxc->bywc", of_columns, ops.cast(stored, "float32"))
+        of_rows = resize_matrices(drawn[:, TOP], drawn[:, BOTTOM], stored.shape[1], height)
+        rgb = ops.einsum("bhy,bywc->bhwc", of_rows, _rounded(rgb))
+        rgb = _rounded(_rounded(rgb) * drawn[:, GAIN, None, None, None])
+        others = ops.take(rgb, ops.cast(drawn[:, OTHER], "int32"), axis=0)
+        share = drawn[:, SHARE, None, None, None]
+        return ops.cast(_rounded(share * rgb + (1 - share) * others), "uint8")
+
+
+def resize_matrices(start, end, length: int, new_length: int):
+    """What a line of `length` pixels is multiplied with, so that the part of it from start to end gets `new_length`.
+
+    Each new pixel is a weighted mean around its place: of the weights of bilinear interpolation where the line grows,
+    and of a triangle that is as much wider as the line shrinks, against aliasing. As Pillow's `Resampling.BILINEAR`.
+
+    Args:
+        start, end: (B,), in pixels, not rounded.
+    Returns:
+        float32 (B, new_length, length), rows of sum 1.
+    """
+    step = (end - start)[:, None, None] / new_length
+    centre = start[:, None, None] + (ops.arange(new_length, dtype="float32")[None, :, None] + 0.5) * step
+    distance = ops.abs(ops.arange(length, dtype="float32") + 0.5 - centre) / ops.maximum(step, 1.0)
+    weights = ops.maximum(1.0 - distance, 0.0)
+    return weights / ops.sum(weights, axis=-1, keepdims=True)
+
+
+def _rounded(rgb):
+    return ops.clip(ops.round(rgb), 0.0, 255.0)
+
+
+def device_augmentation(data: Data, batches: Batches, device: Device) -> DeviceAugmentation | None:
+    """What a step makes its pictures with, where the device augments; and tells the batches so."""
+    batches.device_augments = data.augmentation.on == "device" or (
+        data.augmentation.on == "auto" and device.kind == "gpu"
+    )
+    if not batches.device_augments:
+        return None
+    photos = batches.photos
+    size_bytes = len(photos) * photos.stored[0].nbytes
+    if size_bytes > data.device_share * memory_limit_bytes(device):
+        return DeviceAugmentation(batches.shape)
+    batches.device_has_photos = True
+    return DeviceAugmentation(batches.shape, ops.convert_to_tensor(photos.pixels(slice(None))))
