@@ -239,6 +239,11 @@ def memory_bytes(device: Device) -> int | None:
     return _memory(device, "bytes_in_use", "current")
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device had no room for what was to be computed, as its backend says it."""
+    return type(error).__name__ == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in str(error)
+
+
 def memory_limit_bytes(device: Device) -> int:
     """Most memory that the device may give to this process; 0 where that is not known."""
     if device.kind == "cpu":

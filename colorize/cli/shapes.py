@@ -23,7 +23,8 @@ def show_shapes(overrides: list[str], out: Path) -> None:
     config = composed([quote_path(override) for override in overrides])
     data = config.data
     photos = read_dataset(data).train
-    batch = Batches(photos, data.height, data.width, data.batch_size, data.augmentation, config.seed).batch(0)
+    size = 1 if data.batch_size == "auto" else data.batch_size
+    batch = Batches(photos, data.height, data.width, size, data.augmentation, config.seed).batch(0)
     backend.start(config.backend, config.trainer.device)
     import keras
 

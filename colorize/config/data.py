@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from colorize.config.base import Option, Positive, Section, Share
+from colorize.config.messages import Problem
+
+if TYPE_CHECKING:
+    from colorize.config.schema import Config
 
 
 class Augmentation(Section):
@@ -43,8 +48,8 @@ class Data(Option):
     """Rows of a picture, in training and in evaluation."""
     width: Positive
     """Columns of it; the encoder's stride divides both."""
-    batch_size: Positive
-    """Photos of one training step."""
+    batch_size: Positive | Literal["auto"]
+    """Photos of one training step. auto: the largest power of two that a GPU has room for, found before training."""
     val_fraction: Annotated[float, Field(gt=0, lt=1)]
     """Share of the photos that the checkpoint is chosen by; decided by a hash of each photo's content."""
     grey: Literal["keep", "drop_exact", "drop"]
@@ -55,6 +60,14 @@ class Data(Option):
     augmentation: Augmentation
     device_share: Share
     """A device that augments keeps the training photos where they take at most this share of its memory; 0: never."""
+
+    def problems(self, config: Config) -> Iterator[Problem]:
+        """What cannot go together."""
+        if self.batch_size == "auto" and config.trainer.device == "cpu":
+            expected = "a number: auto looks for what fits into a GPU (trainer=gpu)"
+            yield Problem("data.batch_size", expected, "auto")
+        if self.batch_size == "auto" and config.trainer.overfit_steps:
+            yield Problem("data.batch_size", "a number of photos to learn by heart", "auto")
 
     @property
     def label(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -45,6 +45,33 @@ def _block(problem: Problem, where: str | None) -> str:
         "nearest": problem.nearest,
     }
     return "\n".join(lines + [f"    {name:<9} {text}" for name, text in rows.items() if text])
+
+
+def problems_of(errors: Iterable[ErrorDetails], root: type[BaseModel]) -> list[Problem]:
+    """Puts `ValidationError.errors()` into our words: one problem for each value, also for one that may be of several
+    kinds, for each of which pydantic has an error."""
+    found: dict[str, Problem] = {}
+    for error in errors:
+        problem = from_pydantic({**error, "loc": _of_value(error["loc"], root)}, root)
+        before = found.get(problem.key)
+        if before is not None:
+            problem = replace(problem, expected=f"{before.expected}, or {problem.expected}", nearest=None)
+        found[problem.key] = problem
+    return list(found.values())
+
+
+def _of_value(location: tuple[int | str, ...], root: type[BaseModel]) -> tuple[int | str, ...]:
+    """Where a value stands, without the kind of value that was tried."""
+    model = root
+    for at, part in enumerate(location, start=1):
+        field = _keys(model).get(str(part))
+        kind = field.annotation if field else None
+        if field is None:
+            break
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            return (*location[:at], *(part for part in location[at:] if isinstance(part, int)))
+        model = kind
+    return location
 
 
 def from_pydantic(error: ErrorDetails, root: type[BaseModel]) -> Problem:

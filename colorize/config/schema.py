@@ -19,7 +19,7 @@ from colorize.config.data import Data
 from colorize.config.efficientnet import EfficientNetLite  # noqa: F401 - defined there, and known from here on
 from colorize.config.fusion import FeatureMap, Fusion
 from colorize.config.loss import Losses, Term
-from colorize.config.messages import Locate, Problem, Refusal, from_pydantic
+from colorize.config.messages import Locate, Problem, Refusal, problems_of
 from colorize.config.model import (
     LOWEST_TEMPERATURE,
     Backbone,
@@ -155,7 +155,7 @@ def validate(values: Values, locate: Locate | None = None, combinations: bool = 
     try:
         config = kind.model_validate(values)
     except ValidationError as error:
-        raise Refusal([from_pydantic(e, kind) for e in error.errors()], locate) from None
+        raise Refusal(problems_of(error.errors(), kind), locate) from None
     problems = _problems(config, to_train) if combinations else []
     if problems:
         raise Refusal(problems, locate)

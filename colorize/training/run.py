@@ -5,11 +5,12 @@ from contextlib import suppress
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
+from traceback import clear_frames
 
 import keras
 from rich.console import Console
 
-from colorize.backend import Device, peak_memory_bytes
+from colorize.backend import Device, is_out_of_memory, peak_memory_bytes
 from colorize.config.base import flat
 from colorize.config.model import BinsHead
 from colorize.config.schema import Config
@@ -23,7 +24,7 @@ from colorize.inference.predict import predictor
 from colorize.models.backbone import with_digest
 from colorize.models.color_bins import Bins, bins_for
 from colorize.models.colorizer import Colorizer, build_network
-from colorize.models.match_parameters import Match, matched_fusion
+from colorize.models.match_parameters import matched_fusion
 from colorize.runs import layout
 from colorize.runs.atomic import WriteErrors
 from colorize.runs.layout import CHECKPOINTS, LAST, load_config, resume_command, way_on
@@ -31,6 +32,7 @@ from colorize.runs.model_file import MODEL, About, init_path, read_about, shared
 from colorize.runs.provenance import versions
 from colorize.runs.weights import save_model
 from colorize.tracking.tracker import Tracker
+from colorize.training.batch_size import out_of_memory, with_batch_size
 from colorize.training.callbacks import Validation
 from colorize.training.device_augmentation import device_augmentation
 from colorize.training.feature_cache import FeatureCache, caches_features, frozen_part
@@ -76,9 +78,12 @@ def run(
         Stopped: SIGINT or SIGTERM came; the weights so far are kept and the MLflow run is marked KILLED.
     """
     status, match = "FAILED", None if resume else matched_fusion(config)
+    config = config.model_copy(update={"fusion": match.fusion}) if match else config
+    run: _Run | None = None
     try:
         tracker.start()
-        run = _Run(config, match, dataset, device, folder, tracker, signals, started)
+        config = with_batch_size(config, dataset, device)
+        run = _Run(config, str(match or ""), dataset, device, folder, tracker, signals, started)
         signals.raise_if_received()
         if resume:
             run.go_on()
@@ -106,6 +111,12 @@ def run(
         raise UserError(
             f"{folder} cannot be written: {error.strerror}. Make space, or give leave, then {way_on(folder)}"
         ) from None
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        run = None
+        clear_frames(error.__traceback__)  # whose networks would fill the memory
+        raise out_of_memory(config, dataset, device) from None
     finally:
         tracker.finish(status)
 
@@ -114,29 +125,28 @@ class _Run:
     """The parts of one run and its three acts."""
 
     def __init__(
-        self, config: Config, match: Match | None, dataset: Dataset, device: Device, folder: Path, tracker: Tracker,
+        self, config: Config, match: str, dataset: Dataset, device: Device, folder: Path, tracker: Tracker,
         signals: StopSignals, started: float,
     ):  # fmt: skip
-        config = config.model_copy(update={"fusion": match.fusion}) if match else config
         self.config = config = with_digest(config)  # so that the weights that are loaded are checked to be those
-        overfit_steps = config.trainer.overfit_steps
+        overfit_steps, batch_size = config.trainer.overfit_steps, config.data.batch_size
+        assert isinstance(batch_size, int)  # `with_batch_size`
         if overfit_steps:
-            dataset = one_batch(dataset, config.data.batch_size, overfit_steps)
+            dataset = one_batch(dataset, batch_size, overfit_steps)
         self.dataset, self.device = dataset, device
         self.folder, self.tracker, self.console = folder, tracker, Console()
         keras.utils.clear_session()  # of an earlier job of the same process
         keras.utils.set_random_seed(config.seed)
         data, trainer = config.data, config.trainer
         size = data.height, data.width
-        batches = Batches(dataset.train, *size, data.batch_size, data.augmentation, config.seed)
+        batches = Batches(dataset.train, *size, batch_size, data.augmentation, config.seed)
         batches.is_shuffled = not overfit_steps
         begun_with = self._begun_with()
         self.bins = self._bins(begun_with)
         self.network = build_network(self._without_known_weights(begun_with), self.bins)
         if overfit_steps:
             without_dropout(self.network)
-        in_words = str(match) if match else ""
-        self.log = RunLog(config, in_words, dataset, device, self.network, folder, tracker, self.console)
+        self.log = RunLog(config, match, dataset, device, self.network, folder, tracker, self.console)
         self.colorizer = Colorizer(self.network)
         self.learner = Learner(self.network, device_augmentation(data, batches, device))
         self.batches, self.about = batches, self._about()

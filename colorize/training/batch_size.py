@@ -1,0 +1,103 @@
+"""The largest batch that a GPU has room for: found before training, or where it ran out of memory."""
+
+import gc
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from rich.console import Console
+
+from colorize.backend import Device, is_out_of_memory
+from colorize.config.schema import Config
+from colorize.console import say
+from colorize.data.batches import Batches
+from colorize.data.dataset import Dataset
+from colorize.errors import UserError
+from colorize.models.color_bins import Bins, bins_for
+from colorize.models.colorizer import build_network
+from colorize.training.device_augmentation import device_augmentation
+from colorize.training.feature_cache import caches_features
+from colorize.training.learner import Learner
+from colorize.training.optimizer import build_optimizer
+
+AUTO = "auto"
+
+
+def with_batch_size(config: Config, dataset: Dataset, device: Device) -> Config:
+    """A configuration whose batch size is a number: in the place of `auto` the largest power of two that fits.
+
+    Raises:
+        UserError: not even one photo does.
+    """
+    if config.data.batch_size != AUTO:
+        return config
+    exponents = int(np.log2(len(dataset.train)))
+    size = largest(exponents, _trial(config, dataset, device))
+    if size is None:
+        raise UserError(f"data.batch_size=auto: {device.name} has no room for one photo; {LESS}")
+    say(Console(), f"data.batch_size=auto: {size} photos fit into {device.name}")
+    return _sized(config, size)
+
+
+LESS = "lower data.height and data.width, or take a smaller encoder"
+
+
+def largest(exponents: int, fits: Callable[[int], bool]) -> int | None:
+    """The largest power of two that fits, up to that of `exponents`, by bisection; None where 1 does not."""
+    fitting, too_large = -1, exponents + 1
+    while too_large - fitting > 1:
+        middle = (fitting + too_large) // 2
+        fitting, too_large = (middle, too_large) if fits(2**middle) else (fitting, middle)
+    return None if fitting < 0 else 2**fitting
+
+
+def out_of_memory(config: Config, dataset: Dataset, device: Device) -> UserError:
+    """What to do where a step found no room: which batch would fit, as tried out."""
+    size = config.data.batch_size
+    assert isinstance(size, int)
+    fitting = largest(int(np.log2(max(size - 1, 1))), _trial(config, dataset, device)) if size > 1 else None
+    if fitting is None:
+        return UserError(f"{device.name} has no room for one photo; {LESS}")
+    accumulate = -(-size // fitting) * config.optimizer.accumulate
+    return UserError(
+        f"{device.name} is out of memory with data.batch_size={size}; {fitting} would fit: data.batch_size={fitting}"
+        f" optimizer.accumulate={accumulate}, which moves the weights as batches of {accumulate * fitting} do"
+    )
+
+
+def _trial(config: Config, dataset: Dataset, device: Device) -> Callable[[int], bool]:
+    bins = bins_for(config.head, dataset.train)
+    gc.collect()  # what ran out of memory
+
+    def fits(size: int) -> bool:
+        try:
+            _one_step(_sized(config, size), bins, dataset, device)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return False
+        finally:
+            keras.utils.clear_session()
+            gc.collect()  # the network refers to itself: its memory would be kept until Python looks
+        return True
+
+    return fits
+
+
+def _one_step(config: Config, bins: Bins | None, dataset: Dataset, device: Device) -> None:
+    """Trains a network of its own for one step."""
+    data = config.data
+    assert isinstance(data.batch_size, int)
+    batches = Batches(dataset.train, data.height, data.width, data.batch_size, data.augmentation, config.seed)
+    network = build_network(config, bins)
+    learner = Learner(network, device_augmentation(data, batches, device))
+    learner.compile(build_optimizer(config.optimizer, 1, 1))
+    batch = batches.for_step(0)
+    if network.frozen is not None and caches_features(config):
+        of_photos = [np.zeros((data.batch_size, *shape), network.frozen.dtype) for shape in network.frozen.shapes]
+        batch = (*(batch if isinstance(batch, tuple) else (batch,)), *of_photos)
+    learner.train_on_batch(learner.gather(batch))
+
+
+def _sized(config: Config, size: int) -> Config:
+    return config.model_copy(update={"data": config.data.model_copy(update={"batch_size": size})})
