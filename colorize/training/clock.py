@@ -54,7 +54,8 @@ class Clock(keras.callbacks.CallbackList):
             self._look(logs)
         if self.halted:
             return
-        super().on_train_batch_end(batch, logs)
+        for callback in self.callbacks:  # Keras's list would read all values first, and each step wait for the device
+            callback.on_train_batch_end(batch, logs)
         if is_due:
             self.save()
         if self.signals.received is not None or self.is_over_budget:
