@@ -241,7 +241,8 @@ def memory_bytes(device: Device) -> int | None:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether a device had no room for what was to be computed, as its backend says it."""
-    return type(error).__name__ == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in str(error)
+    words = ("RESOURCE_EXHAUSTED", "CUDA_ERROR_OUT_OF_MEMORY", "ALLOC_FAILED")
+    return type(error).__name__ == "ResourceExhaustedError" or any(word in str(error) for word in words)
 
 
 def memory_limit_bytes(device: Device) -> int:

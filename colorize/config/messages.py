@@ -54,7 +54,7 @@ def problems_of(errors: Iterable[ErrorDetails], root: type[BaseModel]) -> list[P
     for error in errors:
         problem = from_pydantic({**error, "loc": _of_value(error["loc"], root)}, root)
         before = found.get(problem.key)
-        if before is not None:
+        if before is not None and before.expected != problem.expected:
             problem = replace(problem, expected=f"{before.expected}, or {problem.expected}", nearest=None)
         found[problem.key] = problem
     return list(found.values())
@@ -86,7 +86,7 @@ def from_pydantic(error: ErrorDetails, root: type[BaseModel]) -> Problem:
         return Problem(key, "a value", "nothing")
     if error["type"] == "invalid_key":
         expected = 'names as keys; YAML takes on, off, yes and no for true and false, unless they are quoted: "on"'
-        return Problem(".".join(keys[:-1]), expected, f"{error['input']!r} as a key")
+        return Problem(".".join(keys[:-1]) or "the configuration", expected, f"{error['input']!r} as a key")
     expected = error["msg"].removeprefix("Input should be ")
     choices = [c.strip("' ") for c in error.get("ctx", {}).get("expected", "").replace(" or ", ",").split(",")]
     return Problem(key, expected, repr(error["input"]), nearest(str(error["input"]), filter(None, choices)))

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 
@@ -72,13 +73,17 @@ def _some(tree: Tree, number: int | None) -> list[File]:
     return [files[at] for files in groups.values() for at in spread(len(files), each)]
 
 
-def _of_split(root: Path, folders: list[str]) -> str:
+def _of_split(root: Path, places: list[list[str]]) -> str:
     """What is said of folders that are called like a split and do not lie where one is looked for."""
-    names = ", ".join(printable(folder) for folder in folders)
-    parent = printable(str(root / folders[0].rpartition("/")[0]))
-    return (
-        f"split     by content: {names} are folders like any other here; data.root='{parent}' takes them for the split"
+    names = ", ".join(printable(folder) for folder in places[0])
+    more = f" (and {len(places) - 1} more pairs)" if len(places) > 1 else ""
+    parent = str(root / places[0][0].rpartition("/")[0])
+    instead = (
+        "move them below one train/, one val/"
+        if more
+        else f"{quote(f'data.root={printable(parent)}')} takes them for it"
     )
+    return f"the split is by content: {names}{more} are folders like any other here; {instead}"
 
 
 def _hash(tree: Tree, cache: Path) -> None:
@@ -96,7 +101,7 @@ class _Folder:
         self.files = {file.name: file for file in tree.files}
         self.part: dict[str, str] = {}
         splits = tree.splits
-        elsewhere = [] if splits else tree.split_elsewhere()
+        elsewhere = [] if splits else tree.splits_elsewhere()
         if elsewhere:
             self.manifest.remarks.append(_of_split(tree.root, elsewhere))
         for file in tree.files:

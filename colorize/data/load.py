@@ -1,6 +1,7 @@
 """From the configuration of the data to its photos, split into parts."""
 
 import math
+import os
 from pathlib import Path
 
 from colorize.config.data import Data
@@ -31,8 +32,11 @@ def read_dataset(config: Data, test: bool = False, manifest: Path | None = None,
 
 
 def is_declared(photos: Photos, part: str) -> bool:
-    """Whether photos lie in a folder called after a part of the split: no hash has chosen them."""
-    return len(photos) > 0 and all(part in map(part_of, name.split("/")[:-1]) for name in photos.names)
+    """Whether photos lie in one folder called after a part of the split: no hash has chosen them."""
+    if not len(photos):
+        return False
+    common = os.path.commonpath([name.rpartition("/")[0] for name in photos.names])
+    return part in map(part_of, common.split("/"))
 
 
 def advice(config: Data, dataset: Dataset) -> list[str]:

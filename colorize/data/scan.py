@@ -76,7 +76,7 @@ class Tree:
 
         They lie right below the root, or below the one folder that holds all photos, such as COCO's `images`.
         """
-        names = [file.name for file in self.files]
+        names = [file.name for file in self.files if not file.problem]
         base = ""
         while True:
             tops = {top for name in names if (top := _folder_below(base, name))}
@@ -87,16 +87,15 @@ class Tree:
                 return {}
             base += f"{tops.pop()}/"
 
-    def split_elsewhere(self) -> list[str]:
-        """Folders deeper in the tree, side by side, that are called like a split; empty where there are none."""
-        parts: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    def splits_elsewhere(self) -> list[list[str]]:
+        """Folders deeper in the tree, side by side, that are called like a split: those of each such place."""
+        places: defaultdict[str, dict[str, str]] = defaultdict(dict)
         for folder in sorted({file.name.rpartition("/")[0] for file in self.files}):
             steps = folder.split("/")
             for depth, step in enumerate(steps):
                 if part := part_of(step):
-                    parts["/".join(steps[:depth])].setdefault(part, "/".join(steps[: depth + 1]))
-        found = (beside for beside in parts.values() if "train" in beside and len(beside) > 1)
-        return list(next(found, {}).values())
+                    places["/".join(steps[:depth])].setdefault(part, "/".join(steps[: depth + 1]))
+        return [list(parts.values()) for parts in places.values() if "train" in parts and len(parts) > 1]
 
 
 def _folder_below(base: str, name: str) -> str:
@@ -133,7 +132,7 @@ def look_through(root: Path, without: Path | None = None) -> Tree:
         try:
             status = os.stat(root / folder)
             if (status.st_dev, status.st_ino) in seen:
-                if part_of(folder):
+                if part_of(folder.rpartition("/")[2]):
                     tree.files.append(File(folder, problem="a link to a folder that is read under another name"))
                 continue
             seen.add((status.st_dev, status.st_ino))

@@ -23,14 +23,19 @@ from colorize.training.optimizer import build_optimizer
 AUTO = "auto"
 
 
-def with_batch_size(config: Config, dataset: Dataset, device: Device) -> Config:
+def with_batch_size(config: Config, dataset: Dataset, device: Device, found: int | str | None) -> Config:
     """A configuration whose batch size is a number: in the place of `auto` the largest power of two that fits.
+
+    Args:
+        found: when the run began that goes on, which keeps to it.
 
     Raises:
         UserError: not even one photo does.
     """
     if config.data.batch_size != AUTO:
         return config
+    if isinstance(found, int):
+        return _sized(config, found)
     exponents = int(np.log2(len(dataset.train)))
     size = largest(exponents, _trial(config, dataset, device))
     if size is None:
@@ -52,16 +57,22 @@ def largest(exponents: int, fits: Callable[[int], bool]) -> int | None:
 
 
 def out_of_memory(config: Config, dataset: Dataset, device: Device) -> UserError:
-    """What to do where a step found no room: which batch would fit, as tried out."""
-    size = config.data.batch_size
+    """What to do where training found no room: which batch would fit, as tried out."""
+    size, fits = config.data.batch_size, _trial(config, dataset, device)
     assert isinstance(size, int)
-    fitting = largest(int(np.log2(max(size - 1, 1))), _trial(config, dataset, device)) if size > 1 else None
+    if fits(size):
+        return UserError(
+            f"{device.name} is out of memory, though a step with data.batch_size={size} finds room by itself:"
+            " another program may fill it (nvidia-smi); resume the run, or begin a new one with a smaller batch"
+        )
+    fitting = largest(int(np.log2(max(size - 1, 1))), fits) if size > 1 else None
     if fitting is None:
         return UserError(f"{device.name} has no room for one photo; {LESS}")
     accumulate = -(-size // fitting) * config.optimizer.accumulate
     return UserError(
-        f"{device.name} is out of memory with data.batch_size={size}; {fitting} would fit: data.batch_size={fitting}"
-        f" optimizer.accumulate={accumulate}, which moves the weights as batches of {accumulate * fitting} do"
+        f"{device.name} is out of memory with data.batch_size={size}; {fitting} would fit: begin a new run with"
+        f" data.batch_size={fitting} optimizer.accumulate={accumulate}, which moves the weights as batches of"
+        f" {accumulate * fitting} do"
     )
 
 
@@ -89,7 +100,7 @@ def _one_step(config: Config, bins: Bins | None, dataset: Dataset, device: Devic
     data = config.data
     assert isinstance(data.batch_size, int)
     batches = Batches(dataset.train, data.height, data.width, data.batch_size, data.augmentation, config.seed)
-    network = build_network(config, bins)
+    network = build_network(config, bins, pretrained=False)  # weights need the same room, whatever they are
     learner = Learner(network, device_augmentation(data, batches, device))
     learner.compile(build_optimizer(config.optimizer, 1, 1))
     batch = batches.for_step(0)

@@ -1,5 +1,6 @@
 """Augmentation within the compiled step: what was drawn for a batch (`colorize.data.augment`), done by the device."""
 
+import psutil
 from keras import ops
 
 from colorize.arrays import RgbPhotos
@@ -76,7 +77,8 @@ def device_augmentation(data: Data, batches: Batches, device: Device) -> DeviceA
         return None
     photos = batches.photos
     size_bytes = len(photos) * photos.stored[0].nbytes
-    if size_bytes > data.device_share * memory_limit_bytes(device):
+    room_bytes = min(data.device_share * memory_limit_bytes(device), psutil.virtual_memory().available)
+    if size_bytes > room_bytes:  # on their way they all are in the host's memory too
         return DeviceAugmentation(batches.shape)
     batches.device_has_photos = True
     return DeviceAugmentation(batches.shape, ops.convert_to_tensor(photos.pixels(slice(None))))

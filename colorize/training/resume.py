@@ -60,6 +60,7 @@ def allowed(before: dict, now: dict) -> list[str]:
 
 
 def _differences(before: dict, now: dict, without: tuple[str, ...], among: tuple[str, ...] | None = None) -> list[str]:
+    before, now = _settled(before, now), _settled(now, before)
     # Another option of a group has other keys, which its name says; a term of the loss has a label of its own.
     common = [key for key in [*before, *now] if (key in before and key in now) or key.startswith("loss.")]
     without = (*without, *_matched_sizes(before, now))
@@ -67,6 +68,13 @@ def _differences(before: dict, now: dict, without: tuple[str, ...], among: tuple
     sides = {key: [values.get(key, "nothing") for values in (before, now)] for key in keys}
     differing = [key for key, (old, new) in sides.items() if old != new and not (key == DIGEST and new is None)]
     return [f"{key}: {sides[key][0]} in the run, {sides[key][1]} here" for key in differing]
+
+
+def _settled(values: dict, other: dict) -> dict:
+    """What `auto` comes to: a batch size that was found stays, and a GPU augments."""
+    place = {"data.augmentation.on": "device" if values.get("trainer.device") == "gpu" else "host"}
+    place["data.batch_size"] = other.get("data.batch_size", "auto")
+    return {**values, **{key: value for key, value in place.items() if values.get(key) == "auto"}}
 
 
 def _matched_sizes(before: dict, now: dict) -> list[str]:

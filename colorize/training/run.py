@@ -82,7 +82,8 @@ def run(
     run: _Run | None = None
     try:
         tracker.start()
-        config = with_batch_size(config, dataset, device)
+        found = load_config(folder).data.batch_size if resume else None
+        config = with_batch_size(config, dataset, device, found)
         run = _Run(config, str(match or ""), dataset, device, folder, tracker, signals, started)
         signals.raise_if_received()
         if resume:

@@ -84,7 +84,36 @@ def test_a_split_that_lies_elsewhere_is_told(tmp_path, photo):
     dataset = read(tmp_path, val_fraction=0.3)
     assert {name.rpartition("/")[0] for name in dataset.val.names} >= {"images/train", "images/valid"}
     (told,) = dataset.manifest.summary()
-    assert "images/train, images/valid" in told and f"data.root='{tmp_path / 'images'}'" in told
+    assert "images/train, images/valid" in told and f"data.root={tmp_path / 'images'} takes them" in told
+    assert not is_declared(dataset.val, "val")
+
+
+def test_splits_of_several_places_are_told_as_such(tmp_path, photo):
+    for kind in ("cats", "dogs"):
+        for part in ("train", "val"):
+            for i in range(10):
+                photo(tmp_path / kind / part / f"{i}.png")
+    dataset = read(tmp_path, val_fraction=0.3)
+    (told,) = dataset.manifest.summary()
+    assert "cats/train, cats/val (and 1 more pairs)" in told and "data.root" not in told
+    assert not is_declared(dataset.val, "val")
+
+
+def test_a_damaged_file_beside_their_folder_takes_no_split_away(tmp_path, photo):
+    for part, number in (("train", 5), ("val", 3)):
+        for i in range(number):
+            photo(tmp_path / "images" / part / f"{i}.png")
+    os.symlink(tmp_path / "nowhere", tmp_path / "broken.jpg")
+    dataset = read(tmp_path, max_rejected_fraction=0.5)
+    assert [len(dataset.train), len(dataset.val)] == [5, 3]
+
+
+def test_a_link_from_one_part_to_another_is_named(tmp_path, photo):
+    for i in range(20):
+        photo(tmp_path / "images" / "train" / f"{i}.png")
+    os.symlink(tmp_path / "images" / "train", tmp_path / "images" / "val")
+    dataset = read(tmp_path, max_rejected_fraction=0.5, val_fraction=0.3)
+    assert record_of(dataset, "images/val").detail == "a link to a folder that is read under another name"
 
 
 def test_train_and_test_alone_give_up_some_of_train_for_val(tmp_path, photo):
