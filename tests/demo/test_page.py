@@ -35,8 +35,9 @@ class Opened:
         return {card.text.partition("\n")[0]: card.text for card in self.all(".q-card")}
 
     def pictures(self):
-        """Those that are seen: before and after of each photo, from the top."""
-        return [p for p in self.all(".before-after img") if p.is_displayed() and p.get_property("naturalWidth")]
+        """Those that are seen: before and after of each photo, from the top; none while one of a pair is on its way."""
+        shown = [p for p in self.all(".before-after img") if p.is_displayed() and p.get_property("naturalWidth")]
+        return [] if len(shown) % 2 else shown
 
     def click(self, words):
         """Clicks what is called so."""
