@@ -107,8 +107,8 @@ def resumed(folder: Path, overrides: list[str]) -> Config:
         lines = "\n".join(f"  {line}" for line in faults)
         raise UserError(
             f"resume={folder}: a run goes on as what it was, and here something else is asked for:\n{lines}\nOnly"
-            f" {', '.join(MAY_CHANGE[:-1])} and {MAY_CHANGE[-1]} may change, and what has no effect on the training. For a"
-            f" new run with the weights of this one: {quote(layout.as_override('init', folder))}"
+            f" {', '.join(MAY_CHANGE[:-1])} and {MAY_CHANGE[-1]} may change, and what has no effect on the training."
+            f" For a new run with the weights of this one: {quote(layout.as_override('init', folder))}"
         )
     if layout.is_finished(folder, now.trainer):
         without = now.trainer.model_copy(update={"patience": None})
