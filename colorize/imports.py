@@ -39,12 +39,12 @@ def import_keras(backend: str) -> ModuleType:
 @contextmanager
 def hidden(*names: str) -> Iterator[None]:
     """Lets packages that are not imported yet seem to be missing."""
-    hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: there is no such package
+    missing = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(missing))  # type: ignore[arg-type]  # None: there is no such package
     try:
         yield
     finally:
-        for name in hidden:
+        for name in missing:
             del sys.modules[name]
 
 

@@ -31,6 +31,13 @@ class Augmentation(Section):
     would wait otherwise. auto: on the device where that is a GPU."""
 
 
+def place_of_augmentation(on: str, device: str) -> str:
+    """`host` or `device`: what `on` comes to where a device of that kind (cpu or gpu) trains."""
+    if on != "auto":
+        return on
+    return "device" if device == "gpu" else "host"
+
+
 class Data(Option):
     """What all sources of photos have in common."""
 

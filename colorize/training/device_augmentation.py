@@ -5,7 +5,7 @@ from keras import ops
 
 from colorize.arrays import RgbPhotos
 from colorize.backend import Device, memory_limit_bytes
-from colorize.config.data import Data
+from colorize.config.data import Data, place_of_augmentation
 from colorize.data.batches import Batches
 
 LEFT, TOP, RIGHT, BOTTOM, MIRRORED, GAIN, SHARE, OTHER = range(8)
@@ -70,9 +70,7 @@ def _rounded(rgb):
 
 def device_augmentation(data: Data, batches: Batches, device: Device) -> DeviceAugmentation | None:
     """What a step makes its pictures with, where the device augments; and tells the batches so."""
-    batches.device_augments = data.augmentation.on == "device" or (
-        data.augmentation.on == "auto" and device.kind == "gpu"
-    )
+    batches.device_augments = place_of_augmentation(data.augmentation.on, device.kind) == "device"
     if not batches.device_augments:
         return None
     photos = batches.photos

@@ -19,6 +19,7 @@ import yaml
 
 from colorize.config.base import flat, options
 from colorize.config.compose import changed, compose_by_hydra, composed, is_hydras, parse
+from colorize.config.data import place_of_augmentation
 from colorize.config.fusion import Fusion
 from colorize.config.locate import line_of
 from colorize.config.schema import Config
@@ -72,9 +73,11 @@ def _differences(before: dict, now: dict, without: tuple[str, ...], among: tuple
 
 def _settled(values: dict, other: dict) -> dict:
     """What `auto` comes to: a batch size that was found stays, and a GPU augments."""
-    place = {"data.augmentation.on": "device" if values.get("trainer.device") == "gpu" else "host"}
-    place["data.batch_size"] = other.get("data.batch_size", "auto")
-    return {**values, **{key: value for key, value in place.items() if values.get(key) == "auto"}}
+    comes_to = {
+        "data.augmentation.on": place_of_augmentation("auto", values.get("trainer.device", "cpu")),
+        "data.batch_size": other.get("data.batch_size", "auto"),
+    }
+    return {**values, **{key: value for key, value in comes_to.items() if values.get(key) == "auto"}}
 
 
 def _matched_sizes(before: dict, now: dict) -> list[str]:
