@@ -141,10 +141,13 @@ def test_options_paint_what_is_there_anew_and_another_model_too(model_folder, tm
         wide = page.driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, "a narrow screen is not scrolled sideways"
 
+        def painted():  # looked at once: while it is painted, the card shows none
+            return [picture.get_attribute("src") for picture in page.pictures()[:1]]
+
         def changed_by(change, *given):
-            before = page.pictures()[0].get_attribute("src")
+            (before,) = until(painted, "the picture before")
             change(*given)
-            until(lambda: page.pictures() and page.pictures()[0].get_attribute("src") != before, "another picture")
+            until(lambda: painted() not in ([], [before]), "another picture")
 
         page.click("options")
         until(lambda: [r for r in page.all(".q-slider") if r.is_displayed()], "the options")
