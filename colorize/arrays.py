@@ -43,6 +43,8 @@ FeaturesToo = Float[Any, "B h w E"]
 """Feature maps with other channels."""
 Sequences = Float[Any, "N T U"]
 """U units of T timesteps of N sequences."""
+SequencesOut = Float[Any, "N T V"]
+"""The same with other units."""
 Vectors = Float[Any, "B E"]
 Shares = Float[Any, "*P Q"]
 """What belongs to each of Q bins, at each pixel."""

@@ -9,6 +9,7 @@ from keras import layers, ops
 from colorize.arrays import Features, FeaturesOut
 from colorize.config.fusion import PixelGru
 from colorize.config.registry import builds
+from colorize.models.fusion.bidirectional_gru import BidirectionalGru
 from colorize.models.fusion.controls import beside
 from colorize.models.graph import TIMESTEP, with_axes
 
@@ -50,7 +51,7 @@ class LineGru(keras.Layer):
         super().__init__(**kwargs)
         self.units, self.along = units, along
         gru = layers.GRU(units, return_sequences=True, name="gru")
-        self.both = layers.Bidirectional(gru, merge_mode=None, name="both")
+        self.both = BidirectionalGru(gru, name="both")
 
     @property
     def forward_layer(self):

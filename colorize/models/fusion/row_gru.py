@@ -9,6 +9,7 @@ from keras import layers
 from colorize.arrays import Features, FeaturesOut, FeaturesToo, Sequences
 from colorize.config.fusion import ColumnGru, RowGru
 from colorize.config.registry import builds
+from colorize.models.fusion.bidirectional_gru import BidirectionalGru
 from colorize.models.graph import AXES, TIMESTEP, with_axes
 
 TURNED = ("batch", "column", "row", "channel")
@@ -42,7 +43,7 @@ def _lines_read(config: RowGru, features: Features, axes: tuple[str, ...]) -> Fe
         gru = layers.GRU(
             config.units, return_sequences=True, kernel_initializer=config.initializer, name="gru"
         )  # named: Keras would count on from network to network
-        both = layers.Bidirectional(gru, merge_mode=None, name=f"gru{number}")
+        both = BidirectionalGru(gru, name=f"gru{number}")
         directions = with_axes(both, "batch", timestep, "feature = unit")(sequence)
         merged = {"sum": layers.Add, "concatenate": layers.Concatenate}[merge]
         sequence = merged(name=f"gru{number}_{merge}")(directions)  # (B, T, U) or (B, T, 2 U)
