@@ -193,7 +193,7 @@ def feed(backend: str, batches: Iterable[tuple], example, gather: Callable[[Any]
     Args:
         batches: yields `(batch,)`, an array or a tuple of arrays.
         example: such a batch, for its shapes and types.
-        gather: brings what the device has of a batch together; on TensorFlow, the step does that.
+        gather: adds to a batch what the device has already; on TensorFlow, the step does that.
     """
     if backend != "tensorflow":  # JAX would make the photos a constant of the compiled step
         return ((gather(batch),) for (batch,) in batches)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 __all__ = [
+    "STATE_ON_JAX",
     "flat_layers",
     "hydras_arguments",
     "inputs_of",
@@ -21,6 +22,9 @@ __all__ = [
     "outputs_of",
     "variable_key",
 ]
+
+STATE_ON_JAX = "_jax_state"
+"""The attribute in which Keras keeps on JAX what a training step returned; set anew at each."""
 
 
 def hydras_arguments():

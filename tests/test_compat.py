@@ -37,6 +37,17 @@ def test_keras():
         np.testing.assert_allclose(average.numpy(), variable.numpy(), rtol=1e-6)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="there is none on TensorFlow")
+def test_keras_keeps_the_state_of_each_step_on_jax():
+    model, seen = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), []
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    look = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda *_, **__: seen.append(vars(model)[compat.STATE_ON_JAX])
+    )
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), batch_size=2, verbose=0, callbacks=[look])
+    assert [len(state["trainable_variables"]) for state in seen] == [2, 2] and seen[0] is not seen[1]
+
+
 @pytest.mark.once
 def test_mlflow():
     import mlflow

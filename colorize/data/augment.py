@@ -1,7 +1,6 @@
 """Augmentation of training photos: crops, mirror images, exposure, double exposures; what is drawn for each, and doing
 it on the host. `colorize.training.device_augmentation` does the same on the device."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +14,12 @@ MIX_ALPHA = 0.4  # the largest that Zhang et al. 2018 found good on ImageNet (se
 
 CURVE = 2.4  # of sRGB, about: see `exposure_table`
 
+NUMBERS = 5  # that `draw` needs for a photo
+PHILOX_BLOCK = 4  # numbers that Philox4x64 makes of one value of its counter
+
 
 class Draw(NamedTuple):
-    """What is done to one photo.
+    """What is done to one photo; or to each of a batch, and all are arrays (B,).
 
     Attributes:
         left, top, right, bottom: the crop, in pixels of the stored photo.
@@ -45,23 +47,33 @@ class Mix(NamedTuple):
     order: np.ndarray
 
 
-def draw(size: tuple[int, int], shape: tuple[int, int], augmentation: Augmentation, rng: np.random.Generator) -> Draw:
+def random_numbers(seed: int, stream: int, samples: range) -> np.ndarray:
+    """NUMBERS of a photo for each sample, uniform in [0, 1): float64 (B, NUMBERS), a pure function of seed and sample.
+
+    Philox counts instead of having a state: a batch of any samples takes one generator, which is set to the first.
+    """
+    blocks = -(-NUMBERS // PHILOX_BLOCK)
+    philox = np.random.Philox(key=[seed, stream], counter=blocks * samples.start)
+    return np.random.Generator(philox).random((len(samples), blocks * PHILOX_BLOCK))[:, :NUMBERS]
+
+
+def draw(size: tuple[int, int], shape: tuple[int, int], augmentation: Augmentation, random: np.ndarray) -> Draw:
     """A random crop at a random scale, maybe a mirror image, a random exposure.
 
     Args:
         size: (width, height) of the photo.
         shape: (H, W) of the picture that it becomes.
+        random: `random_numbers` of a batch, (B, NUMBERS), or of a photo, (NUMBERS,).
     """
     width, height = size
     left, top, right, bottom = centred_box(size, *shape)
-    scale = rng.uniform(augmentation.min_crop_scale, 1.0)
+    of_scale, of_left, of_top, of_mirrored, of_stops = random.T
+    scale = augmentation.min_crop_scale + (1.0 - augmentation.min_crop_scale) * of_scale
     box_width, box_height = (right - left) * scale, (bottom - top) * scale
-    left = rng.uniform(0, max(0.0, width - box_width))
-    top = rng.uniform(0, max(0.0, height - box_height))
-    right, bottom = min(width, left + box_width), min(height, top + box_height)
-    mirrored = bool(rng.random() < augmentation.flip_probability)
-    stops = rng.uniform(-augmentation.max_exposure_stops, augmentation.max_exposure_stops)
-    return Draw(left, top, right, bottom, mirrored, stops)
+    left, top = of_left * np.maximum(0.0, width - box_width), of_top * np.maximum(0.0, height - box_height)
+    right, bottom = np.minimum(width, left + box_width), np.minimum(height, top + box_height)
+    mirrored = of_mirrored < augmentation.flip_probability
+    return Draw(left, top, right, bottom, mirrored, (2 * of_stops - 1) * augmentation.max_exposure_stops)
 
 
 def augment(image: Image.Image, shape: tuple[int, int], drawn: Draw) -> Image.Image:
@@ -104,14 +116,14 @@ def exposure_table(stops: float) -> np.ndarray:
     return np.minimum(255, np.round(np.arange(256) * 2.0 ** (stops / CURVE))).astype("uint8")
 
 
-def rows_of(drawn: Sequence[Draw], mixed: Mix | None) -> np.ndarray:
+def rows_of(drawn: Draw, mixed: Mix | None) -> np.ndarray:
     """What was drawn for a batch, as numbers for the device.
 
     Returns:
         float32 (B, 8): left, top, right and bottom of the crop in pixels of the stored photo, 1 where it is mirrored,
         factor of its sRGB values, its share of the mixture, and which photo is laid over it.
     """
-    own = np.arange(len(drawn))
-    share, order = mixed or Mix(1.0, own)
-    rows = [(*one[:5], 2.0 ** (one.stops / CURVE), share, other) for one, other in zip(drawn, order)]
-    return np.array(rows, "float32")
+    photos = len(drawn.left)
+    share, order = mixed or Mix(1.0, np.arange(photos))
+    columns = (*drawn[:5], 2.0 ** (drawn.stops / CURVE), np.full(photos, share), order)
+    return np.stack(columns, axis=1).astype("float32")

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from colorize.config.data import Augmentation
-from colorize.data.augment import Draw, Mix, augment, draw, draw_mix, mix, rows_of
+from colorize.data.augment import Draw, Mix, augment, draw, draw_mix, mix, random_numbers, rows_of
 from colorize.data.dataset import Photos
 
 ORDER, AUGMENTATION, MIXING = 0, 1, 2
@@ -70,7 +70,8 @@ class Batches:
     def batch(self, step: int):
         """Batch number `step`: its pixels; or a tuple of them and a frozen part's features, where these are known."""
         drawn, indices = self._draws(step), self.indices(step)
-        pictures = [augment(self.photos.image(at), self.shape, one) for at, one in zip(indices, drawn)]
+        each = zip(indices, map(Draw._make, zip(*drawn)))
+        pictures = [augment(self.photos.image(at), self.shape, of_photo) for at, of_photo in each]
         rgb = mix(np.stack([np.asarray(picture) for picture in pictures]), self._mix(step))
         return rgb if self.features is None else (rgb, *self._features(indices, drawn))
 
@@ -89,18 +90,18 @@ class Batches:
         features = [] if self.features is None else self._features(indices, drawn)
         return stored, rows_of(drawn, self._mix(step)), *features
 
-    def _draws(self, step: int) -> list[Draw]:
+    def _draws(self, step: int) -> Draw:
         height, width = self.photos.stored.shape[1:3]
-        rngs = (np.random.default_rng([self.seed, AUGMENTATION, sample]) for sample in self._samples(step))
-        return [draw((width, height), self.shape, self.augmentation, rng) for rng in rngs]
+        random = random_numbers(self.seed, AUGMENTATION, self._samples(step))
+        return draw((width, height), self.shape, self.augmentation, random)
 
     def _mix(self, step: int) -> Mix | None:
         rng = np.random.default_rng([self.seed, MIXING, step])
         return draw_mix(self.batch_size, self.augmentation.mixup_probability, rng)
 
-    def _features(self, indices: list[int], drawn: list[Draw]) -> list[np.ndarray]:
+    def _features(self, indices: list[int], drawn: Draw) -> list[np.ndarray]:
         assert self.features is not None
-        return self.features.of(indices, [one.mirrored for one in drawn])
+        return self.features.of(indices, drawn.mirrored)
 
 
 @lru_cache(maxsize=4)  # asked for each sample, from several threads, at most across the end of an epoch

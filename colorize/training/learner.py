@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from colorize.color import rgb_to_lab
+from colorize.compat import STATE_ON_JAX
 from colorize.models.colorizer import Network
 from colorize.training.device_augmentation import DeviceAugmentation
 from colorize.training.optimizer import Guard, kept_if_halted
@@ -66,6 +67,13 @@ class Learner(keras.Model):
         self.of_step = {label: Last(f"{OF_STEP}loss_{label}") for label in several} | {"loss": Last(f"{OF_STEP}loss")}
         self.built = True  # as its parts are
 
+    def __setattr__(self, name: str, value):
+        """As in Keras, which looks for layers in all that is set; not in the state of each step: that took .4 ms."""
+        if name == STATE_ON_JAX:
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def compile(self, *args, **kwargs):
         """As in Keras, and builds the optimizer: built within the first step, TensorFlow would trace the step twice."""
         super().compile(*args, **kwargs)
@@ -90,7 +98,10 @@ class Learner(keras.Model):
         return self._step_of_state(*given) if state else self._step_in_place(*given)
 
     def gather(self, batch):
-        """A batch of the loader with the photos that the device has; any other as it is."""
+        """A batch of the loader with the photos that the device has; any other as it is.
+
+        On JAX an argument of the step: of what a step finds in its surroundings, JAX makes constants.
+        """
         return self.augmentation.with_photos(batch) if self.augmentation else batch
 
     def _augmented(self, batch):

@@ -7,9 +7,22 @@ import pytest
 from PIL import Image
 from sampling import DATA
 
-from colorize.data.augment import augment, draw, draw_mix, exposure_table, mix
+from colorize.data.augment import augment, draw, draw_mix, exposure_table, mix, random_numbers
 
 pytestmark = pytest.mark.once
+
+
+def test_random_numbers_depend_on_seed_stream_and_sample_alone():
+    all_of_them = random_numbers(7, 1, range(1000))
+    assert all_of_them.shape == (1000, 5) and len(np.unique(all_of_them)) == 5000
+    for start, length in ((0, 1), (1, 3), (500, 64), (999, 1)):
+        some = random_numbers(7, 1, range(start, start + length))
+        np.testing.assert_array_equal(some, all_of_them[start : start + length])
+    for other in (random_numbers(8, 1, range(1000)), random_numbers(7, 2, range(1000))):
+        assert np.abs(np.corrcoef(all_of_them.T, other.T)[:5, 5:]).max() < 0.15
+    assert all_of_them.min() >= 0 and all_of_them.max() < 1
+    assert np.abs(all_of_them.mean(axis=0) - 0.5).max() < 0.04 and np.abs(all_of_them.std(axis=0) - 0.2887).max() < 0.02
+    assert np.abs(np.corrcoef(all_of_them[:-1].T, all_of_them[1:].T) - np.eye(10)).max() < 0.15, "of neighbours too"
 
 
 def test_crops_stay_inside_the_photo_and_reach_its_edges():
@@ -18,7 +31,7 @@ def test_crops_stay_inside_the_photo_and_reach_its_edges():
     settings = DATA.augmentation.model_copy(
         update={"min_crop_scale": 0.3, "flip_probability": 0.0, "max_exposure_stops": 0.0}
     )
-    drawn = [draw((60, 20), (4, 8), settings, np.random.default_rng(k)) for k in range(300)]
+    drawn = [draw((60, 20), (4, 8), settings, numbers) for numbers in random_numbers(1, 2, range(300))]
     crops = [augment(Image.fromarray(ramp), (4, 8), one) for one in drawn]
     seen = np.stack([np.asarray(crop) for crop in crops])
     assert seen[..., 0].min() < 12 and seen[..., 0].max() > 224
@@ -32,7 +45,7 @@ def test_a_flip_mirrors_left_and_right_only(noise):
     settings = DATA.augmentation.model_copy(
         update={"min_crop_scale": 1.0, "flip_probability": 1.0, "max_exposure_stops": 0.0}
     )
-    drawn = draw(image.size, (8, 16), settings, np.random.default_rng(0))
+    drawn = draw(image.size, (8, 16), settings, np.full(5, 0.5))
     assert drawn.mirrored
     flipped = augment(image, (8, 16), drawn)
     np.testing.assert_array_equal(flipped, np.asarray(image)[:, ::-1])

@@ -50,10 +50,16 @@ def test_photos_of_the_device_are_those_that_the_host_would_send(real, photos_of
     for step in range(3):
         indices, drawn = kept.for_step(step)
         assert indices.shape == (3,) and indices.dtype == np.int32
-        stored, also_drawn = keeping.with_photos((indices, drawn))
-        for one, other in zip((stored, also_drawn), sending.with_photos(sent.for_step(step))):
-            np.testing.assert_array_equal(ops.convert_to_numpy(one), other)
-        np.testing.assert_array_equal(stored[0], real[[7, 2, 9, 3, 1]][indices[0]])
+        (on_device, chosen), also_drawn = keeping.with_photos((indices, drawn))
+        np.testing.assert_array_equal(on_device, real[[7, 2, 9, 3, 1]])
+        stored, sent_drawn = sending.with_photos(sent.for_step(step))
+        np.testing.assert_array_equal(real[[7, 2, 9, 3, 1]][chosen], stored)
+        np.testing.assert_array_equal(also_drawn, sent_drawn)
+        made = [
+            ops.convert_to_numpy(one(photos, drawn))
+            for one, photos in ((keeping, (on_device, chosen)), (sending, stored))
+        ]
+        np.testing.assert_array_equal(*made)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +85,8 @@ def test_numbers_for_the_device_say_what_was_drawn(noise, photos_of):
     drawn = sampler._draws(3)
     rows = rows_of(drawn, Mix(0.25, np.array([4, 3, 2, 1, 0])))
     assert rows.shape == (5, 8) and rows.dtype == np.float32
-    np.testing.assert_allclose(rows[:, :5], [one[:5] for one in drawn], rtol=1e-6)
-    np.testing.assert_allclose(np.log2(rows[:, 5]) * 2.4, [one.stops for one in drawn], atol=1e-5)
+    np.testing.assert_allclose(rows[:, :5], np.transpose(drawn[:5]), rtol=1e-6)
+    np.testing.assert_allclose(np.log2(rows[:, 5]) * 2.4, drawn.stops, atol=1e-5)
     assert set(rows[:, 6]) == {0.25} and rows[:, 7].tolist() == [4, 3, 2, 1, 0]
     assert rows_of(drawn, None)[:, 6:].tolist() == [[1, at] for at in range(5)]
 
