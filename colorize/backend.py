@@ -255,7 +255,9 @@ def memory_limit_bytes(device: Device) -> int:
         import pynvml
 
         pynvml.nvmlInit()
-        return pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(0)).total
+        first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
+        of_card = pynvml.nvmlDeviceGetHandleByIndex if first.isdigit() else pynvml.nvmlDeviceGetHandleByUUID
+        return pynvml.nvmlDeviceGetMemoryInfo(of_card(int(first) if first.isdigit() else first)).total
     except Exception:  # the package, its library or the card is missing
         return 0
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -122,3 +123,19 @@ def test_jax_keeps_what_it_compiles_where_its_own_variable_says(tmp_path):
 def test_where_nothing_can_be_kept_jax_goes_on_without(tmp_path):
     (tmp_path / "colorize").write_text("in the way")
     assert "None" in compiled(tmp_path)
+
+
+@pytest.mark.parametrize(("visible", "expected"), [(None, 10), ("1,0", 11), ("GPU-b", 11), ("", 0)])
+def test_the_memory_of_a_card_is_that_of_the_first_that_is_visible(visible, expected, monkeypatch):
+    cards = {0: 10, 1: 11, "GPU-a": 10, "GPU-b": 11}
+    nvml = SimpleNamespace(
+        nvmlInit=lambda: None,
+        nvmlDeviceGetHandleByIndex={0: 0, 1: 1}.__getitem__,
+        nvmlDeviceGetHandleByUUID={"GPU-a": "GPU-a", "GPU-b": "GPU-b"}.__getitem__,
+        nvmlDeviceGetMemoryInfo=lambda card: SimpleNamespace(total=cards[card]),
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert backend.memory_limit_bytes(backend.Device("tensorflow", "gpu", "a card")) == expected

@@ -1,6 +1,7 @@
 """Augmentation of training photos: crops, mirror images, exposure, double exposures; what is drawn for each, and doing
 it on the host. `colorize.training.device_augmentation` does the same on the device."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ PHILOX_BLOCK = 4  # numbers that Philox4x64 makes of one value of its counter
 
 
 class Draw(NamedTuple):
-    """What is done to one photo; or to each of a batch, and all are arrays (B,).
+    """What is done to one photo.
 
     Attributes:
         left, top, right, bottom: the crop, in pixels of the stored photo.
@@ -33,6 +34,21 @@ class Draw(NamedTuple):
     bottom: float
     mirrored: bool
     stops: float
+
+
+class Draws(NamedTuple):
+    """The same for each photo of a batch, (B,)."""
+
+    left: np.ndarray
+    top: np.ndarray
+    right: np.ndarray
+    bottom: np.ndarray
+    mirrored: np.ndarray
+    stops: np.ndarray
+
+    def of_photos(self) -> Iterator[Draw]:
+        """One after another."""
+        return map(Draw._make, zip(*self))
 
 
 class Mix(NamedTuple):
@@ -57,13 +73,13 @@ def random_numbers(seed: int, stream: int, samples: range) -> np.ndarray:
     return np.random.Generator(philox).random((len(samples), blocks * PHILOX_BLOCK))[:, :NUMBERS]
 
 
-def draw(size: tuple[int, int], shape: tuple[int, int], augmentation: Augmentation, random: np.ndarray) -> Draw:
-    """A random crop at a random scale, maybe a mirror image, a random exposure.
+def draw(size: tuple[int, int], shape: tuple[int, int], augmentation: Augmentation, random: np.ndarray) -> Draws:
+    """Random crops at random scales, maybe mirror images, random exposures.
 
     Args:
-        size: (width, height) of the photo.
-        shape: (H, W) of the picture that it becomes.
-        random: `random_numbers` of a batch, (B, NUMBERS), or of a photo, (NUMBERS,).
+        size: (width, height) of the photos.
+        shape: (H, W) of the pictures that they become.
+        random: `random_numbers`, (B, NUMBERS).
     """
     width, height = size
     left, top, right, bottom = centred_box(size, *shape)
@@ -73,7 +89,7 @@ def draw(size: tuple[int, int], shape: tuple[int, int], augmentation: Augmentati
     left, top = of_left * np.maximum(0.0, width - box_width), of_top * np.maximum(0.0, height - box_height)
     right, bottom = np.minimum(width, left + box_width), np.minimum(height, top + box_height)
     mirrored = of_mirrored < augmentation.flip_probability
-    return Draw(left, top, right, bottom, mirrored, (2 * of_stops - 1) * augmentation.max_exposure_stops)
+    return Draws(left, top, right, bottom, mirrored, (2 * of_stops - 1) * augmentation.max_exposure_stops)
 
 
 def augment(image: Image.Image, shape: tuple[int, int], drawn: Draw) -> Image.Image:
@@ -116,7 +132,7 @@ def exposure_table(stops: float) -> np.ndarray:
     return np.minimum(255, np.round(np.arange(256) * 2.0 ** (stops / CURVE))).astype("uint8")
 
 
-def rows_of(drawn: Draw, mixed: Mix | None) -> np.ndarray:
+def rows_of(drawn: Draws, mixed: Mix | None) -> np.ndarray:
     """What was drawn for a batch, as numbers for the device.
 
     Returns:

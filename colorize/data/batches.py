@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from colorize.config.data import Augmentation
-from colorize.data.augment import Draw, Mix, augment, draw, draw_mix, mix, random_numbers, rows_of
+from colorize.data.augment import Draws, Mix, augment, draw, draw_mix, mix, random_numbers, rows_of
 from colorize.data.dataset import Photos
 
 ORDER, AUGMENTATION, MIXING = 0, 1, 2
@@ -17,7 +17,7 @@ ORDER, AUGMENTATION, MIXING = 0, 1, 2
 class Features(Protocol):
     """What a frozen part of the network makes of each photo, known beforehand; `FeatureCache`."""
 
-    def of(self, indices: Sequence[int], mirrored: Sequence[bool] | None = None) -> list[np.ndarray]:
+    def of(self, indices: Sequence[int], mirrored: Sequence[bool] | np.ndarray | None = None) -> list[np.ndarray]:
         """Of the photos of some indices, and of those mirrored that say so: an array (B, *shape) for each output."""
 
 
@@ -70,7 +70,7 @@ class Batches:
     def batch(self, step: int):
         """Batch number `step`: its pixels; or a tuple of them and a frozen part's features, where these are known."""
         drawn, indices = self._draws(step), self.indices(step)
-        each = zip(indices, map(Draw._make, zip(*drawn)))
+        each = zip(indices, drawn.of_photos())
         pictures = [augment(self.photos.image(at), self.shape, of_photo) for at, of_photo in each]
         rgb = mix(np.stack([np.asarray(picture) for picture in pictures]), self._mix(step))
         return rgb if self.features is None else (rgb, *self._features(indices, drawn))
@@ -90,7 +90,7 @@ class Batches:
         features = [] if self.features is None else self._features(indices, drawn)
         return stored, rows_of(drawn, self._mix(step)), *features
 
-    def _draws(self, step: int) -> Draw:
+    def _draws(self, step: int) -> Draws:
         height, width = self.photos.stored.shape[1:3]
         random = random_numbers(self.seed, AUGMENTATION, self._samples(step))
         return draw((width, height), self.shape, self.augmentation, random)
@@ -99,7 +99,7 @@ class Batches:
         rng = np.random.default_rng([self.seed, MIXING, step])
         return draw_mix(self.batch_size, self.augmentation.mixup_probability, rng)
 
-    def _features(self, indices: list[int], drawn: Draw) -> list[np.ndarray]:
+    def _features(self, indices: list[int], drawn: Draws) -> list[np.ndarray]:
         assert self.features is not None
         return self.features.of(indices, drawn.mirrored)
 

@@ -22,6 +22,9 @@ from colorize.training.optimizer import build_optimizer
 
 AUTO = "auto"
 
+MARGIN = 8
+"""Tried is a batch that is larger by this part of it: validation and painting need room too, and memory gets holes."""
+
 
 def with_batch_size(config: Config, dataset: Dataset, device: Device, found: int | str | None) -> Config:
     """A configuration whose batch size is a number: in the place of `auto` the largest power of two that fits.
@@ -82,7 +85,7 @@ def _trial(config: Config, dataset: Dataset, device: Device) -> Callable[[int], 
 
     def fits(size: int) -> bool:
         try:
-            _one_step(_sized(config, size), bins, dataset, device)
+            _one_step(_sized(config, size + size // MARGIN), bins, dataset, device)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise

@@ -31,8 +31,8 @@ def test_crops_stay_inside_the_photo_and_reach_its_edges():
     settings = DATA.augmentation.model_copy(
         update={"min_crop_scale": 0.3, "flip_probability": 0.0, "max_exposure_stops": 0.0}
     )
-    drawn = [draw((60, 20), (4, 8), settings, numbers) for numbers in random_numbers(1, 2, range(300))]
-    crops = [augment(Image.fromarray(ramp), (4, 8), one) for one in drawn]
+    drawn = draw((60, 20), (4, 8), settings, random_numbers(1, 2, range(300)))
+    crops = [augment(Image.fromarray(ramp), (4, 8), one) for one in drawn.of_photos()]
     seen = np.stack([np.asarray(crop) for crop in crops])
     assert seen[..., 0].min() < 12 and seen[..., 0].max() > 224
     assert (np.diff(seen[..., 0].astype(int), axis=2) > 0).all(), "columns must stay in order"
@@ -45,7 +45,7 @@ def test_a_flip_mirrors_left_and_right_only(noise):
     settings = DATA.augmentation.model_copy(
         update={"min_crop_scale": 1.0, "flip_probability": 1.0, "max_exposure_stops": 0.0}
     )
-    drawn = draw(image.size, (8, 16), settings, np.full(5, 0.5))
+    (drawn,) = draw(image.size, (8, 16), settings, np.full((1, 5), 0.5)).of_photos()
     assert drawn.mirrored
     flipped = augment(image, (8, 16), drawn)
     np.testing.assert_array_equal(flipped, np.asarray(image)[:, ::-1])
