@@ -87,9 +87,19 @@ def from_pydantic(error: ErrorDetails, root: type[BaseModel]) -> Problem:
     if error["type"] == "invalid_key":
         expected = 'names as keys; YAML takes on, off, yes and no for true and false, unless they are quoted: "on"'
         return Problem(".".join(keys[:-1]) or "the configuration", expected, f"{error['input']!r} as a key")
-    expected = error["msg"].removeprefix("Input should be ")
+    expected = _length(error) or error["msg"].removeprefix("Input should be ")
     choices = [c.strip("' ") for c in error.get("ctx", {}).get("expected", "").replace(" or ", ",").split(",")]
     return Problem(key, expected, repr(error["input"]), nearest(str(error["input"]), filter(None, choices)))
+
+
+def _length(error: ErrorDetails) -> str | None:
+    """What a list or a text was expected to be that is too short or too long."""
+    for kind, words, bound in (("too_short", "at least", "min_length"), ("too_long", "at most", "max_length")):
+        if error["type"].endswith(kind):
+            of_text = error["type"].startswith("string")
+            number = error["ctx"][bound]
+            return f"{words} {number} {'character' if of_text else 'item'}{'' if number == 1 else 's'}"
+    return None
 
 
 def unknown_key(section: str, name: str, known: list[str], received: str, keys: list[str] | None = None) -> Problem:

@@ -30,8 +30,8 @@ def test_the_end_waits_longer_for_a_model_than_for_an_answer(open_at, stored, mo
     uri, client = stored
     tracker = open_at(uri)
     tracker.start()
-    monkeypatch.setattr(Delivery, "_model", lambda *args: Event().wait(2.5))
-    tracker.patience, tracker.sender._waited = 0.2, 0.0
+    monkeypatch.setattr(Delivery, "_model", lambda *args: Event().wait(4.0))
+    tracker.patience, tracker.sender._waited = 1.0, 0.0
     tracker._record("model")
     for number in range(20):  # and what comes after it is waited for as ever
         tracker.metrics({"train/loss": float(number)}, number)
