@@ -1,6 +1,7 @@
 """The largest batch that a GPU has room for: found before training, or where it ran out of memory."""
 
 import gc
+import math
 from collections.abc import Callable
 
 import keras
@@ -22,8 +23,8 @@ from colorize.training.optimizer import build_optimizer
 
 AUTO = "auto"
 
-MARGIN = 8
-"""Tried is a batch that is larger by this part of it: validation and painting need room too, and memory gets holes."""
+MARGIN = 1 / 8
+"""By so much larger than what is asked for is a batch that is tried: validation and painting need room too."""
 
 
 def with_batch_size(config: Config, dataset: Dataset, device: Device, found: int | str | None) -> Config:
@@ -85,7 +86,7 @@ def _trial(config: Config, dataset: Dataset, device: Device) -> Callable[[int], 
 
     def fits(size: int) -> bool:
         try:
-            _one_step(_sized(config, size + size // MARGIN), bins, dataset, device)
+            _one_step(_sized(config, size + math.ceil(MARGIN * size)), bins, dataset, device)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise

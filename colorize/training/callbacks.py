@@ -198,7 +198,14 @@ class Curves(keras.callbacks.Callback):
         return text.getvalue()
 
 
-class Screen(keras.callbacks.Callback):
+class Reader(keras.callbacks.Callback):
+    """Shows what steps return, which is read twice a second at most, by all readers at once: see `Clock`."""
+
+    def read(self, logs: dict) -> None:
+        """Takes what a step returned that is done."""
+
+
+class Screen(Reader):
     """Bars for the epoch under way and for the whole run, a line for each epoch done; Lab units, a star for the best.
 
     Args:
@@ -213,7 +220,7 @@ class Screen(keras.callbacks.Callback):
         self.task = self.progress.add_task("", metrics="")
         self.whole = self.progress.add_task("the whole run", total=epochs * steps, metrics="")
         self.state, self.epochs, self.steps = state, epochs, steps
-        self.done, self._read = 0, 0.0
+        self.done = 0
 
     def on_epoch_begin(self, epoch, logs=None):
         """Sets the bar back."""
@@ -225,10 +232,11 @@ class Screen(keras.callbacks.Callback):
         """Moves the bar."""
         self.progress.update(self.task, completed=self.done + batch + 1)
         self.progress.update(self.whole, completed=self.state.step)
-        if logs and time.perf_counter() - self._read > SHOWN_EVERY:
-            text = f"loss {float(logs['loss']):.2f}  ab RMSE {float(logs['ab_rmse']):.2f}"
-            self.progress.update(self.task, metrics=text)
-            self._read = time.perf_counter()
+
+    def read(self, logs):
+        """Shows the means of the epoch so far."""
+        text = f"loss {float(logs['loss']):.2f}  ab RMSE {float(logs['ab_rmse']):.2f}"
+        self.progress.update(self.task, metrics=text)
 
     def on_epoch_end(self, epoch, logs):
         """Prints the epoch's line."""

@@ -9,7 +9,7 @@ import numpy as np
 from colorize.compat import micro_steps
 from colorize.config.training import Trainer
 from colorize.data.batches import Batches
-from colorize.training.callbacks import SHOWN_EVERY
+from colorize.training.callbacks import SHOWN_EVERY, Reader
 from colorize.training.learner import OF_STEP, Learner
 from colorize.training.signals import StopSignals
 from colorize.training.state import TrainState, sync
@@ -37,12 +37,13 @@ class Clock(keras.callbacks.CallbackList):
         self.halted = False
         self.metrics: list[np.ndarray] = []
         self._looked = 0.0
+        self._earlier: dict = {}
 
     def on_epoch_begin(self, epoch, logs=None):
         """Gives back the running metrics of an epoch that goes on: Keras has just forgotten them."""
         for variable, value in zip(self.learner.metrics_variables, self.metrics):
             variable.assign(value)
-        self.metrics = []
+        self.metrics, self._earlier = [], {}
         super().on_epoch_begin(epoch, logs)
 
     def on_train_batch_end(self, batch, logs=None):
@@ -50,8 +51,11 @@ class Clock(keras.callbacks.CallbackList):
         self._advance(1)
         every = self.trainer.checkpoint.every_steps
         is_due = every and self.state.step % every == 0 and self.state.step_in_epoch < self.batches.steps_per_epoch
-        if is_due or time.perf_counter() - self._looked > SHOWN_EVERY:
+        if is_due:
             self._look(logs)
+        elif self._earlier and time.perf_counter() - self._looked > SHOWN_EVERY:
+            self._look(self._earlier)  # the device has this step to do meanwhile
+        self._earlier = logs
         if self.halted:
             return
         for callback in self.callbacks:  # Keras's list would read all values first, and each step wait for the device
@@ -79,9 +83,13 @@ class Clock(keras.callbacks.CallbackList):
         self.state.sample += steps * self.batches.batch_size
 
     def _look(self, logs) -> None:
-        """Notices a halt; the steps since then did nothing, and are not counted."""
+        """Reads what a step returned, for all who show it, and notices a halt: later steps did nothing, and are not
+        counted."""
         self._looked = time.perf_counter()
         if self.halted or not int(logs["halted"]):
+            for callback in self.callbacks:
+                if isinstance(callback, Reader):
+                    callback.read(logs)
             return
         self.halted = self.learner.stop_training = True
         sync(self.learner)

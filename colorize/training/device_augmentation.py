@@ -21,10 +21,11 @@ class DeviceAugmentation:
     Args:
         shape: (H, W) of a picture.
         photos: uint8 (N, H', W', 3), on the device; None: each batch brings its own.
+        rounds: whether the device rounds what it multiplies, as a GPU does.
     """
 
-    def __init__(self, shape: tuple[int, int], photos=None):
-        self.shape, self.photos = shape, photos
+    def __init__(self, shape: tuple[int, int], photos=None, rounds: bool = False):
+        self.shape, self.photos, self.rounds = shape, photos, rounds
 
     def with_photos(self, batch: tuple) -> tuple:
         """A batch with all photos beside the indices of its own, where it has those and nothing beside them yet."""
@@ -45,22 +46,23 @@ class DeviceAugmentation:
         of_columns = resize_matrices(drawn[:, LEFT], drawn[:, RIGHT], stored.shape[2], width)
         mirrored = ops.cast(drawn[:, MIRRORED], "bool")[:, None, None]
         of_columns = ops.where(mirrored, ops.flip(of_columns, axis=1), of_columns)
-        rgb = _rounded(_product("bwx,byxc->bywc", of_columns, ops.cast(stored, "float32")))
+        rgb = _rounded(self._product("bwx,byxc->bywc", of_columns, ops.cast(stored, "float32")))
         of_rows = resize_matrices(drawn[:, TOP], drawn[:, BOTTOM], stored.shape[1], height)
-        rgb = _rounded(_product("bhy,bywc->bhwc", of_rows, rgb))
+        rgb = _rounded(self._product("bhy,bywc->bhwc", of_rows, rgb))
         rgb = _rounded(rgb * drawn[:, GAIN, None, None, None])
         others = ops.take(rgb, ops.cast(drawn[:, OTHER], "int32"), axis=0)
         share = drawn[:, SHARE, None, None, None]
         return ops.cast(_rounded(share * rgb + (1 - share) * others), "uint8")
 
+    def _product(self, axes: str, weights, integers):
+        """Of weights in 0..1 and whole numbers in 0..255, to float32's precision.
 
-def _product(axes: str, weights, integers):
-    """Of weights in 0..1 and whole numbers in 0..255, to float32's precision.
-
-    A GPU rounds what it multiplies to the 11 bits of TF32, which all these numbers fit into, and so do 256ths.
-    """
-    coarse = ops.round(weights * 256.0) / 256.0
-    return ops.einsum(axes, coarse, integers) + ops.einsum(axes, weights - coarse, integers)
+        A GPU rounds what it multiplies to 11 bits (TF32). The whole numbers fit into them, and so do 256ths.
+        """
+        if not self.rounds:
+            return ops.einsum(axes, weights, integers)
+        coarse = ops.round(weights * 256.0) / 256.0
+        return ops.einsum(axes, coarse, integers) + ops.einsum(axes, weights - coarse, integers)
 
 
 def resize_matrices(start, end, length: int, new_length: int):
@@ -90,10 +92,10 @@ def device_augmentation(data: Data, batches: Batches, device: Device) -> DeviceA
     batches.device_augments = place_of_augmentation(data.augmentation.on, device.kind) == "device"
     if not batches.device_augments:
         return None
-    photos = batches.photos
+    photos, rounds = batches.photos, device.kind == "gpu"
     size_bytes = len(photos) * photos.stored[0].nbytes
     room_bytes = min(data.device_share * memory_limit_bytes(device), psutil.virtual_memory().available)
     if size_bytes > room_bytes:  # on their way they all are in the host's memory too
-        return DeviceAugmentation(batches.shape)
+        return DeviceAugmentation(batches.shape, rounds=rounds)
     batches.device_has_photos = True
-    return DeviceAugmentation(batches.shape, ops.convert_to_tensor(photos.pixels(slice(None))))
+    return DeviceAugmentation(batches.shape, ops.convert_to_tensor(photos.pixels(slice(None))), rounds)

@@ -1,12 +1,8 @@
 """Curves by step: what the epochs' means hide."""
 
-import time
-
-import keras
-
 from colorize.backend import Device, memory_bytes
 from colorize.tracking.tracker import Tracker
-from colorize.training.callbacks import SHOWN_EVERY
+from colorize.training.callbacks import Reader
 from colorize.training.learner import OF_STEP
 from colorize.training.state import TrainState
 
@@ -14,7 +10,7 @@ GROUP = "train_step"
 """In MLflow, behind the curves of the epochs."""
 
 
-class StepCurves(keras.callbacks.Callback):
+class StepCurves(Reader):
     """Sends the numbers of single steps to the tracker: loss and terms, norm of the gradients, learning rate, speed.
 
     What a step returns stays where it was computed until it is read, twice a second at most and before a checkpoint:
@@ -30,7 +26,6 @@ class StepCurves(keras.callbacks.Callback):
         super().__init__()
         self.state, self.tracker, self.device, self.every = state, tracker, device, every
         self._waiting: list[tuple[int, dict]] = []
-        self._sent = 0.0
         self._begun: tuple[int, float] | None = None
 
     def on_train_batch_end(self, batch, logs=None):
@@ -42,8 +37,10 @@ class StepCurves(keras.callbacks.Callback):
         if self.state.step % self.every == 0:
             values = {name.removeprefix(OF_STEP): value for name, value in logs.items() if name.startswith(OF_STEP)}
             self._waiting.append((self.state.step, {**values, **self._measured()}))
-        if self._waiting and time.perf_counter() - self._sent > SHOWN_EVERY:
-            self.send()
+
+    def read(self, logs):
+        """Sends what is known by now: the step under way is not yet among it."""
+        self.send()
 
     def on_epoch_end(self, epoch, logs=None):
         """Sends what is left."""
@@ -51,7 +48,7 @@ class StepCurves(keras.callbacks.Callback):
 
     def send(self) -> None:
         """Reads what steps have returned, and sends it."""
-        waiting, self._waiting, self._sent = self._waiting, [], time.perf_counter()
+        waiting, self._waiting = self._waiting, []
         for step, values in waiting:
             self.tracker.metrics({f"{GROUP}/{name}": float(value) for name, value in values.items()}, step)
 

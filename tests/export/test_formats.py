@@ -1,5 +1,8 @@
 """Formats of exported models: each gives the colours of the original."""
 
+import re
+import zipfile
+
 import numpy as np
 import pytest
 from shaken import shaken
@@ -18,6 +21,14 @@ def test_other_fusions_are_written_too(name, fusion, config_of, noise, tmp_path)
     expected = painting_graph(colorizer, mirror=False).predict_on_batch(rgb).astype(int)
     FORMATS[name].save(painting_graph(colorizer, False, FORMATS[name].photos), path)
     assert np.abs(FORMATS[name].load(path)(rgb) - expected).max() <= 1
+
+
+def test_a_keras_file_of_row_grus_needs_no_layer_of_ours(config_of, tmp_path):
+    """As docs/serving.md says."""
+    FORMATS["keras"].save(painting_graph(Colorizer(shaken(config_of())), mirror=False), tmp_path / "a.keras")
+    with zipfile.ZipFile(tmp_path / "a.keras") as file:
+        written = file.read("config.json").decode()
+    assert "Bidirectional" in written and re.findall('"(colorize>[^"]+)"', written) == []
 
 
 @pytest.mark.parametrize("fusion", ["pixel_gru", "min_gru", "attention"])

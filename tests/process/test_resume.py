@@ -46,8 +46,9 @@ def test_a_run_killed_at_random_steps_ends_as_if_it_had_not_been(undisturbed, tm
     assert_same(folder, undisturbed)
 
 
-def test_a_run_whose_device_augments_and_that_accumulates_goes_on_exactly(tmp_path):
-    plan = [*PLAN, "data.augmentation.on=device", "optimizer.accumulate=2"]
+def test_a_run_with_a_budget_whose_device_augments_and_that_accumulates_goes_on_exactly(tmp_path):
+    plan = [*PLAN, "data.augmentation.on=device", "optimizer.accumulate=2", "data.fraction=0.9"]
+    plan += ["trainer.patience=2", "trainer.max_minutes=30"]
     train(tmp_path / "other", *plan)
     folder = tmp_path / "run"
     assert start(folder, *plan, sabotage=functools.partial(die_at, 17, True)).end() == -signal.SIGKILL

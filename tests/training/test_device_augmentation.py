@@ -26,12 +26,13 @@ def real():
     return np.stack([np.asarray(Image.open(file).convert("RGB").resize((150, 90))) for file in files])
 
 
+@pytest.mark.parametrize("rounds", [False, True])
 @pytest.mark.parametrize("shape", [(16, 32), (64, 96), (128, 160)])
-def test_pictures_are_those_of_the_host_within_2_of_255(shape, real, photos_of):
+def test_pictures_are_those_of_the_host_within_2_of_255(shape, rounds, real, photos_of):
     """Of crops that shrink, and that grow."""
     sampler = batches(photos_of(real), batch_size=12, **EVERYTHING)
     sampler.shape, sampler.device_augments = shape, True
-    augmentation = DeviceAugmentation(shape)
+    augmentation = DeviceAugmentation(shape, rounds=rounds)
     differences = []
     for step in range(6):
         made = ops.convert_to_numpy(augmentation(*sampler.for_step(step)))

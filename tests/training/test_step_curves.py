@@ -84,7 +84,6 @@ def test_where_none_are_asked_for_none_are_sent(config_of, noise):
 def test_what_is_taken_back_is_not_sent(config_of):
     tracker, state = Kept(), TrainState()
     curves = StepCurves(state, tracker, Device("", "cpu", ""), 1)
-    curves._sent = float("inf")  # not yet due
     state.step = 1
     curves.on_train_batch_end(0, {"step_loss": 1.0, "loss": 2.0})
     curves.forget()

@@ -10,16 +10,28 @@ FULLY_UNROLLED, UNROLLED_BY = 16, 8
 single steps at 8, 16, 64 and 256 (`docs/gpu.md`)."""
 
 
+def bidirectional_gru(units: int, name: str, initializer: str = "glorot_uniform") -> layers.Bidirectional:
+    """A bidirectional GRU of Keras's defaults that returns the sequences of both directions.
+
+    Args:
+        units: U of one direction.
+        initializer: of the kernels of the inputs.
+    """
+    gru = layers.GRU(units, return_sequences=True, kernel_initializer=initializer, name="gru")
+    kind = BidirectionalGru if is_faster() else layers.Bidirectional  # which any Keras opens, in a file too
+    return kind(gru, merge_mode=None, name=name)
+
+
 @keras.saving.register_keras_serializable("colorize")
 class BidirectionalGru(layers.Bidirectional):
-    """The weights, their names and the results are those of Keras's layer; `merge_mode` is None.
+    """The weights, their names and the results are those of Keras's layer; only by `bidirectional_gru`.
 
     A GPU waits for the host to start each of the many small products of a GRU. On TensorFlow cuDNN has a kernel for all
     of them; on JAX there is none, and Keras runs a loop for each direction. Here both advance together, products of
     the inputs come before the loop, and few timesteps have none.
 
     Args:
-        layer: a `keras.layers.GRU` of Keras's default activations that returns sequences.
+        layer: a GRU without dropout, of Keras's defaults but for units and initializers, that returns sequences.
     Call arguments:
         sequences: (B, T, F); T is known.
     Returns:
@@ -33,7 +45,7 @@ class BidirectionalGru(layers.Bidirectional):
         self, sequences: Sequences, initial_state=None, mask=None, training=None
     ) -> tuple[SequencesOut, SequencesOut]:
         """As in Keras; with an initial state or a mask, Keras's own."""
-        if is_faster() and initial_state is None and mask is None:
+        if initial_state is None and mask is None:
             return self._in_one_loop(sequences)
         return super().call(sequences, initial_state, mask, training)
 

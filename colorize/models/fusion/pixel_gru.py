@@ -9,7 +9,7 @@ from keras import layers, ops
 from colorize.arrays import Features, FeaturesOut
 from colorize.config.fusion import PixelGru
 from colorize.config.registry import builds
-from colorize.models.fusion.bidirectional_gru import BidirectionalGru
+from colorize.models.fusion.bidirectional_gru import bidirectional_gru
 from colorize.models.fusion.controls import beside
 from colorize.models.graph import TIMESTEP, with_axes
 
@@ -50,8 +50,7 @@ class LineGru(keras.Layer):
     def __init__(self, units: int, along: str, **kwargs):
         super().__init__(**kwargs)
         self.units, self.along = units, along
-        gru = layers.GRU(units, return_sequences=True, name="gru")
-        self.both = BidirectionalGru(gru, name="both")
+        self.both = bidirectional_gru(units, "both")
 
     @property
     def forward_layer(self):

@@ -9,7 +9,7 @@ from keras import layers
 from colorize.arrays import Features, FeaturesOut, FeaturesToo, Sequences
 from colorize.config.fusion import ColumnGru, RowGru
 from colorize.config.registry import builds
-from colorize.models.fusion.bidirectional_gru import BidirectionalGru
+from colorize.models.fusion.bidirectional_gru import bidirectional_gru
 from colorize.models.graph import AXES, TIMESTEP, with_axes
 
 TURNED = ("batch", "column", "row", "channel")
@@ -40,10 +40,7 @@ def _lines_read(config: RowGru, features: Features, axes: tuple[str, ...]) -> Fe
     to_sequence = layers.Reshape((timesteps, positions * channels), name="to_sequence")
     sequence = with_axes(to_sequence, "batch", timestep, f"feature = {position} x channel")(features)  # (B, T, N * C)
     for number, merge in enumerate(config.merge_modes, start=1):
-        gru = layers.GRU(
-            config.units, return_sequences=True, kernel_initializer=config.initializer, name="gru"
-        )  # named: Keras would count on from network to network
-        both = BidirectionalGru(gru, name=f"gru{number}")
+        both = bidirectional_gru(config.units, f"gru{number}", config.initializer)
         directions = with_axes(both, "batch", timestep, "feature = unit")(sequence)
         merged = {"sum": layers.Add, "concatenate": layers.Concatenate}[merge]
         sequence = merged(name=f"gru{number}_{merge}")(directions)  # (B, T, U) or (B, T, 2 U)

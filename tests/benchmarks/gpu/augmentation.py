@@ -20,7 +20,7 @@ from colorize.data.batches import Batches  # noqa: E402
 from colorize.data.dataset import Photos  # noqa: E402
 from colorize.training.device_augmentation import DeviceAugmentation  # noqa: E402
 
-files = sorted(Path(sys.argv[2]).rglob("*.jp*g"))[:256]
+files = sorted(path for path in Path(sys.argv[2]).rglob("*.*") if path.is_file())[:256]
 stored = np.stack([np.asarray(Image.open(file).convert("RGB").resize((150, 130))) for file in files])
 everything = {"flip_probability": 0.5, "max_exposure_stops": 1.0, "mixup_probability": 0.5}
 drawn = Augmentation(on="device", min_crop_scale=0.3, **everything)
@@ -29,6 +29,6 @@ for shape in ((64, 128), (128, 128)):
     batches = Batches(Photos(stored, np.arange(len(files)), names, names, shape), *shape, 64, drawn, seed=1)
     on_host = [batches.batch(step) for step in range(4)]
     batches.device_augments = True
-    made = [ops.convert_to_numpy(DeviceAugmentation(shape)(*batches.for_step(step))) for step in range(4)]
+    made = [ops.convert_to_numpy(DeviceAugmentation(shape, rounds=True)(*batches.for_step(step))) for step in range(4)]
     apart = np.abs(np.array(made, "int16") - np.array(on_host, "int16"))
     print(f"augmentation {shape}: at most {apart.max()} of 255 apart, {apart.mean():.4f} on average")

@@ -5,15 +5,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-from colorize.models.fusion import bidirectional_gru
-from colorize.models.fusion.bidirectional_gru import BidirectionalGru
+from colorize.models.fusion.bidirectional_gru import BidirectionalGru, bidirectional_gru
 
 pytestmark = pytest.mark.skipif(keras.backend.backend() != "jax", reason="on TensorFlow cuDNN has a bidirectional GRU")
-
-
-@pytest.fixture
-def in_one_loop(monkeypatch):
-    monkeypatch.setattr(bidirectional_gru, "is_faster", lambda: True)
 
 
 def model_of(kind, timesteps):
@@ -27,7 +21,7 @@ def model_of(kind, timesteps):
 
 
 @pytest.mark.parametrize("timesteps", [1, 2, 7, 16, 17, 43])
-def test_outputs_gradients_and_names_are_those_of_kerass_layer(timesteps, in_one_loop, monkeypatch):
+def test_outputs_gradients_and_names_are_those_of_kerass_layer(timesteps):
     rng = np.random.default_rng(timesteps)
     sequences, target = rng.normal(size=(4, timesteps, 5)), rng.normal(size=(4, timesteps, 6))
     expected, ours = (model_of(kind, timesteps) for kind in (layers.Bidirectional, BidirectionalGru))
@@ -39,7 +33,7 @@ def test_outputs_gradients_and_names_are_those_of_kerass_layer(timesteps, in_one
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_another_order_of_the_timesteps_is_another_result(in_one_loop):
+def test_another_order_of_the_timesteps_is_another_result():
     model = model_of(BidirectionalGru, 6)
     sequences = np.random.default_rng(0).normal(size=(1, 6, 5))
     changed = sequences.copy()
@@ -49,12 +43,16 @@ def test_another_order_of_the_timesteps_is_another_result(in_one_loop):
     assert moved[:, 3:].all(axis=1).tolist() == [True, True, True, True, False, False], "backward: not after it"
 
 
-def test_bfloat16_comes_out_in_bfloat16(in_one_loop):
+def test_bfloat16_comes_out_in_bfloat16():
     layer = BidirectionalGru(layers.GRU(3, return_sequences=True, dtype="mixed_bfloat16"), dtype="mixed_bfloat16")
     forward, backward = layer(np.ones((2, 20, 5), "float32"))
     assert {keras.backend.standardize_dtype(one.dtype) for one in (forward, backward)} == {"bfloat16"}
     assert forward.shape == backward.shape == (2, 20, 3)
 
 
-def test_a_cpu_has_kerass_own():
-    assert not bidirectional_gru.is_faster()
+def test_a_cpu_has_kerass_own_and_a_gpu_this_one(monkeypatch):
+    on_cpu = bidirectional_gru(3, "both", "orthogonal")
+    monkeypatch.setattr("colorize.models.fusion.bidirectional_gru.is_faster", lambda: True)
+    on_gpu = bidirectional_gru(3, "both", "orthogonal")
+    assert (type(on_cpu), type(on_gpu)) == (layers.Bidirectional, BidirectionalGru)
+    assert on_gpu.get_config() == on_cpu.get_config()
