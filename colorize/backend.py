@@ -256,8 +256,9 @@ def memory_limit_bytes(device: Device) -> int:
 
         pynvml.nvmlInit()
         first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
-        of_card = pynvml.nvmlDeviceGetHandleByIndex if first.isdigit() else pynvml.nvmlDeviceGetHandleByUUID
-        return pynvml.nvmlDeviceGetMemoryInfo(of_card(int(first) if first.isdigit() else first)).total
+        is_number = first.isdigit()
+        card = pynvml.nvmlDeviceGetHandleByIndex(int(first)) if is_number else pynvml.nvmlDeviceGetHandleByUUID(first)
+        return pynvml.nvmlDeviceGetMemoryInfo(card).total
     except Exception:  # the package, its library or the card is missing
         return 0
 

@@ -86,14 +86,16 @@ class Clock(keras.callbacks.CallbackList):
         """Reads what a step returned, for all who show it, and notices a halt: later steps did nothing, and are not
         counted."""
         self._looked = time.perf_counter()
-        if self.halted or not int(logs["halted"]):
-            for callback in self.callbacks:
-                if isinstance(callback, Reader):
-                    callback.read(logs)
+        if self.halted:
             return
-        self.halted = self.learner.stop_training = True
-        sync(self.learner)
-        self._advance(int(micro_steps(self.learner.optimizer).numpy()) - self.state.step)
+        if int(logs["halted"]):
+            self.halted = self.learner.stop_training = True
+            sync(self.learner)
+            self._advance(int(micro_steps(self.learner.optimizer).numpy()) - self.state.step)
+            return
+        for callback in self.callbacks:
+            if isinstance(callback, Reader):
+                callback.read(logs)
 
     def on_epoch_end(self, epoch, logs):
         """Passes the end on, where the epoch is whole."""

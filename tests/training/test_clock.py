@@ -8,7 +8,7 @@ from rich.console import Console
 
 from colorize.backend import Device
 from colorize.tracking.tracker import Tracker
-from colorize.training.callbacks import Screen
+from colorize.training.callbacks import Reader, Screen
 from colorize.training.clock import Clock
 from colorize.training.state import TrainState
 from colorize.training.step_curves import StepCurves
@@ -53,3 +53,19 @@ def test_the_host_reads_twice_a_second_and_never_what_the_device_has_yet_to_do(c
     assert state.step == STEPS
     assert 2 * STEPS * SECONDS - 2 <= sum(number > 0 for number in readings.values()) <= 2 * STEPS * SECONDS
     assert sum(readings.values()) >= STEPS - 2 * 50, "step curves have nearly all steps"
+
+
+def test_what_follows_a_halt_is_shown_to_nobody(config_of):
+    seen = []
+
+    class Seen(Reader):
+        def read(self, logs):
+            seen.append(logs["halted"])
+
+    batches = SimpleNamespace(steps_per_epoch=9, batch_size=2)
+    learner, signals = SimpleNamespace(stop_training=False), SimpleNamespace(received=None)
+    clock = Clock([Seen()], TrainState(), learner, batches, config_of().trainer, signals, lambda: None, lambda: 0.0)
+    clock.on_epoch_end(0, {"halted": 0})
+    clock.halted = True
+    clock.on_epoch_end(0, {"halted": 1})
+    assert seen == [0]

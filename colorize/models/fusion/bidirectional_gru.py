@@ -32,14 +32,12 @@ class BidirectionalGru(layers.Bidirectional):
 
     Args:
         layer: a GRU without dropout, of Keras's defaults but for units and initializers, that returns sequences.
+        merge_mode: None.
     Call arguments:
         sequences: (B, T, F); T is known.
     Returns:
         the forward and the backward half, (B, T, U) each, in the order of the sequence.
     """
-
-    def __init__(self, layer: layers.GRU, merge_mode: None = None, **kwargs):
-        super().__init__(layer, merge_mode=merge_mode, **kwargs)
 
     def call(
         self, sequences: Sequences, initial_state=None, mask=None, training=None

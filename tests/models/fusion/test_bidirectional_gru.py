@@ -44,7 +44,8 @@ def test_another_order_of_the_timesteps_is_another_result():
 
 
 def test_bfloat16_comes_out_in_bfloat16():
-    layer = BidirectionalGru(layers.GRU(3, return_sequences=True, dtype="mixed_bfloat16"), dtype="mixed_bfloat16")
+    gru = layers.GRU(3, return_sequences=True, dtype="mixed_bfloat16")
+    layer = BidirectionalGru(gru, merge_mode=None, dtype="mixed_bfloat16")
     forward, backward = layer(np.ones((2, 20, 5), "float32"))
     assert {keras.backend.standardize_dtype(one.dtype) for one in (forward, backward)} == {"bfloat16"}
     assert forward.shape == backward.shape == (2, 20, 3)
