@@ -20,6 +20,7 @@ import psutil
 from colorize.environment import cache_folder
 from colorize.errors import UserError
 from colorize.imports import import_keras, silenced
+from colorize.processes import ALONE, Processes
 
 KEPT_MEMORY = {-1: 2**31 - 1, -2: 2**28, -3: 2**30, -8: 1}
 """glibc's M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD and M_ARENA_MAX (malloc.h): memory is asked for in pieces of
@@ -40,9 +41,24 @@ class Device:
     kind: str
     """cpu or gpu."""
     name: str
+    number: int = 1
+    """How many of them, of all processes together; each computes its part of every batch."""
+    processes: Processes = ALONE
+
+    def __str__(self) -> str:
+        hosts = f" in {self.processes.number} processes" if self.processes.number > 1 else ""
+        return self.name if self.number == 1 else f"{self.number} x {self.name}{hosts}"
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What is kept of it with a result."""
+        return {"backend": self.backend, "kind": self.kind, "name": str(self)}
 
 
 BACKENDS = ("tensorflow", "jax")
+
+ALL = "all"
+"""As many devices as there are."""
 
 
 def wanted(backend: str) -> str:
@@ -51,14 +67,17 @@ def wanted(backend: str) -> str:
     return here if here in BACKENDS else backend
 
 
-def start(backend: str, device: str) -> Device:
+def start(backend: str, device: str, devices: int | str = 1, processes: Processes = ALONE) -> Device:
     """Starts Keras on a backend and a device, without the start-up noise of either.
 
     Args:
         backend: tensorflow or jax.
         device: cpu, which leaves graphics cards alone, or gpu.
+        devices: how many of them of each process, or all.
+        processes: that compute together; waits for the others.
     Raises:
-        UserError: another backend is running in this process, the backend is not installed, or no GPU was found.
+        UserError: another backend is running in this process, the backend is not installed, no GPU was found, or fewer
+            devices than were asked for.
     """
     check_device(backend, device)
     _set_environment(backend, device)
@@ -72,6 +91,7 @@ def start(backend: str, device: str) -> Device:
             keras.config.set_floatx("float32")
             keras.config.set_epsilon(1e-7)
             keras.config.set_image_data_format("channels_last")
+            processes.join()
             found = _devices(backend, device)
         logging.getLogger("tensorflow").setLevel(logging.ERROR)  # photos of several sizes are no mistake
     except ModuleNotFoundError as error:
@@ -83,7 +103,13 @@ def start(backend: str, device: str) -> Device:
         )
     if not found:
         raise _no_gpu(backend)
-    return Device(backend, device, found[0])
+    number = len(found) if devices == ALL else int(devices)
+    if number > len(found):
+        raise UserError(
+            f"trainer.devices={devices}, but backend={backend} finds {len(found)} of kind {device}{_visible()}: take"
+            f" trainer.devices={ALL} for all that there are"
+        )
+    return Device(backend, device, found[0], number * processes.number, processes)
 
 
 def check_device(backend: str, device: str) -> None:
@@ -164,7 +190,7 @@ def _devices(backend: str, device: str) -> list[str]:
     if backend == "jax":
         import jax
 
-        return [d.device_kind for d in jax.devices() if d.platform == ("cpu" if device == "cpu" else "gpu")]
+        return [d.device_kind for d in jax.local_devices() if d.platform == ("cpu" if device == "cpu" else "gpu")]
     import tensorflow as tf
 
     devices = tf.config.list_physical_devices(device.upper())
@@ -193,7 +219,7 @@ def feed(backend: str, batches: Iterable[tuple], example, gather: Callable[[Any]
     Args:
         batches: yields `(batch,)`, an array or a tuple of arrays.
         example: such a batch, for its shapes and types.
-        gather: adds to a batch what the device has already; on TensorFlow, the step does that.
+        gather: adds to a batch what devices have already, and divides it among several; on TensorFlow, the step does.
     """
     if backend != "tensorflow":  # JAX would make the photos a constant of the compiled step
         return ((gather(batch),) for (batch,) in batches)
@@ -269,7 +295,7 @@ def _memory(device: Device, of_jax: str, of_tensorflow: str) -> int | None:
     if device.backend == "jax":
         import jax
 
-        return (jax.devices()[0].memory_stats() or {}).get(of_jax)
+        return (jax.local_devices()[0].memory_stats() or {}).get(of_jax)
     import tensorflow as tf
 
     return tf.config.experimental.get_memory_info("GPU:0")[of_tensorflow]

@@ -1,5 +1,6 @@
 """What is shown while work goes on: bars, and lines that stand as they are."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,14 @@ def say(console: Console, text: str) -> None:
 
 def _printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
+
+
+def be_silent() -> None:
+    """Nothing of this process is shown from here on, but what ends it: another one says the same."""
+    sys.stdout.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
 
 
 def show(console: Console, table: Table) -> None:

@@ -16,7 +16,8 @@ from colorize import environment
 from colorize.cli.command_line import check_command_line
 from colorize.config.base import CONFIGS
 from colorize.config.schema import Config
-from colorize.console import fail_if_mistake, say, show
+from colorize.console import be_silent, fail_if_mistake, say, show
+from colorize.errors import UserError
 from colorize.runs.layout import CONTACT_SHEET, DEPENDENCY_MAP, RESULT, SHAPES, remove_if_unused
 from colorize.runs.model_file import MODEL
 from colorize.tracking.uri import ui_command
@@ -66,20 +67,30 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
     from colorize.config.compose import to_config
     from colorize.data.load import read_dataset
     from colorize.evaluation import check_perceptual
+    from colorize.processes import processes_of
     from colorize.runs import layout
-    from colorize.tracking.tracker import open_tracker
+    from colorize.tracking.tracker import Tracker, open_tracker
     from colorize.tracking.uri import noted
     from colorize.training.resume import check_photos, resumed
     from colorize.training.signals import Stopped, StopSignals
+    from colorize.watch import Watch
 
     started = time.perf_counter()
     config = resumed(folder, overrides) if composed.resume else to_config(composed)
     check_perceptual(config.evaluation)
     backend.check_device(config.backend, config.trainer.device)
+    processes = processes_of(config.trainer.hosts)
+    if processes.number > 1 and config.backend != "jax":
+        raise UserError(f"backend={config.backend} trains in one process, and here are {processes.number}: backend=jax")
     if not composed.resume:
         config = layout.with_whole_paths(noted(config))
-        layout.check_unused(folder)
+        if processes.is_first:
+            layout.check_unused(folder)
         layout.check_init(config.init)
+    of_hydra = folder
+    if not processes.is_first:
+        folder = layout.private_copy(folder)
+        be_silent()
     photos = config.data.root or config.data.name
     say(Console(), f"reading the photos of {photos}, then {config.backend} starts; the output goes into {folder}")
     with StopSignals() as signals, layout.locked(folder):
@@ -88,18 +99,22 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
             check_photos(folder, dataset)
         else:
             dataset = read_dataset(config.data, manifest=folder / layout.PHOTOS)
-        tracker = open_tracker(config, folder, parent)
+        tracker = open_tracker(config, folder, parent) if processes.is_first else Tracker()
         try:
-            device = backend.start(config.backend, config.trainer.device)
+            device = backend.start(config.backend, config.trainer.device, config.trainer.devices, processes)
             from colorize.training.run import run
 
-            result = run(config, dataset, device, tracker, signals, folder, overrides, started, bool(composed.resume))
+            with Watch(processes, lambda: tracker.finish("FAILED")) as watch:
+                given = config, dataset, device, tracker, signals, folder, overrides, started, bool(composed.resume)
+                result = run(*given, watch.release)
             print_result(result, config, folder, tracker.page)
         except BaseException as error:  # before `run` could end the tracker itself
             tracker.finish("KILLED" if isinstance(error, Stopped) else "FAILED")
             raise
         finally:
             tracker.tell()
+            if not processes.is_first:
+                remove_if_unused(of_hydra)
     return result
 
 

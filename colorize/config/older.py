@@ -13,6 +13,8 @@ ADDED = {
     "data.device_share": 0.0,
     "optimizer.accumulate": 1,
     "tracking.every_steps": None,
+    "trainer.devices": 1,
+    "trainer.hosts": None,
     "trainer.max_minutes": None,
     "trainer.patience": None,
     "trainer.overfit_steps": 0,

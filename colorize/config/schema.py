@@ -136,7 +136,7 @@ def _problems(config: Config, to_train: bool) -> list[Problem]:
     for option in [*(getattr(config, key) for key in GROUPS), *config.loss.terms.values()]:
         found = list(option.problems(config))
         problems += found or (option.missing_here(config) if to_train else [])
-    return problems
+    return problems + list(config.trainer.problems(config))
 
 
 def validate(values: Values, locate: Locate | None = None, combinations: bool = True, to_train: bool = True) -> Config:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
 from colorize.config.base import Count, Option, Positive, Section, Share
+from colorize.config.messages import Problem
+
+if TYPE_CHECKING:
+    from colorize.config.schema import Config
 
 SQLITE = "sqlite:///"
 """How the address of a database in a file begins; its path follows."""
@@ -109,6 +114,11 @@ class Trainer(Section):
     """Steps that are traced, after the first ten; then the run ends. 0: none."""
     device: Literal["cpu", "gpu"]
     """What trains; a run with `gpu` refuses to start without one."""
+    devices: Positive | Literal["all"]
+    """How many of them, of each host: each has the network and computes its part of every batch. JAX alone."""
+    hosts: Annotated[list[str], Field(min_length=1)] | None
+    """HOST[:PORT] of the processes that train together, the first of which writes and tracks; null: as Keras's
+    variables `KERAS_DISTRIBUTION_...` or a step of Slurm's says, and one process where neither is there. JAX alone."""
     precision: Literal["float32", "mixed_bfloat16"]
     """Of the computation; weights are float32 either way."""
     num_workers: Positive
@@ -123,6 +133,19 @@ class Trainer(Section):
     """Held-out photos painted while training."""
     visualize_every_epochs: Positive
     """Epochs between two paintings of them."""
+
+    def problems(self, config: Config) -> Iterator[Problem]:
+        """Several devices on another backend than JAX, and a batch that cannot be divided among them."""
+        if config.backend != "jax" and self.devices != 1:
+            expected = f"1 with backend={config.backend}; several need backend=jax"
+            yield Problem("trainer.devices", expected, f"{self.devices}")
+        if config.backend != "jax" and self.hosts and len(self.hosts) > 1:
+            expected = f"null with backend={config.backend}; several need backend=jax"
+            yield Problem("trainer.hosts", expected, f"{self.hosts}")
+        batch_size = config.data.batch_size
+        if isinstance(batch_size, int) and isinstance(self.devices, int) and batch_size % self.devices:
+            expected = f"a multiple of trainer.devices={self.devices}: it is the batch of all devices together"
+            yield Problem("data.batch_size", expected, f"{batch_size}")
 
 
 class EvaluationConfig(Section):

@@ -112,14 +112,14 @@ def draw_mix(photos: int, probability: float, rng: np.random.Generator) -> Mix |
     return Mix(share, rng.permutation(photos))
 
 
-def mix(rgb: RgbPhotos, drawn: Mix | None) -> RgbPhotos:
-    """Lays a batch over itself; uint8 (B, H, W, 3) -> the same.
+def mix(rgb: RgbPhotos, drawn: Mix | None, rows: slice = slice(None)) -> RgbPhotos:
+    """Lays a batch over itself; uint8 (B, H, W, 3) -> those rows of the same.
 
     Done to the pixels, so that the lightness and the colours of the mixture belong together.
     """
     if drawn is None:
-        return rgb
-    return np.round(drawn.share * rgb + (1 - drawn.share) * rgb[drawn.order]).astype("uint8")
+        return rgb[rows]
+    return np.round(drawn.share * rgb[rows] + (1 - drawn.share) * rgb[drawn.order[rows]]).astype("uint8")
 
 
 def exposure_table(stops: float) -> np.ndarray:

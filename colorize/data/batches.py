@@ -40,6 +40,8 @@ class Batches:
         """Of the photos, where they are known: they come with the pixels."""
         self.device_augments = self.device_has_photos = False
         """Whether a step makes its pictures itself; and whether the indices of the photos are enough for it."""
+        self.own = slice(None)
+        """Rows of a batch that this process hands to a step."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -69,14 +71,22 @@ class Batches:
 
     def batch(self, step: int):
         """Batch number `step`: its pixels; or a tuple of them and a frozen part's features, where these are known."""
-        drawn, indices = self._draws(step), self.indices(step)
-        each = zip(indices, drawn.of_photos())
-        pictures = [augment(self.photos.image(at), self.shape, of_photo) for at, of_photo in each]
-        rgb = mix(np.stack([np.asarray(picture) for picture in pictures]), self._mix(step))
+        return self._made(step, slice(None))
+
+    def _made(self, step: int, rows: slice):
+        """Those rows of a batch: others of its photos are read only where they are laid over these."""
+        drawn, indices, mixed = self._draws(step), self.indices(step), self._mix(step)
+        each, needed = list(drawn.of_photos()), set(range(self.batch_size)[rows])
+        if mixed:
+            needed.update(mixed.order[rows])
+        rgb = np.zeros((self.batch_size, *self.shape, 3), "uint8")
+        for row in needed:
+            rgb[row] = augment(self.photos.image(indices[row]), self.shape, each[row])
+        rgb = mix(rgb, mixed, rows)
         return rgb if self.features is None else (rgb, *self._features(indices, drawn))
 
     def for_step(self, step: int):
-        """What the host hands to training step `step`: the batch; or what the device makes it of.
+        """What this process hands to training step `step`: its own rows of the batch; or what the device makes it of.
 
         Returns:
             as `batch`; or, where the device augments, a tuple of the photos as they are stored, uint8 (B, H', W', 3),
@@ -84,11 +94,12 @@ class Batches:
             features of the frozen part, where these are known.
         """
         if not self.device_augments:
-            return self.batch(step)
+            return self._made(step, self.own)
         drawn, indices = self._draws(step), self.indices(step)
-        stored = np.array(indices, "int32") if self.device_has_photos else self.photos.pixels(indices)
+        own = indices[self.own]
+        stored = np.array(own, "int32") if self.device_has_photos else self.photos.pixels(own)
         features = [] if self.features is None else self._features(indices, drawn)
-        return stored, rows_of(drawn, self._mix(step)), *features
+        return stored, rows_of(drawn, self._mix(step))[self.own], *features
 
     def _draws(self, step: int) -> Draws:
         height, width = self.photos.stored.shape[1:3]

@@ -1,9 +1,11 @@
 """The output folder of a run: the names of what is in it, and its configuration. Keras is not needed to look."""
 
+import atexit
 import json
 import os
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -153,6 +155,18 @@ def check_unused(folder: Path) -> None:
         )
     if (folder / TRACKING).exists():  # of a run that ended before its first step: its journal is not ours
         os.replace(folder / TRACKING, folder / f"{TRACKING}.{time.time_ns()}")
+
+
+def private_copy(folder: Path) -> Path:
+    """A folder with what a run needs to go on, gone at the end of the program: for processes that train along."""
+    own = Path(tempfile.mkdtemp(prefix="colorize-"))
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    for name in (CONFIG, LAST, PHOTOS, HISTORY):
+        if (folder / name).is_file():
+            shutil.copy(folder / name, own)
+    if (folder / CHECKPOINTS).is_dir():
+        shutil.copytree(folder / CHECKPOINTS, own / CHECKPOINTS)
+    return own
 
 
 def remove_if_unused(folder: Path) -> None:

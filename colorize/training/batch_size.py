@@ -34,18 +34,25 @@ def with_batch_size(config: Config, dataset: Dataset, device: Device, found: int
         found: when the run began that goes on, which keeps to it.
 
     Raises:
-        UserError: not even one photo does.
+        UserError: not even one photo does, or the batch cannot be divided among the devices.
     """
-    if config.data.batch_size != AUTO:
+    size = config.data.batch_size
+    if isinstance(size, int):
+        if size % device.number:
+            raise UserError(
+                f"data.batch_size={size} cannot be divided among {device}: expected a multiple of {device.number}"
+            )
         return config
+    if device.processes.number > 1:
+        raise UserError("data.batch_size=auto is for one host: on several, give the batch of all devices together")
     if isinstance(found, int):
         return _sized(config, found)
-    exponents = int(np.log2(len(dataset.train)))
-    size = largest(exponents, _trial(config, dataset, device))
-    if size is None:
+    exponents = int(np.log2(max(len(dataset.train) // device.number, 1)))
+    of_one = largest(exponents, _trial(config, dataset, device))
+    if of_one is None:
         raise UserError(f"data.batch_size=auto: {device.name} has no room for one photo; {LESS}")
-    say(Console(), f"data.batch_size=auto: {size} photos fit into {device.name}")
-    return _sized(config, size)
+    say(Console(), f"data.batch_size=auto: {of_one * device.number} photos fit into {device}")
+    return _sized(config, of_one * device.number)
 
 
 LESS = "lower data.height and data.width, or take a smaller encoder"
@@ -64,17 +71,19 @@ def out_of_memory(config: Config, dataset: Dataset, device: Device) -> UserError
     """What to do where training found no room: which batch would fit, as tried out."""
     size, fits = config.data.batch_size, _trial(config, dataset, device)
     assert isinstance(size, int)
-    if fits(size):
+    if fits(size // device.number):
         return UserError(
-            f"{device.name} is out of memory, though a step with data.batch_size={size} finds room by itself:"
+            f"{device} is out of memory, though a step with data.batch_size={size} finds room by itself:"
             " another program may fill it (nvidia-smi); resume the run, or begin a new one with a smaller batch"
         )
-    fitting = largest(int(np.log2(max(size - 1, 1))), fits) if size > 1 else None
+    of_one = size // device.number
+    fitting = largest(int(np.log2(max(of_one - 1, 1))), fits) if of_one > 1 else None
     if fitting is None:
         return UserError(f"{device.name} has no room for one photo; {LESS}")
+    fitting *= device.number
     accumulate = -(-size // fitting) * config.optimizer.accumulate
     return UserError(
-        f"{device.name} is out of memory with data.batch_size={size}; {fitting} would fit: begin a new run with"
+        f"{device} is out of memory with data.batch_size={size}; {fitting} would fit: begin a new run with"
         f" data.batch_size={fitting} optimizer.accumulate={accumulate}, which moves the weights as batches of"
         f" {accumulate * fitting} do"
     )

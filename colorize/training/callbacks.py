@@ -18,6 +18,7 @@ from colorize.data.dataset import Photos
 from colorize.data.loader import Loader
 from colorize.image_grid import comparison_grid, save
 from colorize.models.colorizer import Colorizer
+from colorize.processes import ALONE, Processes
 from colorize.runs.atomic import WriteErrors
 from colorize.runs.layout import CONTACT_SHEET, GRIDS, HISTORY
 from colorize.runs.model_file import MODEL
@@ -87,6 +88,7 @@ class Validation(keras.callbacks.Callback):
         trainer: how many of the photos are painted, and how often; the start and the last of all epochs always are.
         write_errors: at writing.
         save_model: writes the network as it is into a model file.
+        processes: all of which evaluate; what the first one finds counts.
     Attributes:
         features: the features that a frozen part makes of the photos, where they are known.
         is_written: whether the best weights are in the model file.
@@ -96,11 +98,12 @@ class Validation(keras.callbacks.Callback):
     def __init__(
         self, state: TrainState, colorizer: Colorizer, photos: Photos, folder: Path, tracker: Tracker,
         trainer: Trainer, write_errors: WriteErrors, save_model: Callable[[Path], None],
+        processes: Processes = ALONE,
     ):  # fmt: skip
         super().__init__()
         self.state, self.colorizer, self.photos, self.folder = state, colorizer, photos, folder
         self.tracker, self.trainer, self.write_errors = tracker, trainer, write_errors
-        self.save_model = save_model
+        self.save_model, self.processes = save_model, processes
         self.sheet = ContactSheet(folder / CONTACT_SHEET)
         self.features: FeatureCache | None = None
         chosen = np.linspace(0, len(photos) - 1, min(trainer.num_visualized_photos, len(photos)), dtype=int)
@@ -156,7 +159,7 @@ class Validation(keras.callbacks.Callback):
             values = self.model.test_on_batch(photos, return_dict=True)
             loss += len(rgb) * float(values["loss"])
             squared += len(rgb) * float(values["ab_rmse"]) ** 2
-        return {"ab_rmse": (squared / len(self.photos)) ** 0.5, "loss": loss / len(self.photos)}
+        return self.processes.first({"ab_rmse": (squared / len(self.photos)) ** 0.5, "loss": loss / len(self.photos)})
 
     def _visualize(self, epoch: int) -> None:
         rgb = np.stack(list(self.painted.values()))

@@ -9,10 +9,14 @@ import numpy as np
 from colorize.compat import micro_steps
 from colorize.config.training import Trainer
 from colorize.data.batches import Batches
+from colorize.processes import ALONE, Processes
 from colorize.training.callbacks import SHOWN_EVERY, Reader
 from colorize.training.learner import OF_STEP, Learner
 from colorize.training.signals import StopSignals
 from colorize.training.state import TrainState, sync
+
+LOOK_EVERY = 5
+"""Steps after which several processes look how things stand, all at the same one."""
 
 
 class Clock(keras.callbacks.CallbackList):
@@ -22,7 +26,9 @@ class Clock(keras.callbacks.CallbackList):
         state: whose steps and epochs are counted.
         save: saves a checkpoint.
         seconds: of the run so far, over all its processes.
+        together: processes that train together.
     Attributes:
+        is_over_budget: whether the run has taken all the minutes that it may.
         halted: whether the optimizer was found halted: the step after `step` was not finite.
         metrics: values of the running metrics of an epoch that goes on in its middle.
     """
@@ -30,11 +36,12 @@ class Clock(keras.callbacks.CallbackList):
     def __init__(
         self, callbacks: list, state: TrainState, learner: Learner, batches: Batches, trainer: Trainer,
         signals: StopSignals, save: Callable[[], None], seconds: Callable[[], float],
+        together: Processes = ALONE,
     ):  # fmt: skip
         super().__init__(callbacks, add_history=True, model=learner)
         self.state, self.learner, self.batches, self.trainer = state, learner, batches, trainer
-        self.signals, self.save, self.seconds = signals, save, seconds
-        self.halted = False
+        self.signals, self.save, self.seconds, self.together = signals, save, seconds, together
+        self.halted = self.is_over_budget = False
         self.metrics: list[np.ndarray] = []
         self._looked = 0.0
         self._earlier: dict = {}
@@ -53,7 +60,7 @@ class Clock(keras.callbacks.CallbackList):
         is_due = every and self.state.step % every == 0 and self.state.step_in_epoch < self.batches.steps_per_epoch
         if is_due:
             self._look(logs)
-        elif self._earlier and time.perf_counter() - self._looked > SHOWN_EVERY:
+        elif self._earlier and self._is_time:
             self._look(self._earlier)  # the device has this step to do meanwhile
         self._earlier = logs
         if self.halted:
@@ -62,14 +69,25 @@ class Clock(keras.callbacks.CallbackList):
             callback.on_train_batch_end(batch, logs)
         if is_due:
             self.save()
-        if self.signals.received is not None or self.is_over_budget:
+        if (self.together.number == 1 or self._is_time) and self.must_end():
             self.learner.stop_training = True
 
     @property
-    def is_over_budget(self) -> bool:
-        """Whether the run has taken all the minutes that it may."""
+    def _is_time(self) -> bool:
+        """Whether to look how things stand: twice a second; of several processes, all after the same steps."""
+        if self.together.number > 1:
+            return self.state.step % LOOK_EVERY == 0
+        return time.perf_counter() - self._looked > SHOWN_EVERY
+
+    def must_end(self) -> bool:
+        """Whether a signal came or the minutes are over; in one of several processes means in all of them."""
         minutes = self.trainer.max_minutes
-        return minutes is not None and self.state.step > 0 and self.seconds() >= 60 * minutes
+        is_over = minutes is not None and self.state.step > 0 and self.seconds() >= 60 * minutes
+        self.is_over_budget = bool(self.together.greatest(is_over))
+        received = self.together.greatest(self.signals.received or 0)
+        if received and self.signals.received is None:
+            self.signals.received = received
+        return self.is_over_budget or self.signals.received is not None
 
     @property
     def is_out_of_patience(self) -> bool:
@@ -109,5 +127,5 @@ class Clock(keras.callbacks.CallbackList):
         is_due = self.state.epoch % self.trainer.checkpoint.every_epochs == 0 or self.state.epoch == self.trainer.epochs
         if is_due and not self.learner.stop_training:
             self.save()
-        if self.signals.received is not None or self.is_over_budget or self.is_out_of_patience:
+        if self.must_end() or self.is_out_of_patience:
             self.learner.stop_training = True

@@ -7,6 +7,7 @@ from colorize.arrays import RgbPhotos
 from colorize.backend import Device, memory_limit_bytes
 from colorize.config.data import Data, place_of_augmentation
 from colorize.data.batches import Batches
+from colorize.distribution import to_all_devices
 
 LEFT, TOP, RIGHT, BOTTOM, MIRRORED, GAIN, SHARE, OTHER = range(8)
 """Columns of what was drawn."""
@@ -98,4 +99,4 @@ def device_augmentation(data: Data, batches: Batches, device: Device) -> DeviceA
     if size_bytes > room_bytes:  # on their way they all are in the host's memory too
         return DeviceAugmentation(batches.shape, rounds=rounds)
     batches.device_has_photos = True
-    return DeviceAugmentation(batches.shape, ops.convert_to_tensor(photos.pixels(slice(None))), rounds)
+    return DeviceAugmentation(batches.shape, to_all_devices(photos.pixels(slice(None)), device), rounds)

@@ -5,6 +5,7 @@ Keras trains in parts, each of which ends at the end of an epoch: the rest of th
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from colorize.config.schema import Config
 from colorize.console import say
 from colorize.data.batches import Batches
 from colorize.data.loader import Loader
+from colorize.distribution import parted
 from colorize.errors import UserError, first_line, listed
 from colorize.runs.atomic import WriteErrors
 from colorize.runs.layout import CHECKPOINTS, LAST, resume_command, way_on
@@ -52,7 +54,7 @@ class TrainingLoop:
         console: Console, started: float,
     ):  # fmt: skip
         self.config, self.state, self.learner, self.batches = config, state, learner, batches
-        self.folder, self.tracker, self.signals = folder, tracker, signals
+        self.folder, self.device, self.tracker, self.signals = folder, device, tracker, signals
         self.write_errors, self.console = write_errors, console
         self._seconds_counted, self._tracking_counted = started, 0.0
         trainer = config.trainer
@@ -64,8 +66,11 @@ class TrainingLoop:
         self.profile = Profile(config.backend, folder, trainer.profile_steps, of_all)
         curves = Curves(state, tracker, folder, write_errors)
         callbacks = [self.profile, self.speed, self.step_curves, validation, curves, self.screen]
-        self.clock = Clock(callbacks, state, learner, batches, trainer, signals, self.save, self.seconds)
+        at = state, learner, batches, trainer, signals, self.save, self.seconds, device.processes
+        self.clock = Clock(callbacks, *at)
         self._saved_step = -1
+        self.after_steps: Callable[[], object] = lambda: None
+        """Called when no step follows, and nothing else that other processes would wait for."""
 
     def run(self) -> None:
         """Trains to the end or to the first signal, and keeps the state and the last weights either way.
@@ -81,7 +86,7 @@ class TrainingLoop:
             with self.write_errors.tolerate(LAST):  # what the run begins with, its bins among it
                 self.validation.save_model(self.folder / LAST)
         try:
-            while self.signals.received is None and not self._end():
+            while not self._must_stop() and not self._end():
                 self._part()
                 self._check()
         finally:
@@ -92,6 +97,7 @@ class TrainingLoop:
             say(self.console, self._end() or "")
             if self.state.step_in_epoch:
                 self.validation.evaluate_unfinished()
+        self.after_steps()
         self.validation.write_best()
         self._write_last()
         self.signals.raise_if_received()
@@ -101,6 +107,11 @@ class TrainingLoop:
                 f"{' and '.join(unwritten)} could not be written at the end ({self.write_errors.last[unwritten[0]]});"
                 f" make space in {self.folder}, then {way_on(self.folder)}"
             )
+
+    def _must_stop(self) -> bool:
+        """Whether a signal came, to one of the processes."""
+        self.clock.must_end()
+        return self.signals.received is not None
 
     def _end(self) -> str | None:
         """Why no step follows, in a sentence; None where one does."""
@@ -143,7 +154,7 @@ class TrainingLoop:
         self.screen.progress.start()
         try:
             self.learner.fit(
-                feed(self.config.backend, loader, self.batches.for_step(state.step), self.learner.gather),
+                feed(self.config.backend, loader, self.batches.for_step(state.step), self._gather),
                 initial_epoch=state.epoch,
                 epochs=until,
                 steps_per_epoch=steps,
@@ -157,6 +168,9 @@ class TrainingLoop:
             self.signals.raise_if_received()
             raise loader.error from None  # the backend's words for it hide ours
         self.screen.done = 0
+
+    def _gather(self, batch):
+        return parted(self.learner.gather(batch), self.device)
 
     def save(self) -> None:
         """Saves a checkpoint of this moment; asks training to stop where that failed too often in a row."""

@@ -25,6 +25,7 @@ from colorize.config.locate import line_of
 from colorize.config.schema import Config
 from colorize.data.dataset import Dataset
 from colorize.errors import UserError, listed
+from colorize.processes import processes_of
 from colorize.runs import layout
 from colorize.runs.layout import CHECKPOINTS, CONFIG, HYDRAS, PHOTOS
 from colorize.training.checkpoint import Checkpoints
@@ -35,8 +36,8 @@ MAY_CHANGE = ("trainer.epochs", "data.batch_size", "data.augmentation.on")
 """Changes what is learned from here on, and is asked for all the same."""
 
 WITHOUT_EFFECT = (
-    "tracking", "evaluation", "trainer.max_minutes", "trainer.patience", "trainer.profile_steps",
-    "trainer.num_workers", "trainer.prefetch_batches", "trainer.batch_timeout_seconds",
+    "tracking", "evaluation", "trainer.devices", "trainer.hosts", "trainer.max_minutes", "trainer.patience",
+    "trainer.profile_steps", "trainer.num_workers", "trainer.prefetch_batches", "trainer.batch_timeout_seconds",
     "trainer.num_visualized_photos", "trainer.visualize_every_epochs", "trainer.checkpoint", "trainer.on_nan",
     "data.root", "data.cache", "data.device_share",
     "data.max_rejected_fraction",
@@ -85,6 +86,11 @@ def _matched_sizes(before: dict, now: dict) -> list[str]:
     sized = all(values.get("fusion.match_parameters_of") for values in (before, now))
     kind = options(Fusion).get(before["fusion.name"]) if sized else None
     return [f"fusion.{size}" for size in kind.SIZES] if kind else []
+
+
+def decisive(config: Config) -> dict[str, str]:
+    """What has an effect on the training, by key."""
+    return {key: str(value) for key, value in flat(config.stored()).items() if not _is_of(key, WITHOUT_EFFECT)}
 
 
 def _is_of(key: str, keys: tuple[str, ...]) -> bool:
@@ -203,7 +209,8 @@ def newest_unfinished(overrides: list[str], name: str) -> Path | None:
     folders = [folder for folder in [place, *place.parent.glob("*")] if folder.is_dir() and _saved(folder)]
     same = [folder for folder in folders if _is_same(folder, now, overrides)]
     unfinished = [folder for folder in same if not layout.is_over(folder, config.trainer)]
-    idle = [folder for folder in unfinished if not layout.is_in_use(folder)]
+    is_first = processes_of(config.trainer.hosts).is_first  # else the first one may have begun already
+    idle = [folder for folder in unfinished if not is_first or not layout.is_in_use(folder)]
     return max(idle, key=lambda folder: max(path.stat().st_mtime for path in _saved(folder)), default=None)
 
 

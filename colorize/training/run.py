@@ -1,8 +1,8 @@
 """A run from photos to result: build, fit, evaluate, keep."""
 
 import errno
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from traceback import clear_frames
@@ -17,6 +17,7 @@ from colorize.config.schema import Config
 from colorize.console import say
 from colorize.data.batches import Batches
 from colorize.data.dataset import Dataset
+from colorize.distribution import on_all_devices
 from colorize.errors import UserError
 from colorize.evaluation.evaluate import EvaluatedModel, evaluate, learned_baselines
 from colorize.evaluation.report import OURS
@@ -41,7 +42,7 @@ from colorize.training.loop import TrainingLoop
 from colorize.training.optimizer import build_optimizer
 from colorize.training.overfit import check_fallen, lowest_loss, one_batch, without_dropout
 from colorize.training.result import Result
-from colorize.training.resume import allowed
+from colorize.training.resume import allowed, decisive
 from colorize.training.run_log import RunLog
 from colorize.training.signals import Stopped, StopSignals
 from colorize.training.state import TrainState
@@ -61,6 +62,7 @@ def run(
     overrides: list[str],
     started: float,
     resume: bool = False,
+    after_steps: Callable[[], object] = lambda: None,
 ) -> Result:
     """Trains, evaluates and logs; leaves config, weights, comparison grids and `result.json` in the output folder.
 
@@ -74,6 +76,7 @@ def run(
         overrides: of the command line, for the log.
         started: `time.perf_counter()` at the start of the program.
         resume: whether the run in the folder goes on.
+        after_steps: called when no step follows.
     Raises:
         Stopped: SIGINT or SIGTERM came; the weights so far are kept and the MLflow run is marked KILLED.
     """
@@ -92,8 +95,10 @@ def run(
             say(run.console, take_weights(run.network.model, config.init))
         if tracker.is_new or not resume:
             run.log.start(overrides, run.first_batch)
+        run.check_processes()
         run.cache_features()
         signals.raise_if_received()
+        run.loop.after_steps = after_steps
         run.note_loss_before()
         run.loop.run()
         result = run.finish()
@@ -141,23 +146,25 @@ class _Run:
         data, trainer = config.data, config.trainer
         size = data.height, data.width
         batches = Batches(dataset.train, *size, batch_size, data.augmentation, config.seed)
-        batches.is_shuffled = not overfit_steps
+        batches.is_shuffled, batches.own = not overfit_steps, device.processes.own(batch_size)
         begun_with = self._begun_with()
         self.bins = self._bins(begun_with)
-        self.network = build_network(self._without_known_weights(begun_with), self.bins)
-        if overfit_steps:
-            without_dropout(self.network)
+        with on_all_devices(device):
+            self.network = build_network(self._without_known_weights(begun_with), self.bins)
+            if overfit_steps:
+                without_dropout(self.network)
+            self.colorizer = Colorizer(self.network)
+            self.learner = Learner(self.network, device_augmentation(data, batches, device))
+            self.learner.compile(optimizer=self._optimizer(batches.steps_per_epoch))
         self.log = RunLog(config, match, dataset, device, self.network, folder, tracker, self.console)
-        self.colorizer = Colorizer(self.network)
-        self.learner = Learner(self.network, device_augmentation(data, batches, device))
         self.batches, self.about = batches, self._about()
         self.first_batch = batches.batch(0)
-        self.learner.compile(optimizer=self._optimizer(batches.steps_per_epoch))
         write_errors = WriteErrors()
         self.state = TrainState(self.learner, config=flat(config.stored()), data_digest=dataset.digest)
         validation = Validation(
-            self.state, self.colorizer, dataset.val, folder, tracker, trainer, write_errors, self.save_model
-        )
+            self.state, self.colorizer, dataset.val, folder, tracker, trainer, write_errors, self.save_model,
+            device.processes,
+        )  # fmt: skip
         self.loop = TrainingLoop(
             config, self.state, self.learner, batches, validation, folder, device, tracker, signals, write_errors,
             self.console, started,
@@ -204,8 +211,20 @@ class _Run:
             photos={"train": len(dataset.train), "val": len(dataset.val)}, versions=versions(),
         )  # fmt: skip
 
+    def check_processes(self) -> None:
+        """Looks whether all processes train the same: photos, versions, configuration, and the step that follows.
+
+        Raises:
+            UserError: on each of them, where one differs.
+        """
+        devices = self.device.number // self.device.processes.number
+        facts = {"photos": self.dataset.digest, "devices": devices, "steps done": self.state.step}
+        self.device.processes.check_same({**facts, **versions(), **decisive(self.config)})
+
     def cache_features(self) -> None:
         """Computes the features of the frozen part, where they can be cached; its weights are settled by then."""
+        if self.device.processes.number > 1:
+            return  # each would compute all of them
         config, dataset, frozen = self.config, self.dataset, self.network.frozen
         part = frozen_part(config)
         if frozen is None or part is None or not caches_features(config):
@@ -284,7 +303,7 @@ class _Run:
             fusion_parameters=self.network.parameters("fusion"),
             photos={"train": len(self.dataset.train), "val": len(self.dataset.val)},
             data_digest=self.dataset.digest,
-            device=asdict(self.device),
+            device=self.device.facts,
             peak_memory_bytes=peak_memory_bytes(self.device),
             versions=versions(),
             mlflow_run_id=self.tracker.run_id,

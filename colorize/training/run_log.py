@@ -70,7 +70,7 @@ class RunLog:
         self.console.print(
             f"{len(dataset.train):,} photos to train on, {len(dataset.val):,} for validation{for_test} ({dataset.name},"
             f" digest {dataset.digest}); {config.encoder.name} + {config.fusion.name}, {parameters:,} parameters;"
-            f" {config.backend} on {self.device.name}",
+            f" {config.backend} on {self.device}",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ from colorize import backend
 from colorize.config.compose import composed
 
 config = composed(["backend=jax", *sys.argv[1:]])
-device = backend.start(config.backend, config.trainer.device)
+device = backend.start(config.backend, config.trainer.device, config.trainer.devices)
 
 import keras  # noqa: E402 - only once it runs where it should
 

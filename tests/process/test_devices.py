@@ -1,0 +1,101 @@
+"""Several devices of one machine learn what one does: virtual ones of a CPU, on JAX."""
+
+import functools
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from messages import assert_wording
+from processes import BACKEND, go_on, start, train
+from trained import PLAN, assert_same, die_at, last_state, rows
+from troubles import at
+
+from colorize.config.base import PROJECT
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BACKEND != "jax", reason="on TensorFlow several devices are refused"),
+]
+
+ON_TWO = "trainer.devices=2"
+
+
+def two_devices(*more) -> None:
+    """In the process of a training: the CPU is two devices, and what else is done to it."""
+    import jax
+
+    jax.config.update("jax_num_cpu_devices", 2)
+    for sabotage in more:
+        sabotage()
+
+
+TWO = functools.partial(two_devices)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["fusion=row_gru", "data.augmentation.on=device"],
+        ["fusion=min_gru", "head=bins"],
+        ["encoder=efficientnet_lite0", "encoder.weights=none", "encoder.trainable=all", "fusion=none"],
+    ],
+)
+def test_losses_of_20_steps_and_colours_are_those_of_one_device(overrides):
+    """Dropout, statistics of batches, averages; five photos, which eight devices cannot share evenly."""
+    program = PROJECT / "tests" / "helpers" / "losses_on_devices.py"
+    slowly = "optimizer.learning_rate=0.0003"  # at ten times that, rounding alone is 1e-4 of the loss after 20 steps
+    done = subprocess.run([sys.executable, program, slowly, *overrides], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    one, eight = json.loads(done.stdout.splitlines()[-1]).values()
+    assert one["devices"] == [1] and eight["devices"] == [8], "each has all weights and statistics"
+    assert len(one["losses"]) == 20 and len(set(one["losses"])) == 20
+    np.testing.assert_allclose(eight["losses"], one["losses"], rtol=1e-5)
+    np.testing.assert_allclose(eight["ab"], one["ab"], atol=1e-3)  # of 110
+    assert np.std(one["ab"]) > 0.01
+
+
+def assert_alike(folder, other):
+    """What was learned differs by rounding alone."""
+    for ours, theirs in zip(rows(folder), rows(other), strict=True):
+        assert ours.keys() == theirs.keys()
+        np.testing.assert_allclose([float(x) for x in ours.values()], [float(x) for x in theirs.values()], rtol=1e-5)
+    ours, theirs = (json.loads((each / "result.json").read_text())["metrics"] for each in (folder, other))
+    assert ours == pytest.approx(theirs, rel=1e-3)  # colorfulness and AuC count rounding
+
+
+def test_a_run_on_two_devices_is_that_of_one_and_goes_on_on_either(tmp_path):
+    plan, (one, two, same, fewer) = (
+        [*PLAN, "data.augmentation.on=device"],
+        [tmp_path / x for x in ("1", "2", "2b", "3")],
+    )
+    train(one, *plan)
+    assert "jax on 2 x " in train(two, *plan, ON_TWO, sabotage=TWO).written
+    assert_alike(two, one)
+    dying = functools.partial(two_devices, functools.partial(die_at, 41, True))
+    assert start(same, *plan, ON_TWO, sabotage=dying).end() == -signal.SIGKILL
+    shutil.copytree(same, fewer)
+    go_on(same, sabotage=TWO)
+    assert_same(same, two)
+    go_on(fewer, "trainer.devices=1")
+    assert_alike(fewer, one)
+
+
+def test_a_loss_on_two_devices_that_is_not_finite_names_all_photos_of_the_batch(tmp_path):
+    folder = tmp_path / "run"
+    bad = functools.partial(two_devices, at("loss", 20))
+    training = start(folder, *PLAN, ON_TWO, sabotage=bad)
+    assert training.end() == 2, training.written
+    assert len(re.findall(r"\S+\.jpg", training.refusal)) == 8 and "Traceback" not in training.written
+    arrays, counters = last_state(folder)
+    assert counters.step == 20 and all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_more_devices_than_there_are_are_refused(tmp_path):
+    training = start(tmp_path / "run", "trainer.devices=4", sabotage=TWO)
+    assert training.end() == 2
+    assert_wording("trainer.devices.too_many", training.refusal)
