@@ -27,6 +27,7 @@ Flags = Bool[Any, "*P"]
 BinOfPixel = Int[Any, "*P"]
 
 RgbPhotos = UInt8[Any, "B H W 3"]
+SomeOfThem = UInt8[Any, "N H W 3"]
 Channels = Float[Any, "B H W C"]
 BlurredChannels = Float[Any, "B H-10 W-10 C"]
 """The same, without the border of 5 pixels in which a window of 11 does not fit."""

@@ -9,18 +9,16 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from glob import glob
 from pathlib import Path
-from typing import Any
 
 import psutil
 
+from colorize.distribution.processes import ALONE, Processes
 from colorize.environment import cache_folder
 from colorize.errors import UserError
 from colorize.imports import import_keras, silenced
-from colorize.processes import ALONE, Processes
 
 KEPT_MEMORY = {-1: 2**31 - 1, -2: 2**28, -3: 2**30, -8: 1}
 """glibc's M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD and M_ARENA_MAX (malloc.h): memory is asked for in pieces of
@@ -207,28 +205,6 @@ def let_xla_introduce_itself() -> None:
 
     with silenced():
         tf.function(lambda x: x + 1.0, jit_compile=True)(tf.constant(1.0))
-
-
-def feed(backend: str, batches: Iterable[tuple], example, gather: Callable[[Any], Any]) -> Iterable[tuple]:
-    """What `keras.Model.fit` should be given to train on some batches, once from first to last.
-
-    On TensorFlow, Keras turns an iterator into a tf.data pipeline that tunes itself in a thread; when training ends,
-    that thread is waited for, which takes half a minute (TensorFlow 2.21). There is nothing to tune: the batches are
-    gathered ahead already. So the pipeline is made here, and does not tune itself.
-
-    Args:
-        batches: yields `(batch,)`, an array or a tuple of arrays.
-        example: such a batch, for its shapes and types.
-        gather: adds to a batch what devices have already, and divides it among several; on TensorFlow, the step does.
-    """
-    if backend != "tensorflow":  # JAX would make the photos a constant of the compiled step
-        return ((gather(batch),) for (batch,) in batches)
-    import tensorflow as tf
-
-    signature = (tf.nest.map_structure(lambda array: tf.TensorSpec(array.shape, array.dtype), example),)
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature).with_options(options)
 
 
 def start_trace(backend: str, folder: Path) -> None:

@@ -114,7 +114,7 @@ def logged(model_folder, tmp_path):
     from colorize.runs.layout import load_config, save_config
     from colorize.runs.model_file import MODEL
     from colorize.runs.weights import load_colorizer, save_model
-    from colorize.tracking.tracker import open_tracker
+    from colorize.tracking.open_tracker import open_tracker
 
     uri = f"sqlite:///{tmp_path / 'runs.db'}"
 

@@ -1,10 +1,14 @@
 """`train.py`: one job, from what Hydra composed to the last lines on the screen."""
 
+from __future__ import annotations
+
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -22,6 +26,10 @@ from colorize.runs.layout import CONTACT_SHEET, DEPENDENCY_MAP, RESULT, SHAPES, 
 from colorize.runs.model_file import MODEL
 from colorize.tracking.uri import ui_command
 from colorize.training.result import Result
+
+if TYPE_CHECKING:
+    from colorize.distribution.processes import Processes
+    from colorize.training.signals import StopSignals
 
 
 def main(arguments: list[str]) -> None:
@@ -65,15 +73,12 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
     """What is quick comes first: a wrong configuration or folder is reported before Keras starts."""
     from colorize import backend
     from colorize.config.compose import to_config
-    from colorize.data.load import read_dataset
+    from colorize.distribution.processes import processes_of
     from colorize.evaluation import check_perceptual
-    from colorize.processes import processes_of
     from colorize.runs import layout
-    from colorize.tracking.tracker import Tracker, open_tracker
     from colorize.tracking.uri import noted
-    from colorize.training.resume import check_photos, resumed
-    from colorize.training.signals import Stopped, StopSignals
-    from colorize.watch import Watch
+    from colorize.training.resume import resumed
+    from colorize.training.signals import StopSignals
 
     started = time.perf_counter()
     config = resumed(folder, overrides) if composed.resume else to_config(composed)
@@ -84,37 +89,53 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
         raise UserError(f"backend={config.backend} trains in one process, and here are {processes.number}: backend=jax")
     if not composed.resume:
         config = layout.with_whole_paths(noted(config))
+        layout.check_init(config.init)
         if processes.is_first:
             layout.check_unused(folder)
-        layout.check_init(config.init)
-    of_hydra = folder
+    own = folder if processes.is_first else layout.private_copy(folder)
     if not processes.is_first:
-        folder = layout.private_copy(folder)
         be_silent()
     photos = config.data.root or config.data.name
     say(Console(), f"reading the photos of {photos}, then {config.backend} starts; the output goes into {folder}")
-    with StopSignals() as signals, layout.locked(folder):
-        if composed.resume:
-            dataset = read_dataset(config.data)
-            check_photos(folder, dataset)
-        else:
-            dataset = read_dataset(config.data, manifest=folder / layout.PHOTOS)
-        tracker = open_tracker(config, folder, parent) if processes.is_first else Tracker()
-        try:
-            device = backend.start(config.backend, config.trainer.device, config.trainer.devices, processes)
-            from colorize.training.run import run
+    try:
+        with StopSignals() as signals, layout.locked(own):
+            return _train(config, processes, own, overrides, parent, signals, started, bool(composed.resume))
+    finally:
+        if not processes.is_first:
+            shutil.rmtree(own, ignore_errors=True)
+            remove_if_unused(folder)
 
-            with Watch(processes, lambda: tracker.finish("FAILED")) as watch:
-                given = config, dataset, device, tracker, signals, folder, overrides, started, bool(composed.resume)
-                result = run(*given, watch.release)
-            print_result(result, config, folder, tracker.page)
-        except BaseException as error:  # before `run` could end the tracker itself
-            tracker.finish("KILLED" if isinstance(error, Stopped) else "FAILED")
-            raise
-        finally:
-            tracker.tell()
-            if not processes.is_first:
-                remove_if_unused(of_hydra)
+
+def _train(
+    config: Config, processes: Processes, folder: Path, overrides: list[str], parent: str | None, signals: StopSignals,
+    started: float, resume: bool,
+) -> Result:  # fmt: skip
+    from colorize import backend
+    from colorize.data.load import read_dataset
+    from colorize.distribution.watch import Watch
+    from colorize.runs import layout
+    from colorize.tracking.open_tracker import open_tracker
+    from colorize.training.resume import check_photos
+    from colorize.training.signals import Stopped
+
+    dataset = read_dataset(config.data, manifest=None if resume else folder / layout.PHOTOS)
+    if resume:
+        check_photos(folder, dataset)
+    tracker = open_tracker(config, folder, parent, processes.is_first)
+    try:
+        device = backend.start(config.backend, config.trainer.device, config.trainer.devices, processes)
+        from colorize.training.run import run
+
+        with Watch(processes, lambda: tracker.finish("FAILED"), tracker.measured) as watch:
+            tracker.measure(watch.tell)
+            given = config, dataset, device, tracker, signals, folder, overrides, started, resume
+            result = run(*given, watch.release)
+        print_result(result, config, folder, tracker.page)
+    except BaseException as error:  # before `run` could end the tracker itself
+        tracker.finish("KILLED" if isinstance(error, Stopped) else "FAILED")
+        raise
+    finally:
+        tracker.tell()
     return result
 
 

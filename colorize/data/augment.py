@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from colorize.arrays import RgbPhotos
+from colorize.arrays import RgbPhotos, SomeOfThem
 from colorize.config.data import Augmentation
 from colorize.data.decode import centred_box, resize
 
@@ -112,7 +112,7 @@ def draw_mix(photos: int, probability: float, rng: np.random.Generator) -> Mix |
     return Mix(share, rng.permutation(photos))
 
 
-def mix(rgb: RgbPhotos, drawn: Mix | None, rows: slice = slice(None)) -> RgbPhotos:
+def mix(rgb: RgbPhotos, drawn: Mix | None, rows: slice = slice(None)) -> SomeOfThem:
     """Lays a batch over itself; uint8 (B, H, W, 3) -> those rows of the same.
 
     Done to the pixels, so that the lightness and the colours of the mixture belong together.

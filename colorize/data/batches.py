@@ -69,12 +69,12 @@ class Batches:
         epoch, position = divmod(sample, len(self.photos))
         return int(_order(self.seed, epoch, len(self.photos))[position]) if self.is_shuffled else position
 
-    def batch(self, step: int):
-        """Batch number `step`: its pixels; or a tuple of them and a frozen part's features, where these are known."""
-        return self._made(step, slice(None))
+    def batch(self, step: int, rows: slice = slice(None)):
+        """Batch number `step`: its pixels; or a tuple of them and a frozen part's features, where these are known.
 
-    def _made(self, step: int, rows: slice):
-        """Those rows of a batch: others of its photos are read only where they are laid over these."""
+        Args:
+            rows: that are wanted; of the others, photos are read only where they are laid over these.
+        """
         drawn, indices, mixed = self._draws(step), self.indices(step), self._mix(step)
         each, needed = list(drawn.of_photos()), set(range(self.batch_size)[rows])
         if mixed:
@@ -83,7 +83,7 @@ class Batches:
         for row in needed:
             rgb[row] = augment(self.photos.image(indices[row]), self.shape, each[row])
         rgb = mix(rgb, mixed, rows)
-        return rgb if self.features is None else (rgb, *self._features(indices, drawn))
+        return rgb if self.features is None else (rgb, *self._features(indices, drawn, rows))
 
     def for_step(self, step: int):
         """What this process hands to training step `step`: its own rows of the batch; or what the device makes it of.
@@ -94,11 +94,11 @@ class Batches:
             features of the frozen part, where these are known.
         """
         if not self.device_augments:
-            return self._made(step, self.own)
+            return self.batch(step, self.own)
         drawn, indices = self._draws(step), self.indices(step)
         own = indices[self.own]
         stored = np.array(own, "int32") if self.device_has_photos else self.photos.pixels(own)
-        features = [] if self.features is None else self._features(indices, drawn)
+        features = [] if self.features is None else self._features(indices, drawn, self.own)
         return stored, rows_of(drawn, self._mix(step))[self.own], *features
 
     def _draws(self, step: int) -> Draws:
@@ -110,9 +110,9 @@ class Batches:
         rng = np.random.default_rng([self.seed, MIXING, step])
         return draw_mix(self.batch_size, self.augmentation.mixup_probability, rng)
 
-    def _features(self, indices: list[int], drawn: Draws) -> list[np.ndarray]:
+    def _features(self, indices: list[int], drawn: Draws, rows: slice) -> list[np.ndarray]:
         assert self.features is not None
-        return self.features.of(indices, drawn.mirrored)
+        return self.features.of(indices[rows], drawn.mirrored[rows])
 
 
 @lru_cache(maxsize=4)  # asked for each sample, from several threads, at most across the end of an epoch

@@ -1,6 +1,5 @@
 """The output folder of a run: the names of what is in it, and its configuration. Keras is not needed to look."""
 
-import atexit
 import json
 import os
 import re
@@ -158,9 +157,8 @@ def check_unused(folder: Path) -> None:
 
 
 def private_copy(folder: Path) -> Path:
-    """A folder with what a run needs to go on, gone at the end of the program: for processes that train along."""
+    """A temporary folder with what a run needs to go on: for processes that train along."""
     own = Path(tempfile.mkdtemp(prefix="colorize-"))
-    atexit.register(shutil.rmtree, own, ignore_errors=True)
     for name in (CONFIG, LAST, PHOTOS, HISTORY):
         if (folder / name).is_file():
             shutil.copy(folder / name, own)

@@ -14,10 +14,12 @@ class SystemMetrics:
     Args:
         log: called with values and their number.
         first: number of the first measurement.
+    Attributes:
+        number: of the next one.
     """
 
     def __init__(self, log: Callable[[dict, int], None], first: int):
-        self._log, self._number = log, first
+        self._log, self.number = log, first
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="system metrics", daemon=True)
         self._thread.start()
@@ -36,8 +38,8 @@ class SystemMetrics:
                 values |= {f"{SYSTEM}{name}": value for name, value in monitor.aggregate_metrics().items()}
                 monitor.clear_metrics()
             if not self._stop.is_set():
-                self._log(values, self._number)
-                self._number += 1
+                self._log(values, self.number)
+                self.number += 1
 
 
 def _monitors() -> list:

@@ -9,6 +9,7 @@ import getpass
 import hashlib
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
 
@@ -20,7 +21,6 @@ from colorize.config.training import MlflowTracking
 from colorize.errors import UserError
 from colorize.runs.atomic import WriteErrors
 from colorize.runs.layout import TRACKING
-from colorize.tracking.database import check_database
 from colorize.tracking.delivery import Delivery
 from colorize.tracking.journal import Journal
 from colorize.tracking.sender import Sender
@@ -30,22 +30,6 @@ from colorize.tracking.views import description, run_name
 
 PATIENCE_WITH_A_DATABASE = 60.0
 """Seconds that one record may take: a database is of this machine, it may be slow, and does not go away."""
-
-
-def open_tracker(config: Config, output: Path, parent: str | None = None) -> "Tracker":
-    """The tracker that the configuration asks for; a database is opened while the caller does something else.
-
-    Args:
-        output: the output folder.
-        parent: run of the sweep that this run is a job of.
-    Raises:
-        UserError: there is a database that cannot be used.
-    """
-    wanted = config.tracking
-    if not isinstance(wanted, MlflowTracking):
-        return Tracker()
-    check_database(uri_of(config))
-    return MlflowTracker(config, wanted, output, parent)
 
 
 class Tracker:
@@ -117,6 +101,12 @@ class Tracker:
 
     def secure(self) -> None:
         """Makes sure that what was logged so far outlives a loss of power."""
+
+    def measure(self, tell: Callable[[dict[str, float]], None]) -> None:
+        """Begins to tell the first of several processes how busy this machine is."""
+
+    def measured(self, process: int, values: dict[str, float]) -> None:
+        """Logs how busy the machine of another process is, whose names begin with `SYSTEM`."""
 
     def forget(self) -> None:
         """Says that what follows repeats nothing that an earlier process logged, even of the same step."""
@@ -262,6 +252,10 @@ class MlflowTracker(Tracker):
     @_timed
     def secure(self) -> None:
         self.journal.secure()
+
+    def measured(self, process: int, values: dict[str, float]) -> None:
+        of_process = {f"{SYSTEM}{process}/{name.removeprefix(SYSTEM)}": value for name, value in values.items()}
+        self._record("metrics", values=of_process, step=self.system.number)
 
     def forget(self) -> None:
         self.journal.forget()

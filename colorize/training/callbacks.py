@@ -16,9 +16,9 @@ from colorize.config.training import Trainer
 from colorize.console import bar
 from colorize.data.dataset import Photos
 from colorize.data.loader import Loader
+from colorize.distribution.processes import ALONE, Processes
 from colorize.image_grid import comparison_grid, save
 from colorize.models.colorizer import Colorizer
-from colorize.processes import ALONE, Processes
 from colorize.runs.atomic import WriteErrors
 from colorize.runs.layout import CONTACT_SHEET, GRIDS, HISTORY
 from colorize.runs.model_file import MODEL

@@ -9,7 +9,7 @@ import numpy as np
 from colorize.compat import micro_steps
 from colorize.config.training import Trainer
 from colorize.data.batches import Batches
-from colorize.processes import ALONE, Processes
+from colorize.distribution.processes import ALONE, Processes
 from colorize.training.callbacks import SHOWN_EVERY, Reader
 from colorize.training.learner import OF_STEP, Learner
 from colorize.training.signals import StopSignals

@@ -7,7 +7,7 @@ from colorize.arrays import RgbPhotos
 from colorize.backend import Device, memory_limit_bytes
 from colorize.config.data import Data, place_of_augmentation
 from colorize.data.batches import Batches
-from colorize.distribution import to_all_devices
+from colorize.distribution.devices import to_all_devices
 
 LEFT, TOP, RIGHT, BOTTOM, MIRRORED, GAIN, SHARE, OTHER = range(8)
 """Columns of what was drawn."""

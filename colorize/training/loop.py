@@ -10,13 +10,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from colorize.backend import Device, feed
+from colorize.backend import Device
 from colorize.compat import micro_steps
 from colorize.config.schema import Config
 from colorize.console import say
 from colorize.data.batches import Batches
 from colorize.data.loader import Loader
-from colorize.distribution import parted
+from colorize.distribution.devices import feed
 from colorize.errors import UserError, first_line, listed
 from colorize.runs.atomic import WriteErrors
 from colorize.runs.layout import CHECKPOINTS, LAST, resume_command, way_on
@@ -154,7 +154,7 @@ class TrainingLoop:
         self.screen.progress.start()
         try:
             self.learner.fit(
-                feed(self.config.backend, loader, self.batches.for_step(state.step), self._gather),
+                feed(self.device, loader, self.batches.for_step(state.step), self.learner.gather),
                 initial_epoch=state.epoch,
                 epochs=until,
                 steps_per_epoch=steps,
@@ -168,9 +168,6 @@ class TrainingLoop:
             self.signals.raise_if_received()
             raise loader.error from None  # the backend's words for it hide ours
         self.screen.done = 0
-
-    def _gather(self, batch):
-        return parted(self.learner.gather(batch), self.device)
 
     def save(self) -> None:
         """Saves a checkpoint of this moment; asks training to stop where that failed too often in a row."""

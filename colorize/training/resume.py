@@ -17,6 +17,7 @@ from shlex import quote
 
 import yaml
 
+from colorize.backend import Device
 from colorize.config.base import flat, options
 from colorize.config.compose import changed, compose_by_hydra, composed, is_hydras, parse
 from colorize.config.data import place_of_augmentation
@@ -24,10 +25,11 @@ from colorize.config.fusion import Fusion
 from colorize.config.locate import line_of
 from colorize.config.schema import Config
 from colorize.data.dataset import Dataset
+from colorize.distribution.processes import processes_of
 from colorize.errors import UserError, listed
-from colorize.processes import processes_of
 from colorize.runs import layout
 from colorize.runs.layout import CHECKPOINTS, CONFIG, HYDRAS, PHOTOS
+from colorize.runs.provenance import versions
 from colorize.training.checkpoint import Checkpoints
 
 AUTO = "auto"
@@ -88,9 +90,10 @@ def _matched_sizes(before: dict, now: dict) -> list[str]:
     return [f"fusion.{size}" for size in kind.SIZES] if kind else []
 
 
-def decisive(config: Config) -> dict[str, str]:
-    """What has an effect on the training, by key."""
-    return {key: str(value) for key, value in flat(config.stored()).items() if not _is_of(key, WITHOUT_EFFECT)}
+def facts(config: Config, dataset: Dataset, device: Device) -> dict[str, object]:
+    """What has an effect on the training and must be the same in each of several processes."""
+    of_config = {key: str(value) for key, value in flat(config.stored()).items() if not _is_of(key, WITHOUT_EFFECT)}
+    return {"photos": dataset.digest, "devices": device.number, **versions(), **of_config}
 
 
 def _is_of(key: str, keys: tuple[str, ...]) -> bool:

@@ -17,7 +17,7 @@ from colorize.config.schema import Config
 from colorize.console import say
 from colorize.data.batches import Batches
 from colorize.data.dataset import Dataset
-from colorize.distribution import on_all_devices
+from colorize.distribution.devices import on_all_devices
 from colorize.errors import UserError
 from colorize.evaluation.evaluate import EvaluatedModel, evaluate, learned_baselines
 from colorize.evaluation.report import OURS
@@ -42,7 +42,7 @@ from colorize.training.loop import TrainingLoop
 from colorize.training.optimizer import build_optimizer
 from colorize.training.overfit import check_fallen, lowest_loss, one_batch, without_dropout
 from colorize.training.result import Result
-from colorize.training.resume import allowed, decisive
+from colorize.training.resume import allowed, facts
 from colorize.training.run_log import RunLog
 from colorize.training.signals import Stopped, StopSignals
 from colorize.training.state import TrainState
@@ -93,9 +93,9 @@ def run(
             run.go_on()
         elif config.init:
             say(run.console, take_weights(run.network.model, config.init))
+        device.processes.check_same({"steps done": run.state.step, **facts(config, dataset, device)})
         if tracker.is_new or not resume:
             run.log.start(overrides, run.first_batch)
-        run.check_processes()
         run.cache_features()
         signals.raise_if_received()
         run.loop.after_steps = after_steps
@@ -210,16 +210,6 @@ class _Run:
             bins=self.bins.rows() if self.bins else None, data=dataset.name, data_digest=dataset.digest,
             photos={"train": len(dataset.train), "val": len(dataset.val)}, versions=versions(),
         )  # fmt: skip
-
-    def check_processes(self) -> None:
-        """Looks whether all processes train the same: photos, versions, configuration, and the step that follows.
-
-        Raises:
-            UserError: on each of them, where one differs.
-        """
-        devices = self.device.number // self.device.processes.number
-        facts = {"photos": self.dataset.digest, "devices": devices, "steps done": self.state.step}
-        self.device.processes.check_same({**facts, **versions(), **decisive(self.config)})
 
     def cache_features(self) -> None:
         """Computes the features of the frozen part, where they can be cached; its weights are settled by then."""

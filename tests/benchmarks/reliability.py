@@ -17,7 +17,7 @@ from useless import UselessServer
 from colorize import backend
 from colorize.config.compose import composed
 from colorize.data.load import read_dataset
-from colorize.tracking.tracker import open_tracker
+from colorize.tracking.open_tracker import open_tracker
 from colorize.training.signals import StopSignals
 
 

@@ -1,11 +1,15 @@
 """Batches of training: a function of seed and step alone."""
 
+import dataclasses
+from unittest import mock
+
 import numpy as np
 import pytest
 from sampling import batches
 
 from colorize.data.augment import draw_mix, mix
 from colorize.data.batches import MIXING
+from colorize.distribution.processes import Processes
 
 pytestmark = pytest.mark.once
 
@@ -56,3 +60,23 @@ def test_another_batch_size_goes_on_with_the_next_sample(photos):
     after.go_on_at(7, sample=3 * before.batch_size)
     shown += [index for step in (7, 8, 9) for index in after.indices(step)]
     assert shown == [before._index(sample) for sample in range(3 * before.batch_size + 6)]
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+def test_rows_of_several_processes_are_the_batch(photos, on_device):
+    """Each makes its own, and reads others only where they are laid over these."""
+    sampler = batches(photos, batch_size=6, mixup_probability=1.0)
+    sampler.device_augments = on_device
+    whole, parts = sampler.for_step(3), []
+    read = mock.Mock(side_effect=photos.image)
+    for number in range(3):
+        sampler.own = Processes("", 3, number).own(6)
+        sampler.photos = dataclasses.replace(photos)
+        object.__setattr__(sampler.photos, "image", read)
+        parts.append(sampler.for_step(3))
+    if on_device:
+        for together, each in zip(whole, zip(*parts)):
+            np.testing.assert_array_equal(np.concatenate(each), together)
+    else:
+        np.testing.assert_array_equal(np.concatenate(parts), whole)
+        assert 6 <= read.call_count <= 12, "own ones, and one more for each at most"

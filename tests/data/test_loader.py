@@ -30,11 +30,11 @@ def test_the_loader_yields_the_batches_in_order_and_counts_waiting(photos):
 def test_a_batch_that_fails_or_hangs_is_gathered_once_more_and_then_reported(photos, how, times):
     sampler, gather, seen, forever = batches(photos), Batches.batch, Counter(), threading.Event()
 
-    def batch(step):
+    def batch(step, *rows):
         seen[step] += 1
         if step == 2 and seen[2] <= times:
             forever.wait() if how == "hangs" else 1 / 0
-        return gather(sampler, step)
+        return gather(sampler, step, *rows)
 
     sampler.batch = batch
     loader = Loader(sampler, steps=5, threads=1, ahead=2, patience=0.2)

@@ -1,13 +1,13 @@
-"""Prints the losses of 20 steps and the colours of five photos after them, learned on one device and on eight, on JAX.
+"""Prints the losses of 20 steps and the colours of five photos after them, learned on one device and on several: JAX.
 
-python losses_on_devices.py OVERRIDE...
+python losses_on_devices.py NUMBER OVERRIDE...
 """
 
 import json
 import os
 import sys
 
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["JAX_NUM_CPU_DEVICES"] = sys.argv[1]
 os.environ["KERAS_BACKEND"] = "jax"
 
 import keras
@@ -17,7 +17,7 @@ from colorize import backend
 from colorize.config.compose import composed
 from colorize.data.batches import Batches
 from colorize.data.load import read_dataset
-from colorize.distribution import on_all_devices, parted
+from colorize.distribution.devices import feed, on_all_devices
 from colorize.models.color_bins import bins_for
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.training.device_augmentation import device_augmentation
@@ -41,7 +41,7 @@ def learned(config, photos, number: int) -> dict:
     losses = []
     keep = keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: losses.append(float(logs["step_loss"])))
     given = ((batches.for_step(k),) for k in range(STEPS + 1))
-    fed = backend.feed("jax", given, batches.for_step(0), lambda batch: parted(learner.gather(batch), device))
+    fed = feed(device, given, batches.for_step(0), learner.gather)
     learner.fit(fed, steps_per_epoch=STEPS, shuffle=False, verbose=0, callbacks=[keep])
     ab = keras.ops.convert_to_numpy(Colorizer(network).predict_on_batch(photos.fitted(range(5))))
     devices = {len(variable.value.devices()) for variable in learner.variables + learner.optimizer.variables}
@@ -49,6 +49,6 @@ def learned(config, photos, number: int) -> dict:
 
 
 if __name__ == "__main__":
-    chosen = composed(["backend=jax", *SMALL, *sys.argv[1:]])
+    chosen = composed(["backend=jax", *SMALL, *sys.argv[2:]])
     own = read_dataset(chosen.data).train
-    print(json.dumps({number: learned(chosen, own, number) for number in (1, 8)}))
+    print(json.dumps({number: learned(chosen, own, number) for number in (1, int(sys.argv[1]))}))

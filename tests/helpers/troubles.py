@@ -45,8 +45,8 @@ def whiten(step: int, times: int) -> None:
     """In the process of a training: batch `step` is bad, so many times that it is gathered."""
     gather, seen = Batches.batch, []
 
-    def batch(batches, number):
-        rgb = gather(batches, number)
+    def batch(batches, number, *rows):
+        rgb = gather(batches, number, *rows)
         if number == step and len(seen) < times:
             seen.append(number)
             return np.full_like(rgb, WHITE)
@@ -122,10 +122,10 @@ def spoil_photos(folder: str) -> None:
 def hang_or_die(how: str, at_step: int) -> None:
     gather = Batches.batch
 
-    def batch(batches, step):
+    def batch(batches, step, *rows):
         if step == at_step:
             threading.Event().wait() if how == "hangs" else exec("raise SystemError('the disk is gone')")
-        return gather(batches, step)
+        return gather(batches, step, *rows)
 
     Batches.batch = batch
 

@@ -3,7 +3,8 @@
 import pytest
 
 from colorize.config.training import MlflowTracking
-from colorize.tracking.tracker import MlflowTracker, open_tracker
+from colorize.tracking.open_tracker import open_tracker
+from colorize.tracking.tracker import MlflowTracker
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from keras import ops
 from PIL import Image
 from sampling import batches
 
-from colorize.backend import Device, feed
+from colorize.backend import Device
 from colorize.config.base import SAMPLE
 from colorize.config.compose import composed
 from colorize.data.augment import Mix, rows_of
+from colorize.distribution.devices import feed
 from colorize.models.colorizer import build_network
 from colorize.training.device_augmentation import DeviceAugmentation, device_augmentation, resize_matrices
 from colorize.training.learner import Learner
@@ -103,6 +104,6 @@ def test_a_step_learns_from_the_pictures_that_it_makes(real, photos_of, config_o
         learner = Learner(build_network(config), own)
         learner.compile(build_optimizer(config.optimizer, 1, 3))
         given = list(of_step)
-        fed = feed(keras.backend.backend(), [(batch,) for batch in given], given[0], learner.gather)
+        fed = feed(Device(keras.backend.backend(), "cpu", ""), [(batch,) for batch in given], given[0], learner.gather)
         losses.append(learner.fit(fed, steps_per_epoch=3, shuffle=False, verbose=0).history["loss"][0])
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)

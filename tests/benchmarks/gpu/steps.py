@@ -25,6 +25,7 @@ keras.utils.set_random_seed(config.seed)
 from colorize.data.batches import Batches  # noqa: E402
 from colorize.data.dataset import Photos  # noqa: E402
 from colorize.data.loader import Loader  # noqa: E402
+from colorize.distribution.devices import feed  # noqa: E402
 from colorize.models.colorizer import build_network  # noqa: E402
 from colorize.training.device_augmentation import device_augmentation  # noqa: E402
 from colorize.training.learner import Learner  # noqa: E402
@@ -50,7 +51,7 @@ def main() -> None:
         float(logs["loss"])  # waits for the device
         clock.append((time.perf_counter(), loader.waited))
 
-    fed = backend.feed(config.backend, loader, batches.for_step(0), learner.gather)
+    fed = feed(device, loader, batches.for_step(0), learner.gather)
     callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=read_clock)]
     learner.fit(fed, epochs=EPOCHS, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=callbacks)
     (compiling, _), *epochs = np.diff(clock, axis=0)

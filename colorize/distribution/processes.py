@@ -60,6 +60,7 @@ class Processes:
 
         if self.number == 1 or jax.distributed.is_initialized():
             return
+        jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM, which is ours
         try:
             keras.distribution.initialize(*((self.coordinator, self.number, self.id) if self.coordinator else ()))
         except Exception as error:
