@@ -74,7 +74,7 @@ class Watch:
     def _listen(self, line: socket.socket) -> None:
         """Hears a line to its end."""
         who, number, may_end = "the first process", 0, False
-        with suppress(OSError, ValueError), line.makefile("rb") as said:  # half a line, of one that died
+        with suppress(OSError, ValueError), line, line.makefile("rb") as said:  # half a line, of one that died
             if self.processes.is_first:
                 number, host = json.loads(said.readline())
                 who = f"process {number}, on {host},"
