@@ -61,6 +61,7 @@ class Processes:
         if self.number == 1 or jax.distributed.is_initialized():
             return
         jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM, which is ours
+        jax.config.update("jax_cpu_enable_async_dispatch", False)  # two collectives at once can meet the wrong ones
         try:
             keras.distribution.initialize(*((self.coordinator, self.number, self.id) if self.coordinator else ()))
         except Exception as error:
