@@ -46,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"colorize {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     commands.add_parser("train", help="train one: colorize train [GROUP=OPTION] [KEY=VALUE]; colorize train --help")
+    _add_prepare(commands)
     _add_shapes(commands)
     _add_paint(commands)
     _add_evaluate(commands)
@@ -54,6 +55,14 @@ def build_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_sync(commands)
     return parser
+
+
+def _add_prepare(commands) -> None:
+    text = "decode photos ahead of training, into a folder that needs nothing else"
+    parser = commands.add_parser("prepare", help=text, description=text)
+    parser.add_argument("overrides", nargs="*", help="data.root=PATH, and what else train.py takes of data")
+    parser.add_argument("--out", type=Path, required=True, help="folder for it; goes on where it was left")
+    parser.set_defaults(command=prepare)
 
 
 def _add_shapes(commands) -> None:
@@ -220,6 +229,14 @@ def evaluate(options: argparse.Namespace) -> None:
         models or [None], overrides + options.overrides, options.split, options.out, options.tracking, options.device,
         options.temperature,
     )  # fmt: skip
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """Decodes photos ahead of training."""
+    from colorize.cli.prepare import prepare
+
+    _check_folder(options.out)
+    prepare(options.overrides, options.out)
 
 
 def show_shapes(options: argparse.Namespace) -> None:

@@ -53,8 +53,8 @@ Scalar = Float[Any, ""]
 Pixels = UInt8[np.ndarray, "H W 3"]
 """A picture of NumPy's."""
 PhotosInMemory = UInt8[np.ndarray, "B H W 3"]
-StoredPhotos = UInt8[np.ndarray, "M S R 3"]
-"""M photos as they are kept, of S rows and R columns; in memory, or a memory map."""
+StoredPhotos = UInt8[Any, "M S R 3"]
+"""M photos as they are kept, of S rows and R columns; in memory, a memory map, or several (`data.shards.Shards`)."""
 Indices = Int[np.ndarray, "B"]
 DeepPixels = UInt16[np.ndarray, "H W C"]
 DeepRgb = UInt16[np.ndarray, "H W 3"]

@@ -3,6 +3,7 @@
 import csv
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -117,7 +118,7 @@ def chosen_by(model: FoundModel, dataset: Dataset, part: str) -> str:
     return f"{other}: it was trained on {seen['train']} of these, and its checkpoint was chosen by {seen['val']}."
 
 
-def _seen(model: FoundModel, hashes: tuple[str, ...]) -> Counter | None:
+def _seen(model: FoundModel, hashes: Iterable[str]) -> Counter | None:
     """How many of some photos each part of the model's own data had."""
     if model.manifest is None:
         return None

@@ -98,6 +98,8 @@ class FolderData(Data):
     """Share of rejected files above which nothing is trained."""
     cache: str | None
     """Folder for prepared photos; null: $XDG_CACHE_HOME/colorize, or ~/.cache/colorize."""
+    engine: Literal["local", "ray"]
+    """What decodes photos for `colorize prepare`: the cores of this machine, or a cluster of Ray's (extra `ray`)."""
 
     @property
     def resize_token(self) -> str:
@@ -114,6 +116,22 @@ class SampleData(FolderData):
     """The photos embedded in `data/sample`, or another folder laid out like it."""
 
     name: Literal["sample"]  # type: ignore[assignment]  # of an option of its own
+
+
+class PreparedData(Data):
+    """Photos that `colorize prepare` has decoded ahead of training; their split was decided then."""
+
+    BUILDER: ClassVar = "colorize.data.prepared"
+
+    name: Literal["prepared"]
+    val_fraction: None  # type: ignore[assignment]
+    """Decided when the photos were prepared, as are the next two."""
+    grey: None  # type: ignore[assignment]
+    """As it was prepared."""
+    min_colorfulness: None  # type: ignore[assignment]
+    """As it was prepared."""
+    cache: str | None
+    """Folder for features of a frozen part; null: $XDG_CACHE_HOME/colorize, or ~/.cache/colorize."""
 
 
 class CifarData(Data):

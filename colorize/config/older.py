@@ -11,6 +11,7 @@ ADDED = {
     "data.fraction": 1.0,
     "data.augmentation.on": "host",
     "data.device_share": 0.0,
+    "data.engine": "local",
     "optimizer.accumulate": 1,
     "tracking.every_steps": None,
     "trainer.devices": 1,
@@ -21,6 +22,10 @@ ADDED = {
     "trainer.profile_steps": 0,
 }
 """Keys that earlier versions did not have, with the values that say what those versions did."""
+
+
+OF_KINDS = {"data.engine": ("folder", "sample")}
+"""Keys that some options of a group have alone."""
 
 
 def upgraded(values: Values) -> Values:
@@ -38,6 +43,8 @@ def upgraded(values: Values) -> Values:
         section: Any = values
         for part in sections:
             section = section.get(part) if isinstance(section, dict) else None
-        if isinstance(section, dict) and section.get("name") != "off":  # which has no keys
+        if not isinstance(section, dict) or section.get("name") == "off":  # which has no keys
+            continue
+        if key not in OF_KINDS or section["name"] in OF_KINDS[key]:
             section.setdefault(name, value)
     return values

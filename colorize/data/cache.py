@@ -23,7 +23,6 @@ from filelock import FileLock, Timeout
 
 from colorize.arrays import StoredPhotos
 from colorize.data.decode_pool import Decoded, DecodeJob, Rows, Settings, decode_all
-from colorize.data.monochrome import Tone
 from colorize.environment import cache_folder
 from colorize.errors import UserError
 
@@ -177,10 +176,6 @@ def _fill(folder: Path, jobs: list[DecodeJob], settings: Settings, total_bytes: 
     return not any(result.passing for result in decoded.values())
 
 
-def _decoded(converted: list[str], tone: dict, **values) -> Decoded:
-    return Decoded(**values, converted=tuple(converted), tone=Tone(**tone))
-
-
 def _sync(file) -> None:
     file.flush()
     os.fsync(file.fileno())
@@ -192,7 +187,7 @@ def _open(entry: Path, files: int, settings: Settings) -> Prepared | None:
         pixels = np.load(entry / PIXELS, mmap_mode="r")
         with open(entry / PHOTOS, encoding="ascii") as lines:
             found = [json.loads(line) for line in lines]
-        decoded = [_decoded(**values) for values in found]
+        decoded = [Decoded.of_json(values) for values in found]
     except (OSError, ValueError, TypeError, KeyError):
         return None
     if pixels.shape != (files, settings.height, settings.width, 3) or len(decoded) != files:

@@ -2,9 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
+from itertools import chain
 from pathlib import Path
 from typing import Any, SupportsIndex
 
@@ -38,8 +39,8 @@ class Photos:
 
     stored: StoredPhotos
     rows: Indices
-    names: tuple[str, ...]
-    hashes: tuple[str, ...]
+    names: Sequence[str]
+    hashes: Sequence[str]
     size: tuple[int, int]
     prepared: str = ""
 
@@ -49,11 +50,11 @@ class Photos:
     @cached_property
     def digest(self) -> str:
         """A short name for exactly these files, prepared like this."""
-        return digest_of([self.prepared, *self.hashes])
+        return digest_of(chain([self.prepared], self.hashes))
 
     def key(self, index: SupportsIndex) -> str:
         """A name of its own, for a file or for MLflow, which takes letters, digits and `_-.` only."""
-        return f"{re.sub('[^A-Za-z0-9_.-]', '_', Path(self.names[index]).stem)[:80]}-{self.hashes[index][:6]}"
+        return f"{re.sub('[^A-Za-z0-9_.-]', '_', Path(self.names[int(index)]).stem)[:80]}-{self.hashes[int(index)][:6]}"
 
     def image(self, index: int) -> Image.Image:
         """One photo as it is stored."""
@@ -83,13 +84,14 @@ class Photos:
     def subset(self, chosen: Any) -> "Photos":
         """The photos of some indices (an integer array or a mask)."""
         indices = np.arange(len(self))[chosen]
-        names, hashes = ([values[i] for i in indices] for values in (self.names, self.hashes))
-        return Photos(self.stored, self.rows[indices], tuple(names), tuple(hashes), self.size, self.prepared)
+        names, hashes = (tuple(values[i] for i in indices) for values in (self.names, self.hashes))
+        return Photos(self.stored, self.rows[indices], names, hashes, self.size, self.prepared)
 
     def together_with(self, other: "Photos") -> "Photos":
         """These photos and others of the same array."""
         rows = np.concatenate([self.rows, other.rows])
-        return Photos(self.stored, rows, self.names + other.names, self.hashes + other.hashes, self.size, self.prepared)
+        names, hashes = (*self.names, *other.names), (*self.hashes, *other.hashes)
+        return Photos(self.stored, rows, names, hashes, self.size, self.prepared)
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,9 @@ def spread(length: int, number: int) -> list[int]:
     return [at * length // number for at in range(number)]
 
 
-def digest_of(hashes) -> str:
+def digest_of(hashes: Iterable[str]) -> str:
     """A short name for some contents in this order."""
-    return hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
+    digest = hashlib.sha256()
+    for text in hashes:
+        digest.update(text.encode())
+    return digest.hexdigest()[:16]

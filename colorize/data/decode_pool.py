@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from filelock import FileLock
@@ -92,6 +92,11 @@ class Decoded:
     grey: bool = False
     tone: Tone = Tone(0.0, False)
     pixels_sha256: str = ""
+
+    @classmethod
+    def of_json(cls, values: dict[str, Any]) -> "Decoded":
+        """From what JSON makes of one."""
+        return cls(**{**values, "converted": tuple(values["converted"]), "tone": Tone(**values["tone"])})
 
 
 def decode_file(job: DecodeJob, settings: Settings, lock=None) -> tuple[Decoded, Pixels | None]:

@@ -1,6 +1,7 @@
 """Where photos come from, and which of them training never sees."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
 
@@ -25,9 +26,19 @@ LISTED = 40
 """Rejected files that an error lists; the manifest has all."""
 
 
+Decode = Callable[[list[tuple[str, str]], Settings, int, Callable[..., None]], Prepared]
+"""Decodes files: path and SHA-256 of each, settings, bytes of all, and what is called as they are done."""
+
+
 @builds(FolderData, SampleData)
 def read_folder(config: FolderData, test: bool, manifest: Path | None) -> Dataset:
     """Reads, hashes and prepares the photos of a folder tree; its test part comes with the others, wanted or not."""
+    cache = folder_of_cache(config.cache)
+    return read_with(config, manifest, lambda files, *given: prepare(files, given[0], cache, *given[1:]))
+
+
+def read_with(config: FolderData, manifest: Path | None, decode: Decode) -> Dataset:
+    """As `read_folder`, whose photos are decoded as one likes."""
     root = _root(config)
     tree = look_through(root)
     if not tree.files:
@@ -35,11 +46,10 @@ def read_folder(config: FolderData, test: bool, manifest: Path | None) -> Datase
         expected = ", ".join(sorted(endings()))
         raise UserError(f"data.root: no photo in {root}; expected files that end in {expected}; found: {found}")
     tree.files = _some(tree, config.max_photos)
-    cache = folder_of_cache(config.cache)
-    _hash(tree, cache)
+    _hash(tree, folder_of_cache(config.cache))
     folder = _Folder(config, tree)
     folder.keep_one_of_each("sha256")
-    folder.decode(cache)
+    folder.decode(decode)
     folder.keep_one_of_each("pixels_sha256")
     folder.finish()
     if manifest:
@@ -52,6 +62,8 @@ def _root(config: FolderData) -> Path:
     if config.root is None and config.name == "folder":
         raise UserError("data=folder needs data.root=PATH, a folder of photos")
     root = Path(SAMPLE if config.root is None else config.root).expanduser()
+    if (root / "prepared.json").is_file():
+        raise UserError(f"data.root: {root} is a prepared set: give data=prepared {quote(f'data.root={root}')}")
     try:
         root = root.resolve()
     except (OSError, RuntimeError):  # a loop of links
@@ -142,14 +154,14 @@ class _Folder:
                 detail = f"{ACROSS}: kept in {self.part[first]} as {first}" if across else f"{what} {first}"
                 self._against(file, manifest.DUPLICATE, detail)
 
-    def decode(self, cache: Path) -> None:
+    def decode(self, decode: Decode) -> None:
         """Decodes what is left, or opens what was decoded before; rejects what is no photo."""
         config = self.config
         settings = Settings(*config.cached_size, config.resize_mode, config.min_side_pixels)
         files = [(str(self.tree.root / name), self.files[name].sha256) for name in self.part]
         total_bytes = sum(self.files[name].stamp[0] for name in self.part)
         with progress("preparing photos", len(files)) as advance:
-            self.prepared: Prepared = prepare(files, settings, cache, total_bytes, advance)
+            self.prepared: Prepared = decode(files, settings, total_bytes, advance)
         for name in list(self.part):
             decoded = self._decoded(name)
             if decoded.reason:

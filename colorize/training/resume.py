@@ -41,7 +41,7 @@ WITHOUT_EFFECT = (
     "tracking", "evaluation", "trainer.devices", "trainer.hosts", "trainer.max_minutes", "trainer.patience",
     "trainer.profile_steps", "trainer.num_workers", "trainer.prefetch_batches", "trainer.batch_timeout_seconds",
     "trainer.num_visualized_photos", "trainer.visualize_every_epochs", "trainer.checkpoint", "trainer.on_nan",
-    "data.root", "data.cache", "data.device_share",
+    "data.root", "data.cache", "data.engine", "data.device_share",
     "data.max_rejected_fraction",
 )  # fmt: skip
 """Changes nothing of what is learned. (Photos are known by their content, wherever they lie.)"""

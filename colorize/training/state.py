@@ -146,7 +146,7 @@ def set_arrays(learner, arrays: Arrays) -> None:
     if reason:
         raise ValueError(reason)
     tree: dict = {}
-    for name, array in arrays.items():
+    for name, array in sorted(arrays.items()):  # several processes set them one by one, all in the same order
         *parents, last = name.split("/")
         node = tree
         for parent in parents:

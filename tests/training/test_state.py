@@ -8,7 +8,7 @@ from colorize.models.colorizer import build_network
 from colorize.training.feature_cache import FeatureCache
 from colorize.training.learner import Learner
 from colorize.training.optimizer import build_optimizer
-from colorize.training.state import arrays_of, set_arrays
+from colorize.training.state import _flat, arrays_of, set_arrays
 
 
 @pytest.mark.parametrize("trainable", ["2", pytest.param("all", marks=pytest.mark.once)])
@@ -34,3 +34,16 @@ def test_training_goes_on_exactly(trainable, config_of, noise, photos_of, tmp_pa
         ends.append([np.float32(loss), *(np.array(variable) for variable in network.model.weights)])
     for straight, again in zip(*ends):
         np.testing.assert_array_equal(straight, again)
+
+
+@pytest.mark.once
+def test_weights_are_set_in_one_order_whatever_that_of_the_file(config_of, monkeypatch):
+    """Of several processes, each sets them with the others; safetensors returns them in another order each time."""
+    learner = Learner(build_network(config_of("encoder.filters=[4]", "fusion=none")))
+    learner.compile(build_optimizer(config_of().optimizer, 1, 3))
+    arrays, trees = arrays_of(learner), []
+    monkeypatch.setattr(learner, "set_state_tree", trees.append)
+    set_arrays(learner, arrays)
+    set_arrays(learner, dict(reversed(arrays.items())))
+    first, second = (list(dict(_flat(tree))) for tree in trees)
+    assert first == second and len(first) > 20

@@ -1,0 +1,55 @@
+"""Decoding on a cluster of Ray's: each shard is a row of Ray Data, made on whichever node has a core to spare.
+
+All nodes have colorize installed, and see the photos and the folder of the set at the same paths.
+"""
+
+import logging
+import pickle
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from colorize.data.decode_pool import Settings
+from colorize.data.shards import Part, decode_locally, is_whole_in, make_shard
+from colorize.errors import UserError
+
+
+def decode_with_ray(parts: list[Part], folder: Path, settings: Settings, total_bytes: int) -> Iterator[int]:
+    """Makes shards on the cluster in RAY_ADDRESS, or on one of this machine; yields how many files are done.
+
+    What fails there, as where a decoder crashes, is made again here, where such a file is found and rejected.
+
+    Raises:
+        UserError: Ray is not installed, or its cluster does not answer.
+    """
+    try:
+        import ray
+        import ray.data
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"data.engine=ray needs the package {error.name}: install it with: pip install -e '.[ray]' -c"
+            " constraints.txt; or decode on this machine: data.engine=local"
+        ) from None
+    try:
+        if not ray.is_initialized():
+            ray.init(log_to_driver=False, logging_level=logging.ERROR)
+    except ConnectionError as error:
+        raise UserError(f"data.engine=ray: the cluster does not answer: {error}; see RAY_ADDRESS") from None
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars, context.max_errored_blocks = False, -1
+    rows = [{"part": pickle.dumps(part)} for part in parts]
+    made = ray.data.from_items(rows, override_num_blocks=len(rows)).map(partial(_make, folder.resolve(), settings))
+    for row in made.iter_rows():
+        yield row["files"]
+    left = [part for part in parts if not is_whole_in(part, folder, settings)]
+    if left:
+        yield from decode_locally(left, folder, settings, total_bytes)
+
+
+def _make(folder: Path, settings: Settings, row: dict[str, Any]) -> dict[str, Any]:
+    part: Part = pickle.loads(row["part"])
+    if not is_whole_in(part, folder, settings):  # made already by a worker that died afterwards
+        for _ in make_shard(part, folder, settings, total_bytes=0):
+            pass
+    return {"files": len(part.jobs)}
