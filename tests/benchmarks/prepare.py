@@ -1,7 +1,7 @@
 """How fast and in how much memory many small photos are prepared, and how soon training has its first batch.
 
-python tests/benchmarks/prepare.py PHOTOS PLACE [NUMBER [ENGINE...]]: NUMBER (200,000) JPEGs of 64 x 64 pixels are cut out
-of those in a folder, each once prepared by each engine (local, ray) and opened for training.
+python tests/benchmarks/prepare.py PHOTOS PLACE [NUMBER [ENGINE...]]: NUMBER (200,000) JPEGs of 64 x 64 pixels are cut
+out of those in a folder, prepared by each engine (local, ray), and opened for training.
 """
 
 import subprocess
