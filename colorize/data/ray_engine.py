@@ -36,6 +36,7 @@ def decode_with_ray(parts: list[Part], folder: Path, settings: Settings, total_b
             ray.init(log_to_driver=False, logging_level=logging.ERROR)
     except ConnectionError as error:
         raise UserError(f"data.engine=ray: the cluster does not answer: {error}; see RAY_ADDRESS") from None
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # of its plans, and that its bars are off
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars, context.max_errored_blocks = False, -1
     rows = [{"part": pickle.dumps(part)} for part in parts]

@@ -1,4 +1,4 @@
-"""Ending a run cleanly on SIGINT, SIGTERM, and SIGHUP, which comes when a connection is lost."""
+"""Ending a run cleanly: on SIGINT, SIGTERM, SIGHUP, which comes when a connection is lost, and a launcher's signal."""
 
 import signal
 import sys
@@ -14,6 +14,9 @@ CALLED_BY_WEAKREF = ("weakref", "_weakrefset")
 """Modules whose functions are called where an object goes, and their exceptions forgotten too."""
 FRAGILE = ("tensorflow", "keras", "jax", "jaxlib", "sqlalchemy")
 """Packages with C code that calls Python and crashes the process, or forgets the exception, where that raises."""
+
+OF_LAUNCHERS = tuple(getattr(signal, name) for name in ("SIGUSR2",) if hasattr(signal, name))
+"""Signals that are ours only where somebody else waits for them."""
 
 CAN_WAIT = hasattr(signal, "setitimer")
 """Not on Windows: there a signal raises within an import too."""
@@ -35,6 +38,9 @@ class StopSignals:
 
     The end of the context says in one line what ended the run.
 
+    SIGUSR2 is heard where a launcher of Hydra's has asked for it, as submitit does for a job whose time is almost over:
+    the run ends in the same way, and then the launcher gets its signal, and queues the job again.
+
     Training defers: an exception between two statements of a step could leave half of the weights changed. A second
     signal raises all the same, whatever is going on. Either waits for the end of an import: an exception between two
     statements of Python's import system can leave its lock taken for good, and the next import of any other thread
@@ -52,6 +58,7 @@ class StopSignals:
 
     def __enter__(self) -> "StopSignals":
         heard = [number for number in self.SIGNALS if not _is_nohup(number)]
+        heard += [number for number in OF_LAUNCHERS if callable(signal.getsignal(number))]
         self._previous = {number: signal.signal(number, self._handle) for number in heard}
         if CAN_WAIT:
             self._previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, lambda _, frame: self._raise(frame))
@@ -66,6 +73,8 @@ class StopSignals:
             stopped = Stopped(self.received)
         if isinstance(stopped, Stopped):
             print(f"stopped by {stopped.signal.name}; {stopped.left}", file=sys.stderr)
+            if stopped.signal in OF_LAUNCHERS and stopped.signal in self._previous:  # not that of another process
+                self._previous[stopped.signal](stopped.signal, None)
         if stopped is not None and stopped is not error:
             raise stopped
 

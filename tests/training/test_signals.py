@@ -178,3 +178,32 @@ def test_a_program_that_was_told_to_outlive_its_connection_does():
         assert signals.received is None and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_launcher_gets_its_signal_after_the_run_has_ended_cleanly(capsys):
+    """As submitit, whose handler queues the job again and ends the process."""
+    order = []
+
+    def queue_again(number, frame):
+        order.append(number)
+        raise SystemExit(-1)
+
+    before = signal.signal(signal.SIGUSR2, queue_again)
+    try:
+        with pytest.raises(SystemExit) as ended, StopSignals() as signals:
+            signals.deferred = True
+            signal.raise_signal(signal.SIGUSR2)
+            order.append("saved")
+            signals.raise_if_received()
+        assert order == ["saved", signal.SIGUSR2] and ended.value.code == -1
+        assert capsys.readouterr().err.startswith("stopped by SIGUSR2; ")
+        assert signal.getsignal(signal.SIGUSR2) is queue_again
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+
+
+def test_what_no_launcher_waits_for_is_not_heard():
+    before = signal.getsignal(signal.SIGUSR2)
+    assert not callable(before)
+    with StopSignals():
+        assert signal.getsignal(signal.SIGUSR2) is before
