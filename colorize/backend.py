@@ -15,7 +15,6 @@ from pathlib import Path
 
 import psutil
 
-from colorize.distribution.cards import take_cards
 from colorize.distribution.processes import ALONE, Processes
 from colorize.environment import cache_folder
 from colorize.errors import UserError
@@ -82,8 +81,6 @@ def start(backend: str, device: str, devices: int | str = 1, processes: Processe
     _set_environment(backend, device)
     if device == "cpu":
         _keep_memory()
-    elif devices != ALL and processes.number == 1:  # several processes are told which card is whose
-        take_cards(int(devices))
     try:
         with silenced():
             keras = import_keras(backend)

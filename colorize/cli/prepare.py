@@ -37,4 +37,5 @@ def prepare(overrides: list[str], out: Path) -> None:
     say(console, f"digest {dataset.digest}, the same on every machine and with any engine")
     shown = os.path.relpath(out) if out.resolve().is_relative_to(Path.cwd()) else out
     root = quote(f"data.root={shown}")
-    say(console, f"train  {TRAIN} data=prepared {root} data.height={config.height} data.width={config.width}")
+    mode = "" if config.resize_mode == "center_crop" else f" data.resize_mode={config.resize_mode}"
+    say(console, f"train  {TRAIN} data=prepared {root} data.height={config.height} data.width={config.width}{mode}")

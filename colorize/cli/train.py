@@ -64,9 +64,20 @@ def job(composed: DictConfig) -> float:
     except Exception as error:
         if is_swept:
             return note_failure(folder, error)
-        remove_if_unused(folder)
+        if _is_first(composed):
+            remove_if_unused(folder)
         fail_if_mistake(error)
         raise
+
+
+def _is_first(composed: DictConfig) -> bool:
+    """Whether this is the first of several processes, which may have one folder of Hydra's."""
+    from colorize.distribution.processes import processes_of
+
+    try:
+        return processes_of(composed.trainer.hosts).is_first
+    except UserError:
+        return True
 
 
 def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str | None) -> Result:
@@ -99,11 +110,15 @@ def train(composed: DictConfig, folder: Path, overrides: list[str], parent: str 
     say(Console(), f"reading the photos of {photos}, then {config.backend} starts; the output goes into {folder}")
     try:
         with StopSignals() as signals, layout.locked(own):
-            return _train(config, processes, own, overrides, parent, signals, started, bool(composed.resume))
+            result = _train(config, processes, own, overrides, parent, signals, started, bool(composed.resume))
+    except UserError as error:  # with the name of the folder that people know
+        raise UserError(str(error).replace(str(own), str(folder))) from None
     finally:
         if not processes.is_first:
             shutil.rmtree(own, ignore_errors=True)
-            remove_if_unused(folder)
+    if not processes.is_first:
+        remove_if_unused(folder)
+    return result
 
 
 def _train(
@@ -112,6 +127,7 @@ def _train(
 ) -> Result:  # fmt: skip
     from colorize import backend
     from colorize.data.load import read_dataset
+    from colorize.distribution.cards import take_cards
     from colorize.distribution.watch import Watch
     from colorize.runs import layout
     from colorize.tracking.open_tracker import open_tracker
@@ -123,16 +139,25 @@ def _train(
         check_photos(folder, dataset)
     tracker = open_tracker(config, folder, parent, processes.is_first)
     try:
+        if config.trainer.device == "gpu" and processes.number == 1:  # several are told which card is whose
+            take_cards(config.trainer.devices)
         device = backend.start(config.backend, config.trainer.device, config.trainer.devices, processes)
         from colorize.training.run import run
 
-        with Watch(processes, lambda: tracker.finish("FAILED"), tracker.measured) as watch:
+        def note_end() -> None:
+            tracker.finish("FAILED")
+            if not processes.is_first:
+                shutil.rmtree(folder, ignore_errors=True)
+
+        with Watch(processes, note_end, tracker.measured) as watch:
             tracker.measure(watch.tell)
             given = config, dataset, device, tracker, signals, folder, overrides, started, resume
             result = run(*given, watch.release)
         print_result(result, config, folder, tracker.page)
     except BaseException as error:  # before `run` could end the tracker itself
         tracker.finish("KILLED" if isinstance(error, Stopped) else "FAILED")
+        if isinstance(error, Stopped) and not processes.is_first:
+            error.left = "the first process says what is kept"
         raise
     finally:
         tracker.tell()

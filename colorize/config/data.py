@@ -79,7 +79,8 @@ class Data(Option):
     @property
     def label(self) -> str:
         """What people call the data: a folder of their own by its name."""
-        return Path(self.root).expanduser().resolve().name if self.name == "folder" and self.root else self.name
+        is_own = self.name in ("folder", "prepared")
+        return Path(self.root).expanduser().resolve().name if is_own and self.root else self.name
 
 
 class FolderData(Data):
@@ -130,6 +131,8 @@ class PreparedData(Data):
     """As it was prepared."""
     min_colorfulness: None  # type: ignore[assignment]
     """As it was prepared."""
+    resize_mode: Literal["center_crop", "stretch"]
+    """As the photos were prepared; another one is refused. Painting does the same to photos of another shape."""
     cache: str | None
     """Folder for features of a frozen part; null: $XDG_CACHE_HOME/colorize, or ~/.cache/colorize."""
 

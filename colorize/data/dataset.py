@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from itertools import chain
 from pathlib import Path
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
 from PIL import Image
@@ -22,6 +22,31 @@ PIXELS_PER_BATCH = 2**19
 
 ALL = "all"
 """Names all parts together."""
+
+
+class Joined(Sequence[str]):
+    """Texts behind others, which stay where they are: a million of them are mapped, and no objects of Python."""
+
+    def __init__(self, *parts: Sequence[str]):
+        self.parts = [part for part in parts if len(part)]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index):
+        """One; or those of a slice."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        number = range(len(self))[index]
+        for part in self.parts:
+            if number < len(part):
+                return part[number]
+            number -= len(part)
+        raise IndexError(index)
 
 
 @dataclass(frozen=True)
@@ -90,7 +115,7 @@ class Photos:
     def together_with(self, other: "Photos") -> "Photos":
         """These photos and others of the same array."""
         rows = np.concatenate([self.rows, other.rows])
-        names, hashes = (*self.names, *other.names), (*self.hashes, *other.hashes)
+        names, hashes = Joined(self.names, other.names), Joined(self.hashes, other.hashes)
         return Photos(self.stored, rows, names, hashes, self.size, self.prepared)
 
 

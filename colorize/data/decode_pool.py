@@ -8,7 +8,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -143,22 +143,31 @@ def _fitted(picture: Picture, settings: Settings) -> Pixels:
     return np.asarray(resize(image, height, width, box))
 
 
-def decode_all(jobs: list[DecodeJob], settings: Settings, rows: Rows, total_bytes: int) -> Iterator[Decoded]:
+def are_worth_it(total_bytes: int) -> bool:
+    """Whether files of so many bytes are decoded in processes of their own."""
+    return total_bytes >= IN_PROCESS_BYTES and cores() > 1
+
+
+def decode_all(
+    jobs: list[DecodeJob], settings: Settings, rows: Rows, total_bytes: int, pool: ProcessPool | None = None
+) -> Iterator[Decoded]:
     """Decodes files on all cores into their rows; yields what became of each, in no particular order.
 
     `jobs` are in the order of their rows, and none is left out. One that hangs or kills its process is, where there
     are processes: little is decoded in this one.
 
+    Args:
+        pool: that decodes; None: one of this call, where the bytes are worth it.
     Raises:
         UserError: photo after photo hangs.
     """
     size = max(1, min(CHUNK, CHUNK_BYTES * len(jobs) // max(total_bytes, 1)))
     chunks = [jobs[i : i + size] for i in range(0, len(jobs), size)]
-    if total_bytes < IN_PROCESS_BYTES or cores() == 1:
+    if pool is None and not are_worth_it(total_bytes):
         for chunk in chunks:
             yield from _decode_chunk(chunk, settings, rows)
         return
-    with _processes() as pool:
+    with nullcontext(pool) if pool else processes() as pool:
         started = [_schedule(pool, chunk, settings, rows) for chunk in chunks]
         unfinished = []
         for chunk, future in zip(chunks, started):
@@ -197,11 +206,12 @@ def _schedule(pool: ProcessPool, jobs: list[DecodeJob], settings: Settings, rows
 
 
 @contextmanager
-def _processes() -> Iterator[ProcessPool]:
+def processes(number: int | None = None) -> Iterator[ProcessPool]:
+    """So many that decode; None: one for each core."""
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks of whatever runs here
     place = tempfile.TemporaryDirectory(prefix="colorize-decoding-")
     lock = str(Path(place.name) / "lock")  # a file's, which the system frees where its holder is ended
-    pool = ProcessPool(cores(), initializer=_start_process, initargs=(lock,), context=context)
+    pool = ProcessPool(number or cores(), initializer=_start_process, initargs=(lock,), context=context)
     try:
         with _interrupts_held_back():
             pool.schedule(os.getpid).result()  # the threads that start processes inherit what is held back

@@ -48,6 +48,8 @@ def advice(config: Data, dataset: Dataset) -> list[str]:
     share = f"data.val_fraction={min(math.ceil(100 * 1.5 * FEW / total) / 100, 0.3):g}"
     test = " data.test_fraction=0.0" if getattr(config, "test_fraction", 0.0) and total < 100 else ""
     instead = f"train with {share}{test}, or add photos"
+    if config.name == "prepared":
+        instead = "prepare the photos with a larger data.val_fraction"
     if is_declared(dataset.val, "val"):
         instead = "put more photos into val/"
     return [f"the checkpoint is chosen by {number} val photos, which is mostly chance: {instead}"]
@@ -58,6 +60,8 @@ def _empty_part(config: Data, dataset: Dataset, part: str) -> str:
     if dataset.test:
         counts += f", and {len(dataset.test)} for test"
     grey = f" ({len(dataset.grey)} without colours left out)" if len(dataset.grey) else ""
+    if config.name == "prepared":
+        return f"the set in {dataset.source} has {counts}{grey}; both need some: prepare more photos"
     return (
         f"data.val_fraction={config.val_fraction} leaves {counts}{grey} in {dataset.source}; both need"
         f" some: add photos to {part}, or change the share"

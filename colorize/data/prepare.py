@@ -40,9 +40,9 @@ def prepare_set(config: FolderData, out: Path) -> Dataset:
 
 
 def _check_ours(out: Path) -> None:
-    ours = {ABOUT, SHARDS, MANIFEST, LOCK, f".{ABOUT}"}
+    ours = {ABOUT, SHARDS, MANIFEST, LOCK.removeprefix(".")}
     ours |= {f"{name}.{kind}.npy" for name in GROUPS for kind in ("rows", "hashes", "names", "ends")}
-    others = sorted(path.name for path in out.iterdir() if path.name not in ours)
+    others = sorted(path.name for path in out.iterdir() if path.name.removeprefix(".") not in ours)
     if others:
         raise UserError(f"--out: {out} holds {others[0]}, which is none of a prepared set; choose another folder")
 

@@ -5,7 +5,10 @@ rows in them, the SHA-256 of its files, and their names, as arrays that are mapp
 objects of Python. The folder can be moved, copied, and mounted without leave to write.
 """
 
+import errno
 import json
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
@@ -94,7 +97,9 @@ def save_index(folder: Path, dataset: Dataset, config: FolderData) -> None:
         for kind, array in (
             ("rows", photos.rows), ("hashes", hashes.sums), ("names", names.letters), ("ends", names.ends),
         ):  # fmt: skip
-            np.save(folder / f"{name}.{kind}.npy", array)
+            partial = folder / f".{name}.{kind}.npy"
+            np.save(partial, array)
+            os.replace(partial, folder / f"{name}.{kind}.npy")  # a training may have the one before mapped
     dataset.manifest.save(folder / MANIFEST)
     about = {
         "version": VERSION, "name": config.label, "digest": dataset.digest,
@@ -153,11 +158,20 @@ def read_prepared(config: PreparedData, test: bool, manifest: Path | None = None
         raise UserError("data=prepared needs data.root=PATH, a folder that `colorize prepare` has made")
     folder = Path(config.root).expanduser().resolve()
     about = about_prepared(folder)
+    resize_mode = about["settings"]["resize_mode"]
+    if config.resize_mode != resize_mode:
+        raise UserError(f"data.root: the photos in {folder} were prepared with data.resize_mode={resize_mode}: give it")
     size = config.height, config.width
     try:
         stored = open_shards(folder / SHARDS, about["shards"])
         parts = {name: _part(folder, name, stored, about, size) for name in GROUPS}
     except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) == errno.EMFILE:
+            number = about["shards"]
+            raise UserError(
+                f"data.root: {folder} has {number} shards, more than the files that this process may open: ulimit -n"
+                f" {2 * number}"
+            ) from None
         raise UserError(f"data.root: {folder} is damaged: {error}; give the command that prepared it again") from None
     rows, columns = stored.shape[1:3]
     if config.height > rows or config.width > columns:
@@ -172,6 +186,8 @@ def read_prepared(config: PreparedData, test: bool, manifest: Path | None = None
     if config.fraction < 1:
         parts["train"] = _share(parts["train"], config.fraction)
         digest = digest_of([digest, *parts["train"].hashes])
+    if manifest:
+        shutil.copyfile(folder / MANIFEST, manifest)
     train, val, of_test, grey = (parts[name] for name in GROUPS)
     return Dataset(about["name"], str(folder), train, grey, val, of_test if len(of_test) else None, digest)
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from colorize.data.decode_pool import Settings
+from colorize.data.decode_pool import Settings, processes
 from colorize.data.shards import Part, decode_locally, is_whole_in, make_shard
 from colorize.errors import UserError
 
@@ -18,7 +18,7 @@ from colorize.errors import UserError
 def decode_with_ray(parts: list[Part], folder: Path, settings: Settings, total_bytes: int) -> Iterator[int]:
     """Makes shards on the cluster in RAY_ADDRESS, or on one of this machine; yields how many files are done.
 
-    What fails there, as where a decoder crashes, is made again here, where such a file is found and rejected.
+    What fails there for good, as where workers are killed again and again, is made here.
 
     Raises:
         UserError: Ray is not installed, or its cluster does not answer.
@@ -51,6 +51,7 @@ def decode_with_ray(parts: list[Part], folder: Path, settings: Settings, total_b
 def _make(folder: Path, settings: Settings, row: dict[str, Any]) -> dict[str, Any]:
     part: Part = pickle.loads(row["part"])
     if not is_whole_in(part, folder, settings):  # made already by a worker that died afterwards
-        for _ in make_shard(part, folder, settings, total_bytes=0):
-            pass
+        with processes(1) as pool:  # a decoder that crashes or hangs ends this one, and its file is rejected
+            for _ in make_shard(part, folder, settings, 0, pool):
+                pass
     return {"files": len(part.jobs)}

@@ -9,17 +9,28 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import numpy as np
+from pebble import ProcessPool
 
 from colorize.data.cache import Prepared, check_space, key_of
-from colorize.data.decode_pool import Decoded, DecodeJob, Rows, Settings, decode_all
+from colorize.data.decode_pool import Decoded, DecodeJob, Rows, Settings, are_worth_it, decode_all, processes
+
+try:
+    import resource
+except ModuleNotFoundError:  # on Windows
+    resource = None  # type: ignore[assignment]
 
 SHARD_BYTES = 2**28
+
+PARTIAL = ".partial."
+"""Begins the name of a file under way."""
 
 
 class Shards:
@@ -27,6 +38,7 @@ class Shards:
 
     def __init__(self, shards: Sequence[Path]):
         self.shards = shards
+        _let_open(len(shards))
         self._arrays = arrays = [np.load(shard, mmap_mode="r") for shard in shards]
         self._each = len(arrays[0])
         self.shape = (sum(map(len, arrays)), *arrays[0].shape[1:])
@@ -47,6 +59,18 @@ class Shards:
             here = shard == number
             found[here] = self._arrays[number][row[here]]
         return found
+
+
+def _let_open(files: int) -> None:
+    """Each map keeps its file open: of a large set more than a process may have open unless it asks."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = soft + files
+    if files > soft // 2 and hard != resource.RLIM_INFINITY:
+        needed = min(needed, hard)
+    if files > soft // 2:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 class Part(NamedTuple):
@@ -82,8 +106,9 @@ def parts_of(files: Sequence[tuple[str, str]], settings: Settings, shard_bytes: 
 def decode_locally(parts: list[Part], folder: Path, settings: Settings, total_bytes: int) -> Iterator[int]:
     """Makes shards on all cores, one after the other; yields how many files are done."""
     of_all = sum(len(part.jobs) for part in parts)
-    for part in parts:
-        yield from make_shard(part, folder, settings, total_bytes * len(part.jobs) // of_all)
+    with processes() if are_worth_it(total_bytes) else nullcontext() as pool:
+        for part in parts:
+            yield from make_shard(part, folder, settings, total_bytes * len(part.jobs) // of_all, pool)
 
 
 def _engine(name: str) -> Callable[[list[Part], Path, Settings, int], Iterator[int]]:
@@ -109,6 +134,8 @@ def prepare_shards(
         OSError: the folder cannot be written, or has too little room.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for left_over in folder.glob(f"{PARTIAL}*"):  # of what was killed
+        left_over.unlink()
     parts = parts_of(files, settings)
     with ThreadPoolExecutor() as threads:  # which wait for the disk
         missing = [part for part, is_whole in zip(parts, threads.map(lambda p: is_whole_in(p, folder, settings), parts))
@@ -133,21 +160,23 @@ def open_shards(folder: Path, number: int) -> Shards:
     return Shards([folder / f"{shard:05}.npy" for shard in range(number)])
 
 
-def make_shard(part: Part, folder: Path, settings: Settings, total_bytes: int) -> Iterator[int]:
+def make_shard(
+    part: Part, folder: Path, settings: Settings, total_bytes: int, pool: ProcessPool | None = None
+) -> Iterator[int]:
     """Decodes the files of a shard and writes it; yields 1 for each file that is done."""
     pixels, known = part.names(folder)
-    partial = pixels.with_suffix(".partial.npy")
+    partial = folder / f"{PARTIAL}{uuid4().hex}.npy"  # nobody else's, such as that of a node that was taken for dead
     shape = len(part.jobs), settings.height, settings.width, 3
     rows = Rows(str(partial), np.lib.format.open_memmap(partial, "w+", "uint8", shape).offset)
     row_of = {job.sha256: job.row for job in part.jobs}
     decoded: dict[int, Decoded] = {}
-    for result in decode_all(part.jobs, settings, rows, total_bytes):
+    for result in decode_all(part.jobs, settings, rows, total_bytes, pool):
         decoded[row_of[result.sha256]] = result
         yield 1
     _commit(partial, pixels)
     about = {"key": _key(part, settings), "sha256": sum_of(pixels)}
     lines = [about, *(asdict(decoded[row]) for row in range(len(part.jobs)))]
-    partial = known.with_suffix(".partial")
+    partial = partial.with_suffix(".jsonl")
     partial.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="ascii")
     _commit(partial, known)
 

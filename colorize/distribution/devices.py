@@ -6,6 +6,7 @@ computes a step where its arguments are, and what follows (evaluation, pictures)
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 from typing import Any
 
 from colorize.backend import Device
@@ -73,6 +74,7 @@ def _placed(array, device: Device, *axes: str):
     return jax.make_array_from_process_local_data(sharding, array)
 
 
+@lru_cache(maxsize=1)
 def _distribution(device: Device):
     import jax
     import keras

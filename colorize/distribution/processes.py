@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from colorize.distribution.cards import visible_cards
 from colorize.errors import UserError, first_line
 
 PORT = 9700
@@ -23,6 +24,7 @@ PORT = 9700
 ADDRESSES, NUMBER, ID = (f"KERAS_DISTRIBUTION_{name}" for name in ("JOB_ADDRESSES", "NUM_PROCESSES", "PROCESS_ID"))
 SLURM_NUMBER, SLURM_ID = "SLURM_STEP_NUM_TASKS", "SLURM_PROCID"
 """Of a step of Slurm's (`srun`)."""
+SLURM_TASKS_PER_NODE, SLURM_LOCAL_ID = "SLURM_STEP_TASKS_PER_NODE", "SLURM_LOCALID"
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,15 @@ class Processes:
             UserError: they did not come.
         """
         import jax
-        import keras
 
         if self.number == 1 or jax.distributed.is_initialized():
             return
         jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM, which is ours
         jax.config.update("jax_cpu_enable_async_dispatch", False)  # two collectives at once can meet the wrong ones
         try:
-            keras.distribution.initialize(*((self.coordinator, self.number, self.id) if self.coordinator else ()))
+            given = {"coordinator_address": self.coordinator, "num_processes": self.number, "process_id": self.id}
+            known: dict[str, Any] = given if self.coordinator else {}  # else JAX asks Slurm
+            jax.distributed.initialize(local_device_ids=own_cards(), **known)  # as Keras does, but for the cards
         except Exception as error:
             raise UserError(
                 f"{self} did not find the others at {self.coordinator or 'the place that Slurm names'}:"
@@ -123,10 +126,23 @@ def processes_of(hosts: Sequence[str] | None) -> Processes:
     if number == 1:
         return ALONE
     known = os.environ.get(ID) or (os.environ.get(SLURM_ID) if not addresses else None)
-    own = int(known) if known else _id_among(addresses)
+    own = _id_among(addresses) if not known else int(known) if known.isdigit() else -1
     if not 0 <= own < number:
-        raise UserError(f"{ID}={own}: expected 0 to {number - 1}, one for each of {number} processes")
+        raise UserError(f"{ID}={known}: expected 0 to {number - 1}, one for each of {number} processes")
     return Processes(_with_port(addresses[0]) if addresses else "", number, own)
+
+
+def own_cards() -> list[int] | None:
+    """Which of the cards that it sees are this process's, by their place among them; None: all.
+
+    Where several tasks of a step of Slurm's run on a node and each sees more than one card, each has that of its
+    number; JAX would take that number even where a task sees one card alone, or is alone on its node.
+    """
+    tasks = os.environ.get(SLURM_TASKS_PER_NODE, "1").partition("(")[0].partition(",")[0]
+    cards = len(visible_cards())
+    if cards > 1 and int(tasks) > 1:
+        return [int(os.environ.get(SLURM_LOCAL_ID, "0"))]
+    return list(range(cards)) or None
 
 
 def _id_among(addresses: Sequence[str]) -> int:

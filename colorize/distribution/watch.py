@@ -25,6 +25,9 @@ done; how busy a machine is."""
 PROBE_SECONDS, PROBES = 10, 3
 """Of a line on which nothing is heard: so often, and so many without an answer until it counts as cut."""
 
+CONNECT = 60.0
+"""Seconds in which all lines are there."""
+
 LAST_WORDS = 10.0
 """Seconds that this process may take to note its end."""
 
@@ -62,14 +65,26 @@ class Watch:
 
     def _connect(self) -> None:
         processes = self.processes
-        with socket.create_server(("", 0)) as server:
+        both = socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if both else socket.AF_INET
+        with socket.create_server(("", 0), family=family, dualstack_ipv6=both) as server:
+            server.settimeout(CONNECT)
             host = processes.coordinator.rpartition(":")[0] or socket.gethostname()
             address = processes.first([host.strip("[]"), server.getsockname()[1]])
-            if processes.is_first:
-                self._lines = [server.accept()[0] for _ in range(processes.number - 1)]
-            else:
-                self._lines = [socket.create_connection(tuple(address))]
-                self._say([processes.id, socket.gethostname()])
+            try:
+                if processes.is_first:
+                    self._lines = [server.accept()[0] for _ in range(processes.number - 1)]
+                else:
+                    self._lines = [socket.create_connection(tuple(address), CONNECT)]
+            except OSError as error:
+                raise UserError(
+                    f"{processes} found no way to the first, at {address[0]}, port {address[1]}, which the system"
+                    f" chose: {error}. Let the hosts of a training reach each other's ports"
+                ) from None
+        for line in self._lines:
+            line.settimeout(None)
+        if not processes.is_first:
+            self._say([processes.id, socket.gethostname()])
 
     def _listen(self, line: socket.socket) -> None:
         """Hears a line to its end."""
@@ -145,3 +160,5 @@ def _probe(line: socket.socket) -> None:
     for name, value in (("TCP_KEEPIDLE", PROBE_SECONDS), ("TCP_KEEPINTVL", PROBE_SECONDS), ("TCP_KEEPCNT", PROBES)):
         if hasattr(socket, name):
             line.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # without it, no probe is sent as long as something said is on its way
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * PROBE_SECONDS * (PROBES + 1))

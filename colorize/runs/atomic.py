@@ -1,5 +1,6 @@
 """Writing files that are whole or not there, whatever happens meanwhile."""
 
+import errno
 import hashlib
 import os
 import sys
@@ -15,6 +16,9 @@ PARTIAL = ".partial."
 
 LONGEST_NAME = 255
 """Bytes of a name, on most file systems."""
+
+CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+"""A full disk, in its several words, and a folder that may not be written."""
 
 
 def write_whole(path: Path, data: bytes) -> None:

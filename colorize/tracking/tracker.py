@@ -254,6 +254,8 @@ class MlflowTracker(Tracker):
         self.journal.secure()
 
     def measured(self, process: int, values: dict[str, float]) -> None:
+        if self._is_finished:
+            return
         of_process = {f"{SYSTEM}{process}/{name.removeprefix(SYSTEM)}": value for name, value in values.items()}
         self._record("metrics", values=of_process, step=self.system.number)
 

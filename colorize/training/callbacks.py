@@ -143,7 +143,8 @@ class Validation(keras.callbacks.Callback):
 
     def write_best(self) -> None:
         """Writes the best weights where that has not been done yet: they are new, or there was no space before."""
-        if self.is_written or not self.state.best_weights:
+        is_missing = bool(self.state.best_weights) and not self.is_written
+        if not self.processes.greatest(is_missing):  # in one of them: all hold the weights together
             return
         network = self.model.network
         values = [self.state.best_weights[variable.path] for variable in network.weights]

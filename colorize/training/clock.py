@@ -29,6 +29,7 @@ class Clock(keras.callbacks.CallbackList):
         together: processes that train together.
     Attributes:
         is_over_budget: whether the run has taken all the minutes that it may.
+        signal: that came to one of the processes; as `is_over_budget`, of the last time that `must_end` looked.
         halted: whether the optimizer was found halted: the step after `step` was not finite.
         metrics: values of the running metrics of an epoch that goes on in its middle.
     """
@@ -42,6 +43,7 @@ class Clock(keras.callbacks.CallbackList):
         self.state, self.learner, self.batches, self.trainer = state, learner, batches, trainer
         self.signals, self.save, self.seconds, self.together = signals, save, seconds, together
         self.halted = self.is_over_budget = False
+        self.signal: int | None = None
         self.metrics: list[np.ndarray] = []
         self._looked = 0.0
         self._earlier: dict = {}
@@ -84,10 +86,10 @@ class Clock(keras.callbacks.CallbackList):
         minutes = self.trainer.max_minutes
         is_over = minutes is not None and self.state.step > 0 and self.seconds() >= 60 * minutes
         self.is_over_budget = bool(self.together.greatest(is_over))
-        received = self.together.greatest(self.signals.received or 0)
-        if received and self.signals.received is None:
-            self.signals.received = received
-        return self.is_over_budget or self.signals.received is not None
+        self.signal = self.together.greatest(self.signals.received or 0) or None
+        if self.signal and self.signals.received is None:
+            self.signals.received = self.signal
+        return self.is_over_budget or self.signal is not None
 
     @property
     def is_out_of_patience(self) -> bool:

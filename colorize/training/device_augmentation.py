@@ -96,7 +96,7 @@ def device_augmentation(data: Data, batches: Batches, device: Device) -> DeviceA
     photos, rounds = batches.photos, device.kind == "gpu"
     size_bytes = len(photos) * photos.stored[0].nbytes
     room_bytes = min(data.device_share * memory_limit_bytes(device), psutil.virtual_memory().available)
-    if size_bytes > room_bytes:  # on their way they all are in the host's memory too
+    if device.processes.greatest(size_bytes > room_bytes):  # on their way they all are in the host's memory too
         return DeviceAugmentation(batches.shape, rounds=rounds)
     batches.device_has_photos = True
     return DeviceAugmentation(batches.shape, to_all_devices(photos.pixels(slice(None)), device), rounds)

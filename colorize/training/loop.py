@@ -70,7 +70,7 @@ class TrainingLoop:
         self.clock = Clock(callbacks, *at)
         self._saved_step = -1
         self.after_steps: Callable[[], object] = lambda: None
-        """Called when no step follows, and nothing else that other processes would wait for."""
+        """Called when nothing follows that other processes would wait for."""
 
     def run(self) -> None:
         """Trains to the end or to the first signal, and keeps the state and the last weights either way.
@@ -93,25 +93,34 @@ class TrainingLoop:
             self.screen.progress.stop()
         if self._saved_step != self.state.step:
             self.save()
-        if self.signals.received is None and self.state.epoch < self.config.trainer.epochs:
+        if not self._must_stop() and self.state.epoch < self.config.trainer.epochs:
             say(self.console, self._end() or "")
             if self.state.step_in_epoch:
                 self.validation.evaluate_unfinished()
-        self.after_steps()
         self.validation.write_best()
         self._write_last()
-        self.signals.raise_if_received()
-        unwritten = [what for what in (CHECKPOINT, MODEL) if self.write_errors.in_a_row[what]]
+        if self._must_stop():
+            self.after_steps()
+            self.signals.raise_if_received()
+        unwritten = self.device.processes.first(self._unwritten())
         if unwritten:
-            raise UserError(
-                f"{' and '.join(unwritten)} could not be written at the end ({self.write_errors.last[unwritten[0]]});"
-                f" make space in {self.folder}, then {way_on(self.folder)}"
-            )
+            self.after_steps()
+            raise UserError(unwritten)
+
+    def _unwritten(self) -> str:
+        """What could not be written at the end, and what to do about it; nothing where all was."""
+        unwritten = [what for what in (CHECKPOINT, MODEL) if self.write_errors.in_a_row[what]]
+        if not unwritten:
+            return ""
+        return (
+            f"{' and '.join(unwritten)} could not be written at the end ({self.write_errors.last[unwritten[0]]});"
+            f" make space in {self.folder}, then {way_on(self.folder)}"
+        )
 
     def _must_stop(self) -> bool:
-        """Whether a signal came, to one of the processes."""
+        """Whether a signal came to one of the processes: all come to the same answer."""
         self.clock.must_end()
-        return self.signals.received is not None
+        return self.clock.signal is not None
 
     def _end(self) -> str | None:
         """Why no step follows, in a sentence; None where one does."""
@@ -184,7 +193,7 @@ class TrainingLoop:
 
     @property
     def _failures(self) -> int:
-        return self.write_errors.in_a_row[CHECKPOINT]
+        return self.write_errors.in_a_row[CHECKPOINT] if self.device.processes.is_first else 0
 
     def count_seconds(self) -> None:
         """Brings the seconds of the run up to this moment."""
@@ -251,6 +260,7 @@ class TrainingLoop:
                 self._write_last()
                 kept = f"the weights before it are in {LAST}, and "
             times = f" after {state.rollbacks} rollbacks" if state.rollbacks else ""
+            self.after_steps()
             raise UserError(
                 f"{reason} Training ends{times}; {kept}the best so far stay, in {self.folder}. Look at these photos,"
                 " lower optimizer.learning_rate or optimizer.clip_norm in a new run, or roll back and go on:"

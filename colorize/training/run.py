@@ -1,6 +1,5 @@
 """A run from photos to result: build, fit, evaluate, keep."""
 
-import errno
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
@@ -27,7 +26,7 @@ from colorize.models.color_bins import Bins, bins_for
 from colorize.models.colorizer import Colorizer, build_network
 from colorize.models.match_parameters import matched_fusion
 from colorize.runs import layout
-from colorize.runs.atomic import WriteErrors
+from colorize.runs.atomic import CANNOT_WRITE, WriteErrors
 from colorize.runs.layout import CHECKPOINTS, LAST, load_config, resume_command, way_on
 from colorize.runs.model_file import MODEL, About, init_path, read_about, shared
 from colorize.runs.provenance import versions
@@ -45,11 +44,8 @@ from colorize.training.result import Result
 from colorize.training.resume import allowed, facts
 from colorize.training.run_log import RunLog
 from colorize.training.signals import Stopped, StopSignals
-from colorize.training.state import TrainState
+from colorize.training.state import TrainState, digest_of_state
 from colorize.training.warm_start import take_weights
-
-CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
-"""A full disk, in its several words, and a folder that may not be written."""
 
 
 def run(
@@ -76,7 +72,7 @@ def run(
         overrides: of the command line, for the log.
         started: `time.perf_counter()` at the start of the program.
         resume: whether the run in the folder goes on.
-        after_steps: called when no step follows.
+        after_steps: called when nothing follows that other processes would wait for.
     Raises:
         Stopped: SIGINT or SIGTERM came; the weights so far are kept and the MLflow run is marked KILLED.
     """
@@ -87,13 +83,13 @@ def run(
         tracker.start()
         found = load_config(folder).data.batch_size if resume else None
         config = with_batch_size(config, dataset, device, found)
+        device.processes.check_same(facts(config, dataset, device))
         run = _Run(config, str(match or ""), dataset, device, folder, tracker, signals, started)
         signals.raise_if_received()
         if resume:
             run.go_on()
         elif config.init:
             say(run.console, take_weights(run.network.model, config.init))
-        device.processes.check_same({"steps done": run.state.step, **facts(config, dataset, device)})
         if tracker.is_new or not resume:
             run.log.start(overrides, run.first_batch)
         run.cache_features()
@@ -140,7 +136,7 @@ class _Run:
         if overfit_steps:
             dataset = one_batch(dataset, batch_size, overfit_steps)
         self.dataset, self.device = dataset, device
-        self.folder, self.tracker, self.console = folder, tracker, Console()
+        self.folder, self.tracker, self.signals, self.console = folder, tracker, signals, Console()
         keras.utils.clear_session()  # of an earlier job of the same process
         keras.utils.set_random_seed(config.seed)
         data, trainer = config.data, config.trainer
@@ -248,7 +244,9 @@ class _Run:
             UserError: none of its checkpoints can be used.
         """
         before = flat(load_config(self.folder).stored())
-        self.loop.load(self.loop.newest())
+        checkpoint = self.loop.newest()
+        self.device.processes.check_same({"checkpoint": digest_of_state(checkpoint)})
+        self.loop.load(checkpoint)
         layout.save_config(self.config, self.folder)
         changes = allowed(before, flat(self.config.stored()))
         if changes or (self.folder / layout.RESULT).exists():  # of a run that is told of, and goes on all the same
@@ -265,6 +263,8 @@ class _Run:
         state, network = self.state, self.network.model
         for variable in network.weights:
             variable.assign(state.best_weights[variable.path])
+        self.loop.after_steps()
+        self.signals.raise_if_received()
         epochs = max(state.epoch, state.best_epoch)  # one that ended in its middle counts
         chosen_by = f"The checkpoint is the best of {epochs} epochs by these same photos."
         predict = predictor(self.colorizer.predict_on_batch, self.config.evaluation.flip_tta)

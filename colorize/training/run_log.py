@@ -57,13 +57,14 @@ class RunLog:
         tracker.parameters(_shown(flat(config.stored())))
         tracker.parameters({"model.parameters": parameters, "data.digest": dataset.digest})
         tracker.parameters({"model.fusion_parameters": self.network.parameters("fusion")})
-        tracker.tags({**git_state(), **flat({"device": asdict(self.device), "version": versions()})})
+        tracker.tags({**git_state(), **flat({"device": self.device.facts, "version": versions()})})
         tracker.tags({"overrides": " ".join(overrides) or "none"})
         tracker.description(len(dataset.train), parameters)
         tracker.file(self.folder / CONFIG)
         self._photos()
         self._shapes(first_batch)
-        notes = [*filter(None, [self.match]), *note_about_features(config, self.network.frozen is not None)]
+        some = self.network.frozen is not None and self.device.processes.number == 1  # else none are kept
+        notes = [*filter(None, [self.match]), *note_about_features(config, some)]
         for line in [*dataset.summary(), *advice(config.data, dataset), *notes]:
             say(self.console, line)
         for_test = f", {len(dataset.test):,} for evaluate alone" if dataset.test else ""

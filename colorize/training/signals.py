@@ -53,7 +53,7 @@ class StopSignals:
     def __init__(self):
         self.received: int | None = None
         self.deferred = False
-        self._repeated = False
+        self._heard = self._repeated = False
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "StopSignals":
@@ -79,7 +79,7 @@ class StopSignals:
             raise stopped
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self._repeated = self.received is not None
+        self._repeated, self._heard = self._heard, True  # what another process was told is in `received` too
         self.received = number
         self._raise(frame)
 

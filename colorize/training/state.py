@@ -5,6 +5,7 @@ Order and augmentation of the photos need no memory: they are a function of seed
 
 from __future__ import annotations
 
+import hashlib
 from math import inf
 from typing import Any
 
@@ -122,6 +123,15 @@ class TrainState(BaseModel):
             else:
                 fields[field] = value
         return fields, arrays
+
+
+def digest_of_state(state: dict) -> str:
+    """A short name for what a checkpoint holds."""
+    digest = hashlib.sha256()
+    for name, value in sorted(state.items()):
+        digest.update(name.encode())
+        digest.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
+    return digest.hexdigest()[:16]
 
 
 def arrays_of(learner) -> Arrays:

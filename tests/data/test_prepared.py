@@ -84,6 +84,32 @@ def test_smaller_pictures_are_made_of_it_and_larger_ones_are_refused(made):
         read_dataset(of_set(folder, "data.height=48"))
 
 
+def test_how_photos_of_another_shape_were_fitted_stays_known(many, tmp_path):
+    prepare_set(of_folder(many, "data.resize_mode=stretch"), tmp_path / "stretched")
+    with refused("data.prepared.resize_mode"):
+        read_dataset(of_set(tmp_path / "stretched"))
+    found = read_dataset(of_set(tmp_path / "stretched", "data.resize_mode=stretch"))
+    assert found.digest == read_dataset(of_folder(many, "data.resize_mode=stretch")).digest
+
+
+def test_a_run_gets_the_list_of_its_photos(made, tmp_path):
+    folder, _ = made
+    read_dataset(of_set(folder), manifest=tmp_path / "photos.csv")
+    assert (tmp_path / "photos.csv").read_text() == (folder / "photos.csv").read_text()
+
+
+def test_a_set_of_more_shards_than_files_may_be_open_is_opened(made):
+    folder, _ = made
+    program = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, ({}, r.getrlimit(r.RLIMIT_NOFILE)[1])); import sys;"
+    program += "from pathlib import Path; from colorize.data.shards import open_shards;"
+    program += "print(len(open_shards(Path(sys.argv[1]) / 'shards', int(sys.argv[2]))))"
+    shards = len(list((folder / "shards").glob("*.npy")))
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    few = [sys.executable, "-c", program.format(shards + 3), str(folder), str(shards)]
+    done = subprocess.run(few, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+
+
 def test_what_is_no_whole_set_is_refused(made, tmp_path):
     folder, _ = made
     with refused("data.prepared.none"):
@@ -125,6 +151,8 @@ config = composed(["data=prepared", f"data.root={sys.argv[1]}", "data.height=8",
 before = psutil.Process().memory_info().rss
 dataset = read_dataset(config)
 batches = Batches(dataset.train, 8, 8, 16, config.augmentation, 1)
+known = dataset.known_before("test")
+assert len(known) > 1_000_000 and known.names[999_999] == "folder/photo_0999999.jpg"
 assert len(dataset.train) == 1_000_000 and len(batches.names(3)) == 16 and batches.batch(5).shape == (16, 8, 8, 3)
 print((psutil.Process().memory_info().rss - before) / 1e6)
 """

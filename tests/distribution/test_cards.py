@@ -14,7 +14,7 @@ PROGRAM = """
 import os, sys
 from colorize.distribution import cards
 cards.CARDS = sys.argv[1]
-cards.take_cards(int(sys.argv[2]))
+cards.take_cards(int(sys.argv[2]) if sys.argv[2].isdigit() else sys.argv[2])
 print(os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
 sys.stdin.read()
 """
@@ -54,8 +54,17 @@ def test_where_too_few_are_free_a_card_is_shared(run):
     run(3)
     process, said = run(2)
     assert said.startswith("1 of 4 cards are free") and process.stdout.readline() == "None\n"
-    assert run(1)[1] == "3", "it has not kept the free one"
 
 
-def test_who_takes_all_locks_nothing(run):
-    assert run(4)[1] == "None" and run(2, visible="1,GPU-ab")[1] == "1,GPU-ab" and run(1)[1] == "0"
+def test_who_takes_all_takes_them_too(run):
+    assert run("all")[1] == "None"
+    assert run(1)[1].startswith("0 of 4 cards are free")
+
+
+def test_a_run_with_one_visible_card_has_it(run):
+    assert run(1, visible="0")[1] == "0" and run(1)[1] == "1"
+    assert run("all", visible="2,3")[1] == "2,3" and run(1)[1].startswith("0 of 4")
+
+
+def test_more_than_there_are_is_left_to_the_backend(run):
+    assert run(5)[1] == "None" and run(1)[1] == "0"
