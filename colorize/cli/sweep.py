@@ -24,6 +24,7 @@ from omegaconf import DictConfig
 from colorize.config.base import TRAIN
 from colorize.config.compose import parse
 from colorize.console import fail
+from colorize.distribution.processes import processes_of
 from colorize.errors import UserError
 from colorize.hub import read_result
 from colorize.metrics.summary import gain_in_words, gain_over
@@ -76,6 +77,9 @@ class SweepCallback(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs) -> None:
         """Makes the folder of the sweep and the parent run, or goes on with the same sweep."""
+        together = processes_of(config.trainer.hosts)
+        if together.number > 1:
+            fail(UserError(f"-m: a sweep is started by one process, and this is {together}; its jobs may have several"))
         self.folder = Path(config.hydra.sweep.dir).resolve()
         self.overrides = list(config.hydra.overrides.task)
         before = self._before()

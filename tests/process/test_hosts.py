@@ -137,3 +137,10 @@ def test_processes_on_tensorflow_are_refused(tmp_path):
     training = launch(tmp_path / "run", ["tracking=off", "backend=tensorflow"], of_two)
     assert training.end() == 2
     assert_wording("hosts.tensorflow", training.refusal)
+
+
+def test_a_sweep_that_several_processes_start_is_refused(tmp_path):
+    training = launch(tmp_path / "run", ["-m", "seed=1,2", "tracking=off"], functools.partial(one_of_two, 1, 9))
+    assert training.end() == 2
+    assert_wording("hosts.sweep", training.refusal)
+    assert not (tmp_path / "multirun").exists() or not list((tmp_path / "multirun").glob("*/*"))
