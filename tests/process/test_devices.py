@@ -43,7 +43,7 @@ TWO = functools.partial(two_devices)
     [
         (8, ["fusion=row_gru", "data.augmentation.on=device"]),
         (8, ["fusion=min_gru", "head=bins"]),
-        (2, ["encoder=efficientnet_lite0", "encoder.weights=none", "encoder.trainable=2", "fusion=none"]),
+        (2, ["encoder=efficientnet_lite0", "encoder.weights=none", "encoder.trainable=all", "fusion=none"]),
     ],
 )
 def test_losses_of_20_steps_and_colours_are_those_of_one_device(number, overrides):
