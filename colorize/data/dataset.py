@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from itertools import chain
 from pathlib import Path
-from typing import Any, SupportsIndex, overload
+from typing import Any, SupportsIndex
 
 import numpy as np
 from PIL import Image
@@ -15,6 +15,7 @@ from PIL import Image
 from colorize.arrays import Indices, PhotosInMemory, StoredPhotos
 from colorize.data.decode import centred_box, resize
 from colorize.data.manifest import Manifest
+from colorize.data.texts import Joined
 
 PIXELS_PER_BATCH = 2**19
 """Of a batch in evaluation: a network needs some hundred bytes for each."""
@@ -22,31 +23,6 @@ PIXELS_PER_BATCH = 2**19
 
 ALL = "all"
 """Names all parts together."""
-
-
-class Joined(Sequence[str]):
-    """Texts behind others, which stay where they are: a million of them are mapped, and no objects of Python."""
-
-    def __init__(self, *parts: Sequence[str]):
-        self.parts = [part for part in parts if len(part)]
-
-    def __len__(self) -> int:
-        return sum(map(len, self.parts))
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index):
-        """One; or those of a slice."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(len(self))[index]]
-        number = range(len(self))[index]
-        for part in self.parts:
-            if number < len(part):
-                return part[number]
-            number -= len(part)
-        raise IndexError(index)
 
 
 @dataclass(frozen=True)

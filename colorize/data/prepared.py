@@ -9,10 +9,9 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
@@ -21,71 +20,13 @@ from colorize.config.registry import builds
 from colorize.data.dataset import Dataset, Photos, digest_of, spread
 from colorize.data.shards import Shards, open_shards
 from colorize.data.split import PARTS, nested_share
+from colorize.data.texts import Hashes, Texts
 from colorize.errors import UserError
 
 ABOUT, SHARDS, MANIFEST = "prepared.json", "shards", "photos.csv"
 VERSION = 1
 
 GROUPS = (*PARTS, "grey")
-
-
-class Texts(Sequence[str]):
-    """Texts one after the other in an array of bytes.
-
-    Args:
-        letters: uint8, all of them, in UTF-8 (as the file system has it).
-        ends: int64 (N,), where each ends.
-    """
-
-    def __init__(self, letters: np.ndarray, ends: np.ndarray):
-        self.letters, self.ends = letters, ends
-
-    @classmethod
-    def of(cls, texts: Sequence[str]) -> "Texts":
-        """Of texts of Python's."""
-        encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
-        ends = np.cumsum([len(each) for each in encoded], dtype="int64")
-        return cls(np.frombuffer(b"".join(encoded), "uint8"), ends)
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index):
-        """One; or those of a slice."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(len(self))[index]]
-        number = range(len(self))[index]
-        start = int(self.ends[number - 1]) if number else 0
-        return self.letters[start : int(self.ends[number])].tobytes().decode("utf-8", "surrogateescape")
-
-
-class Hashes(Sequence[str]):
-    """SHA-256 sums in hexadecimal digits, kept as uint8 (N, 32)."""
-
-    def __init__(self, sums: np.ndarray):
-        self.sums = sums
-
-    @classmethod
-    def of(cls, hashes: Sequence[str]) -> "Hashes":
-        """Of texts of Python's."""
-        return cls(np.frombuffer(bytes.fromhex("".join(hashes)), "uint8").reshape(-1, 32))
-
-    def __len__(self) -> int:
-        return len(self.sums)
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index):
-        """One; or those of a slice."""
-        if isinstance(index, slice):
-            return [each.tobytes().hex() for each in self.sums[index]]
-        return self.sums[index].tobytes().hex()
 
 
 def save_index(folder: Path, dataset: Dataset, config: FolderData) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,12 +95,17 @@ class Processes:
         told = multihost_utils.broadcast_one_to_all(np.resize(text, room))
         return json.loads(np.asarray(told, "uint8")[:length].tobytes())
 
-    def check_same(self, facts: dict[str, Any]) -> None:
+    def check_same(self, facts_of: Callable[[], dict[str, Any]]) -> None:
         """Looks whether all processes have the same facts, and ends all of them where one does not.
 
+        Args:
+            facts_of: called where there are others.
         Raises:
             UserError: on each process.
         """
+        if self.number == 1:
+            return
+        facts = facts_of()
         theirs = self.first(facts)
         differing = [key for key in {**theirs, **facts} if theirs.get(key) != facts.get(key)]
         worst = self.greatest(self.id if differing else 0)

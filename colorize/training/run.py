@@ -83,7 +83,7 @@ def run(
         tracker.start()
         found = load_config(folder).data.batch_size if resume else None
         config = with_batch_size(config, dataset, device, found)
-        device.processes.check_same(facts(config, dataset, device))
+        device.processes.check_same(lambda: facts(config, dataset, device))
         run = _Run(config, str(match or ""), dataset, device, folder, tracker, signals, started)
         signals.raise_if_received()
         if resume:
@@ -140,8 +140,7 @@ class _Run:
         keras.utils.clear_session()  # of an earlier job of the same process
         keras.utils.set_random_seed(config.seed)
         data, trainer = config.data, config.trainer
-        size = data.height, data.width
-        batches = Batches(dataset.train, *size, batch_size, data.augmentation, config.seed)
+        batches = Batches(dataset.train, data.height, data.width, batch_size, data.augmentation, config.seed)
         batches.is_shuffled, batches.own = not overfit_steps, device.processes.own(batch_size)
         begun_with = self._begun_with()
         self.bins = self._bins(begun_with)
@@ -209,11 +208,10 @@ class _Run:
 
     def cache_features(self) -> None:
         """Computes the features of the frozen part, where they can be cached; its weights are settled by then."""
-        if self.device.processes.number > 1:
-            return  # each would compute all of them
         config, dataset, frozen = self.config, self.dataset, self.network.frozen
         part = frozen_part(config)
-        if frozen is None or part is None or not caches_features(config):
+        several = self.device.processes.number > 1  # each of which would compute all of them
+        if several or frozen is None or part is None or not caches_features(config):
             return
         cache, flips = getattr(config.data, "cache", None), config.data.augmentation.flip_probability > 0
         instead = f"; or keep none: {part[0]}.cache=false"
@@ -245,7 +243,7 @@ class _Run:
         """
         before = flat(load_config(self.folder).stored())
         checkpoint = self.loop.newest()
-        self.device.processes.check_same({"checkpoint": digest_of_state(checkpoint)})
+        self.device.processes.check_same(lambda: {"checkpoint": digest_of_state(checkpoint)})
         self.loop.load(checkpoint)
         layout.save_config(self.config, self.folder)
         changes = allowed(before, flat(self.config.stored()))

@@ -15,7 +15,6 @@ from colorize.config.compose import composed
 from colorize.data import shards
 from colorize.data.load import read_dataset
 from colorize.data.prepare import prepare_set
-from colorize.data.prepared import Hashes, Texts
 
 pytestmark = pytest.mark.once
 
@@ -128,16 +127,6 @@ def test_what_is_no_whole_set_is_refused(made, tmp_path):
     (folder / "prepared.json").unlink()
     with refused("data.prepared.unfinished"):
         read_dataset(of_set(folder))
-
-
-@pytest.mark.parametrize("texts", [["a", "", "Küste/写真.jpg", "bad \udcff name"], []])
-def test_texts_and_sums_come_back(texts):
-    hashes = [f"{number:064x}" for number in range(len(texts))]
-    for kind, values in ((Texts, texts), (Hashes, hashes)):
-        kept = kind.of(values)
-        assert list(kept) == values and len(kept) == len(values) and kept[1:3] == values[1:3]
-        for at in (-1, np.int64(2)) if values else ():
-            assert kept[at] == values[at]
 
 
 MILLION = """
