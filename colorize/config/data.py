@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from colorize.config import urls
 from colorize.config.base import Option, Positive, Section, Share
 from colorize.config.messages import Problem
 
@@ -43,9 +44,11 @@ class Data(Option):
 
     GROUP: ClassVar = "data"
     BUILDER: ClassVar = "colorize.data.folder"
+    READS_URLS: ClassVar = False
 
     root: Annotated[str, Field(min_length=1)] | None
-    """Folder of the photos; null: where the source has a place of its own."""
+    """Folder of the photos, or a URL of one that fsspec opens, such as s3://BUCKET/photos; null: where the source has a
+    place of its own."""
     max_photos: Positive | None
     """So many photos are looked at, spread evenly over the folder and the parts of its split; null: all."""
     fraction: Annotated[float, Field(gt=0, le=1)]
@@ -75,16 +78,21 @@ class Data(Option):
             yield Problem("data.batch_size", expected, "auto")
         if self.batch_size == "auto" and config.trainer.overfit_steps:
             yield Problem("data.batch_size", "a number of photos to learn by heart", "auto")
+        if self.root and urls.is_url(self.root) and not self.READS_URLS:
+            yield Problem("data.root", f"a folder of this machine: data={self.name} is read as memory maps", self.root)
 
     @property
     def label(self) -> str:
         """What people call the data: a folder of their own by its name."""
-        is_own = self.name in ("folder", "prepared")
-        return Path(self.root).expanduser().resolve().name if is_own and self.root else self.name
+        if self.name not in ("folder", "prepared") or not self.root:
+            return self.name
+        return urls.name_of(self.root) if urls.is_url(self.root) else Path(self.root).expanduser().resolve().name
 
 
 class FolderData(Data):
     """Any folder tree of photos."""
+
+    READS_URLS: ClassVar = True
 
     name: Literal["folder"]
     test_fraction: Share

@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from colorize.arrays import StoredPhotos
 from colorize.data.decode_pool import Decoded, DecodeJob, Rows, Settings, decode_all
+from colorize.data.remote import PhotoPath
 from colorize.environment import cache_folder
 from colorize.errors import UserError
 
@@ -100,12 +101,16 @@ def check_space(folder: Path, needed: int) -> None:
 
 
 def prepare(
-    files: list[tuple[str, str]], settings: Settings, cache: Path, total_bytes: int, advance: Callable[[int], None]
+    files: list[tuple[PhotoPath, str]],
+    settings: Settings,
+    cache: Path,
+    total_bytes: int,
+    advance: Callable[[int], None],
 ) -> Prepared:
     """Opens the entry of these files, making it first where there is none.
 
     Args:
-        files: path and SHA-256 of each, no content twice.
+        files: place and SHA-256 of each, no content twice.
         advance: called with the number of files that are done.
     Raises:
         UserError: as `in_cache`.
@@ -113,7 +118,9 @@ def prepare(
     return in_cache(cache, "prepared photos", lambda folder: _prepare_in(folder, files, settings, total_bytes, advance))
 
 
-def _prepare_in(cache: Path, files: list[tuple[str, str]], settings: Settings, total_bytes: int, advance) -> Prepared:
+def _prepare_in(
+    cache: Path, files: list[tuple[PhotoPath, str]], settings: Settings, total_bytes: int, advance
+) -> Prepared:
     jobs = [DecodeJob(path, sha256, row) for row, (path, sha256) in enumerate(sorted(files, key=lambda file: file[1]))]
     entry = cache / "photos" / key_of([job.sha256 for job in jobs], settings)
     found = _open(entry, len(jobs), settings)

@@ -7,9 +7,10 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,14 +21,13 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from colorize.arrays import Pixels
 from colorize.data.decode import centred_box, decode, resize
 from colorize.data.monochrome import Tone, is_grey, tone_of
+from colorize.data.remote import PhotoPath, RemotePath, read_all
+from colorize.data.scan import LARGEST_FILE, TOO_LARGE
 from colorize.data.srgb import Picture
 from colorize.errors import NotUsable, PlugInMissing, UserError
 
 CHUNK, CHUNK_BYTES = 64, 2**25
 """Photos handed to a process at a time; and bytes, so that large ones are done within the time below."""
-
-LARGEST_FILE = 256_000_000
-"""Bytes; a file is read whole before it is decoded."""
 
 IN_PROCESS_BYTES = 16_000_000
 """Below so many bytes in all, starting processes would take longer than decoding."""
@@ -41,9 +41,9 @@ MOST_HUNG = 3
 
 
 class DecodeJob(NamedTuple):
-    """A file to decode: its path, the SHA-256 that it had when it was looked at, and the row that it is kept in."""
+    """A file to decode: where it is, the SHA-256 that it had when it was looked at, and the row that it is kept in."""
 
-    path: str
+    path: PhotoPath
     sha256: str
     row: int
 
@@ -99,14 +99,18 @@ class Decoded:
         return cls(**{**values, "converted": tuple(values["converted"]), "tone": Tone(**values["tone"])})
 
 
-def decode_file(job: DecodeJob, settings: Settings, lock=None) -> tuple[Decoded, Pixels | None]:
+def decode_file(
+    job: DecodeJob, settings: Settings, lock=None, content: bytes | OSError | None = None
+) -> tuple[Decoded, Pixels | None]:
     """Reads, checks, converts and resizes one file: what became of it, and uint8 (H, W, 3) where it is used.
 
-    `lock` is for `decode.decode`.
+    Args:
+        lock: for `decode.decode`.
+        content: of the file, or why it could not be read; None: it is read here.
     """
     result = Decoded(job.sha256)
     try:
-        picture = decode(_read(job), (settings.height, settings.width), lock)
+        picture = decode(_read(job, content), (settings.height, settings.width), lock)
         result.converted, result.format = picture.converted, picture.format
         result.width, result.height = picture.size
         if min(picture.size) < settings.min_side_pixels:
@@ -124,14 +128,17 @@ def decode_file(job: DecodeJob, settings: Settings, lock=None) -> tuple[Decoded,
     return result, pixels
 
 
-def _read(job: DecodeJob) -> bytes:
-    with open(job.path, "rb") as file:
-        if os.fstat(file.fileno()).st_size > LARGEST_FILE:
-            raise NotUsable(f"larger than {LARGEST_FILE / 1e6:.0f} MB")
-        data = file.read()
-    if hashlib.sha256(data).hexdigest() != job.sha256:
+def _read(job: DecodeJob, content: bytes | OSError | None) -> bytes:
+    if isinstance(content, OSError):
+        raise content
+    if content is None:
+        with open(str(job.path), "rb") as file:
+            if os.fstat(file.fileno()).st_size > LARGEST_FILE:
+                raise NotUsable(TOO_LARGE)
+            content = file.read()
+    if hashlib.sha256(content).hexdigest() != job.sha256:
         raise InterruptedError(0, "it changed meanwhile")
-    return data
+    return content
 
 
 def _fitted(picture: Picture, settings: Settings) -> Pixels:
@@ -257,10 +264,16 @@ def _decode_chunk(jobs: list[DecodeJob], settings: Settings, rows: Rows) -> list
     """Decodes files whose rows follow each other; the row of one that is rejected stays black."""
     pixels = np.zeros((len(jobs), settings.height, settings.width, 3), "uint8")
     results = []
-    for place, job in enumerate(jobs):
-        result, photo = decode_file(job, settings, _lock_for_large)
+    for place, (job, content) in enumerate(zip(jobs, _contents(jobs))):
+        result, photo = decode_file(job, settings, _lock_for_large, content)
         results.append(result)
         if photo is not None:
             pixels[place] = photo
     rows.write(jobs[0].row, pixels)
     return results
+
+
+def _contents(jobs: list[DecodeJob]) -> Iterable[bytes | OSError | None]:
+    """Those of files elsewhere, read together; of this machine's, None."""
+    elsewhere = [job.path for job in jobs if isinstance(job.path, RemotePath)]
+    return read_all(elsewhere) if elsewhere else repeat(None, len(jobs))

@@ -10,15 +10,18 @@ import numpy as np
 from colorize.config.base import SAMPLE
 from colorize.config.data import FolderData, SampleData
 from colorize.config.registry import builds
+from colorize.config.urls import is_url
 from colorize.console import progress
 from colorize.data import manifest
 from colorize.data.cache import Prepared, folder_of_cache, prepare
 from colorize.data.dataset import Dataset, Photos, digest_of, spread
 from colorize.data.decode_pool import Decoded, Settings
 from colorize.data.formats import endings
+from colorize.data.hashes import hash_files
 from colorize.data.manifest import ACROSS, FileRecord, Manifest
 from colorize.data.monochrome import EXACTLY_GREY
-from colorize.data.scan import File, Tree, hash_files, look_through, part_in
+from colorize.data.remote import PhotoPath, how_to_unzip
+from colorize.data.scan import File, Tree, look_through, look_through_url, part_in
 from colorize.data.split import PARTS, PRIORITY, by_content, nested_share
 from colorize.errors import UserError, printable
 
@@ -26,8 +29,8 @@ LISTED = 40
 """Rejected files that an error lists; the manifest has all."""
 
 
-Decode = Callable[[list[tuple[str, str]], Settings, int, Callable[..., None]], Prepared]
-"""Decodes files: path and SHA-256 of each, settings, bytes of all, and what is called as they are done."""
+Decode = Callable[[list[tuple[PhotoPath, str]], Settings, int, Callable[..., None]], Prepared]
+"""Decodes files: place and SHA-256 of each, settings, bytes of all, and what is called as they are done."""
 
 
 @builds(FolderData, SampleData)
@@ -39,12 +42,11 @@ def read_folder(config: FolderData, test: bool, manifest: Path | None) -> Datase
 
 def read_with(config: FolderData, manifest: Path | None, decode: Decode) -> Dataset:
     """As `read_folder`, whose photos are decoded as one likes."""
-    root = _root(config)
-    tree = look_through(root)
+    tree = _tree(config)
     if not tree.files:
         found = ", ".join(f"{number} {kind}" for kind, number in tree.ignored.most_common(8)) or "nothing"
         expected = ", ".join(sorted(endings()))
-        raise UserError(f"data.root: no photo in {root}; expected files that end in {expected}; found: {found}")
+        raise UserError(f"data.root: no photo in {tree.root}; expected files that end in {expected}; found: {found}")
     tree.files = _some(tree, config.max_photos)
     _hash(tree, folder_of_cache(config.cache))
     folder = _Folder(config, tree)
@@ -58,9 +60,11 @@ def read_with(config: FolderData, manifest: Path | None, decode: Decode) -> Data
     return folder.dataset()
 
 
-def _root(config: FolderData) -> Path:
+def _tree(config: FolderData) -> Tree:
     if config.root is None and config.name == "folder":
         raise UserError("data=folder needs data.root=PATH, a folder of photos")
+    if config.root is not None and is_url(config.root):
+        return look_through_url(config.root)
     root = Path(SAMPLE if config.root is None else config.root).expanduser()
     if (root / "prepared.json").is_file():
         raise UserError(f"data.root: {root} is a prepared set: give data=prepared {quote(f'data.root={root}')}")
@@ -68,9 +72,11 @@ def _root(config: FolderData) -> Path:
         root = root.resolve()
     except (OSError, RuntimeError):  # a loop of links
         raise UserError(f"data.root: {root} is a link that leads nowhere; expected a folder of photos") from None
+    if root.is_file():
+        raise UserError(f"data.root: {root} is a file; expected a folder of photos{how_to_unzip(str(root))}")
     if not root.is_dir():
         raise UserError(f"data.root: there is no folder {root}; expected a folder of photos")
-    return root
+    return look_through(root)
 
 
 def _some(tree: Tree, number: int | None) -> list[File]:
@@ -85,11 +91,11 @@ def _some(tree: Tree, number: int | None) -> list[File]:
     return [files[at] for files in groups.values() for at in spread(len(files), each)]
 
 
-def _of_split(root: Path, places: list[list[str]]) -> str:
+def _of_split(tree: Tree, places: list[list[str]]) -> str:
     """What is said of folders that are called like a split and do not lie where one is looked for."""
     names = ", ".join(printable(folder) for folder in places[0])
     more = f" (and {len(places) - 1} more pairs)" if len(places) > 1 else ""
-    parent = str(root / places[0][0].rpartition("/")[0])
+    parent = tree.below(places[0][0].rpartition("/")[0])
     instead = (
         "move them below one train/, one val/"
         if more
@@ -115,7 +121,7 @@ class _Folder:
         splits = tree.splits
         elsewhere = [] if splits else tree.splits_elsewhere()
         if elsewhere:
-            self.manifest.remarks.append(_of_split(tree.root, elsewhere))
+            self.manifest.remarks.append(_of_split(tree, elsewhere))
         for file in tree.files:
             if file.problem:
                 self._against(file, manifest.REJECTED, file.problem)
@@ -158,7 +164,7 @@ class _Folder:
         """Decodes what is left, or opens what was decoded before; rejects what is no photo."""
         config = self.config
         settings = Settings(*config.cached_size, config.resize_mode, config.min_side_pixels)
-        files = [(str(self.tree.root / name), self.files[name].sha256) for name in self.part]
+        files = [(self.tree.place_of(self.files[name]), self.files[name].sha256) for name in self.part]
         total_bytes = sum(self.files[name].stamp[0] for name in self.part)
         with progress("preparing photos", len(files)) as advance:
             self.prepared: Prepared = decode(files, settings, total_bytes, advance)

@@ -1,16 +1,17 @@
-"""Looking through a folder tree: which files are photos, what they weigh in SHA-256, and what else lies there."""
+"""Looking through a folder tree, here or elsewhere: which files are photos, and what else lies there."""
 
 import hashlib
-import json
 import os
 import re
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from colorize.data.formats import endings
+from colorize.config import urls
+from colorize.data.formats import endings, is_photo
+from colorize.data.remote import PhotoPath, RemotePath, list_files
 
 SPLITS = {
     "train": "train", "training": "train",
@@ -24,7 +25,9 @@ SPLIT_FOLDER = re.compile(
 """One of these names with what data sets add to it: `train2017` of COCO, `val_256` of Places, `testA`
 of CycleGAN, `Test_Images`."""
 
-BLOCK = 2**20
+LARGEST_FILE = 256_000_000
+"""Bytes; a file is read whole before it is decoded."""
+TOO_LARGE = f"larger than {LARGEST_FILE / 1e6:.0f} MB"
 
 HIDDEN = "hidden"
 """Kind of the files that other programs leave there."""
@@ -39,7 +42,8 @@ class File:
 
     Attributes:
         name: its path below the root, with `/`.
-        stamp: size in bytes, and the times of its last change of content and of state, in nanoseconds.
+        stamp: size in bytes, and the times of its last change of content and of state, in nanoseconds; elsewhere the
+            size, and a hash of all that its storage says of it.
         problem: why it cannot be read at all; empty where it can.
     """
 
@@ -54,15 +58,26 @@ class Tree:
     """What a folder tree holds.
 
     Attributes:
+        root: folder, or the URL of one elsewhere.
         files: that may be photos, sorted by name.
         ignored: how many others there are, by their ending.
         examples: the first names of each kind of these.
     """
 
-    root: Path
+    root: Path | str
     files: list[File] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     examples: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def place_of(self, file: File) -> PhotoPath:
+        """Where a file is read."""
+        if isinstance(self.root, str):
+            return RemotePath(self.root, file.name)
+        return str(self.root / file.name)
+
+    def below(self, folder: str) -> str:
+        """The root of one of its folders alone."""
+        return urls.below(self.root, folder) if isinstance(self.root, str) else str(self.root / folder)
 
     def ignore(self, kind: str, name: str) -> None:
         """Counts a file that is no photo by its name."""
@@ -113,6 +128,28 @@ def part_of(folder: str) -> str | None:
     """The part of the split that a folder's name stands for; None: it is a name like any other."""
     matched = SPLIT_FOLDER.fullmatch(folder)
     return SPLITS.get(matched[1].lower()) if matched else None
+
+
+def look_through_url(url: str) -> Tree:
+    """Lists a tree elsewhere; hidden files and those in hidden folders are passed over, as in `look_through`."""
+    tree = Tree(url)
+    for name, about in list_files(url):
+        if any(step.startswith(".") for step in name.split("/")):
+            tree.ignore(HIDDEN, name)
+        elif not is_photo(name):
+            tree.ignore(os.path.splitext(name)[1].lower() or "no ending", name)
+        else:
+            tree.files.append(_file_of(name, about))
+    tree.files.sort(key=lambda file: file.name)
+    return tree
+
+
+def _file_of(name: str, about: dict[str, Any]) -> File:
+    size = about.get("size") or 0
+    if size > LARGEST_FILE:
+        return File(name, problem=TOO_LARGE)
+    known = hashlib.sha256(repr(sorted(about.items(), key=str)).encode(errors="surrogateescape")).digest()
+    return File(name, (size, int.from_bytes(known[:7], "big"), 0))
 
 
 def look_through(root: Path, without: Path | None = None) -> Tree:
@@ -174,61 +211,3 @@ def _sort(entry: os.DirEntry, folder: str, tree: Tree) -> str | None:
     else:
         tree.files.append(File(name, (status.st_size, status.st_mtime_ns, status.st_ctime_ns)))
     return None
-
-
-def hash_files(tree: Tree, memory: Path, advance: Callable[[], None]) -> None:
-    """Gives each file its SHA-256; one whose size and times are as remembered is not read again.
-
-    Args:
-        memory: file of remembered hashes; written anew where something changed.
-        advance: called after each file.
-    """
-    known = _remembered(memory)
-    changed = False
-    for file in tree.files:
-        if not file.problem:
-            stamp, sha256 = known.get(file.name, (None, ""))
-            if stamp != file.stamp:
-                changed = True
-                sha256 = _hash(tree.root / file.name, file)
-            file.sha256 = sha256
-        advance()
-    if changed:
-        _remember(memory, tree)
-
-
-def _hash(path: Path, file: File) -> str:
-    digest = hashlib.sha256()
-    try:
-        with open(path, "rb") as content:
-            while block := content.read(BLOCK):
-                digest.update(block)
-    except OSError as error:
-        file.problem = f"cannot be read: {error.strerror}"
-        return ""
-    return digest.hexdigest()
-
-
-def _remembered(memory: Path) -> dict[str, tuple[tuple[int, int, int], str]]:
-    known = {}
-    try:
-        with open(memory, encoding="ascii") as lines:
-            for line in lines:
-                name, *stamp, sha256 = json.loads(line)
-                known[name] = tuple(stamp), sha256
-    except (OSError, ValueError, TypeError):
-        pass  # none yet, or damaged: what is missing is hashed again
-    return known
-
-
-def _remember(memory: Path, tree: Tree) -> None:
-    partial = memory.with_name(f"{memory.name}.{os.getpid()}")
-    try:
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial, "w", encoding="ascii") as lines:  # JSON escapes any name, also one that is no UTF-8
-            for file in tree.files:
-                if file.sha256:
-                    lines.write(json.dumps([file.name, *file.stamp, file.sha256]) + "\n")
-        os.replace(partial, memory)
-    except OSError:
-        partial.unlink(missing_ok=True)  # a folder that cannot be written, or is full: hashed again next time

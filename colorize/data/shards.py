@@ -21,6 +21,7 @@ from pebble import ProcessPool
 
 from colorize.data.cache import Prepared, check_space, key_of
 from colorize.data.decode_pool import Decoded, DecodeJob, Rows, Settings, are_worth_it, decode_all, processes
+from colorize.data.remote import PhotoPath
 
 try:
     import resource
@@ -89,11 +90,11 @@ class Part(NamedTuple):
         return folder / f"{self.number:05}.npy", folder / f"{self.number:05}.jsonl"
 
 
-def parts_of(files: Sequence[tuple[str, str]], settings: Settings, shard_bytes: int | None = None) -> list[Part]:
+def parts_of(files: Sequence[tuple[PhotoPath, str]], settings: Settings, shard_bytes: int | None = None) -> list[Part]:
     """Divides files, in the order of their contents.
 
     Args:
-        files: path and SHA-256 of each, no content twice.
+        files: place and SHA-256 of each, no content twice.
     """
     each = max(1, (shard_bytes or SHARD_BYTES) // (settings.height * settings.width * 3))
     ordered = sorted(files, key=lambda file: file[1])
@@ -121,7 +122,7 @@ def _engine(name: str) -> Callable[[list[Part], Path, Settings, int], Iterator[i
 
 
 def prepare_shards(
-    files: Sequence[tuple[str, str]], settings: Settings, folder: Path, total_bytes: int,
+    files: Sequence[tuple[PhotoPath, str]], settings: Settings, folder: Path, total_bytes: int,
     advance: Callable[[int], object], engine: str = "local",
 ) -> Prepared:  # fmt: skip
     """Makes the shards of some files, those that are not there whole already.

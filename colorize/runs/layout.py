@@ -13,6 +13,7 @@ from shlex import quote
 
 from filelock import FileLock, Timeout
 
+from colorize.config import urls
 from colorize.config.base import TRAIN
 from colorize.config.schema import Config, dump, load
 from colorize.config.training import MlflowTracking, Trainer
@@ -211,6 +212,8 @@ def with_whole_paths(config: Config) -> Config:
 
 
 def _whole(path: str) -> str:
+    if urls.is_url(path):
+        return urls.with_whole_path(path)
     return str(Path(path).expanduser().absolute())
 
 

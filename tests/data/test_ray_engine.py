@@ -2,12 +2,15 @@
 
 import threading
 import time
+import zipfile
+from pathlib import Path
 
 import psutil
 import pytest
 
 from colorize.data import ray_engine, shards
 from colorize.data.decode_pool import Settings
+from colorize.data.remote import RemotePath
 from colorize.data.shards import prepare_shards, sum_of
 
 pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # of what Ray imports
@@ -56,6 +59,18 @@ def test_two_nodes_make_the_same_shards_and_name_what_is_no_photo(two_nodes, fil
     assert sums(tmp_path / "local") == sums(tmp_path / "ray") and len(sums(tmp_path / "ray")) == 18
     assert found.decoded == local.decoded and sum(done) == len(files)
     assert [each.reason[:11] for _, each in found.decoded.values() if each.reason] == ["not a photo"]
+
+
+def test_each_node_reads_files_that_lie_elsewhere(two_nodes, files, tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for path, _ in files:
+            archive.write(path, Path(path).name)
+    url = f"zip://::{tmp_path / 'photos.zip'}"
+    elsewhere = [(RemotePath(url, Path(path).name), sha256) for path, sha256 in files]
+    prepare_shards(files, SETTINGS, tmp_path / "local", 0, lambda done: None)
+    monkeypatch.setattr(ray_engine, "decode_locally", lambda *arguments: 1 / 0)
+    prepare_shards(elsewhere, SETTINGS, tmp_path / "ray", 0, lambda done: None, "ray")
+    assert sums(tmp_path / "local") == sums(tmp_path / "ray")
 
 
 def test_a_worker_that_is_killed_changes_nothing(two_nodes, files, tmp_path):

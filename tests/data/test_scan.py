@@ -5,8 +5,6 @@ import os
 import pytest
 from folders import read, record_of
 
-from colorize.data import scan
-
 pytestmark = pytest.mark.once
 
 
@@ -37,27 +35,3 @@ def test_hidden_files_are_passed_over_and_unread_kinds_are_reported(many, photo)
     dataset = read(many)
     assert len(dataset.manifest.records) == 30
     assert dataset.manifest.summary()[1:] == ["not read: 1 .svg"]
-
-
-def test_hashes_are_remembered_until_a_file_changes(tmp_path, photo, monkeypatch):
-    root, memory = tmp_path / "photos", tmp_path / "memory"
-    photo(root / "a.png"), photo(root / "b.png")
-    read_files = []
-    original = scan._hash
-    monkeypatch.setattr(scan, "_hash", lambda path, file: read_files.append(path.name) or original(path, file))
-
-    def hashes():
-        read_files.clear()
-        tree = scan.look_through(root)
-        scan.hash_files(tree, memory, lambda: None)
-        return {file.name: file.sha256 for file in tree.files}
-
-    first = hashes()
-    assert read_files == ["a.png", "b.png"]
-    assert hashes() == first and read_files == []
-    stamp = (root / "a.png").stat()
-    (root / "a.png").write_bytes((root / "b.png").read_bytes()[: stamp.st_size].ljust(stamp.st_size, b"\0"))
-    os.utime(root / "a.png", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))  # as a careless program would
-    assert hashes()["a.png"] != first["a.png"] and read_files == ["a.png"]
-    memory.write_text("[damaged")
-    assert hashes()["b.png"] == first["b.png"] and len(read_files) == 2

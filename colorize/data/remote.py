@@ -1,0 +1,89 @@
+"""Files that lie elsewhere, in whatever fsspec opens: a bucket (`s3://`), a data set of Hugging Face's (`hf://`), a zip
+file (`zip://`).
+
+Each storage raises errors of kinds of its own. All are caught here, and come out as one kind that says in words what
+was wrong.
+"""
+
+import errno
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
+
+import fsspec
+from fsspec.core import url_to_fs
+
+from colorize.errors import UserError, first_line
+
+
+class RemotePath(NamedTuple):
+    """A file elsewhere: the URL of the folder that is read, and the name of the file below it."""
+
+    url: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} in {self.url}"
+
+
+PhotoPath = str | RemotePath
+"""Where a photo is: a path of this machine, or elsewhere."""
+
+
+@lru_cache(maxsize=8)
+def _storage(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """What reads a URL, and how the paths of all files below it begin there."""
+    storage, folder = url_to_fs(url)
+    return storage, f"{folder.rstrip('/')}/" if folder else ""
+
+
+def list_files(url: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All files below a URL: the name of each, and what its storage says of it.
+
+    Raises:
+        UserError: no such kind of URL, its package is not installed, it is no folder, or cannot be listed.
+    """
+    try:
+        _storage.cache_clear()  # an archive may be another one by now
+        storage, start = _storage(url)
+        storage.invalidate_cache()
+        found = storage.find(start.rstrip("/"), detail=True)
+    except Exception as error:
+        raise UserError(_why_not(url, error)) from None
+    if list(found) == [start.rstrip("/")]:
+        raise UserError(f"data.root: {url} is a file; expected a folder of photos{how_to_unzip(url)}")
+    for path, about in found.items():
+        if about["type"] == "file" and not path.endswith("/"):  # `folder/` is how some write an empty folder
+            yield path.removeprefix(start), about
+
+
+def _why_not(url: str, error: Exception) -> str:
+    message = f"data.root: {url} cannot be listed: {first_line(error)}"
+    if isinstance(error, ImportError) and url.startswith("s3:"):
+        return f"{message}: pip install -e '.[s3]' -c constraints.txt"
+    if isinstance(error, FileNotFoundError | ValueError | BadZipFile):
+        return f"{message}; expected a URL that fsspec opens, such as s3://BUCKET/photos or zip://::FILE.zip"
+    return f"{message}; docs/own_photos.md says where addresses and credentials are looked for"
+
+
+def how_to_unzip(root: str) -> str:
+    """What is said where a folder was expected, and photos are zipped; empty for other files."""
+    return f"; photos in a zip file: data.root=zip://::{root}" if root.lower().endswith(".zip") else ""
+
+
+def read_all(paths: Sequence[RemotePath]) -> list[bytes | OSError]:
+    """Reads files of one URL, at the same time where the storage can; in place of one that cannot be read, why."""
+    try:
+        storage, start = _storage(paths[0].url)
+        names = [start + path.name for path in paths]  # not by `cat`, to which `[1]` in a name is a pattern
+        found: list[Any] = storage.cat_ranges(names, None, None, on_error="return")
+    except Exception as error:
+        found = [error] * len(paths)
+    return [OSError(errno.EIO, _in_words(each)) if isinstance(each, Exception) else each for each in found]
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):  # which names the path alone
+        return "no such file"
+    return getattr(error, "strerror", None) or first_line(error)
