@@ -8,6 +8,7 @@ was wrong.
 import errno
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from shlex import quote
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
@@ -60,8 +61,8 @@ def list_files(url: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _why_not(url: str, error: Exception) -> str:
     message = f"data.root: {url} cannot be listed: {first_line(error)}"
-    if isinstance(error, ImportError) and url.startswith("s3:"):
-        return f"{message}: pip install -e '.[s3]' -c constraints.txt"
+    if isinstance(error, ImportError):  # fsspec says which package it is
+        return f"{message}: pip install -e '.[s3]' -c constraints.txt" if url.startswith("s3:") else message
     if isinstance(error, FileNotFoundError | ValueError | BadZipFile):
         return f"{message}; expected a URL that fsspec opens, such as s3://BUCKET/photos or zip://::FILE.zip"
     return f"{message}; docs/own_photos.md says where addresses and credentials are looked for"
@@ -69,7 +70,7 @@ def _why_not(url: str, error: Exception) -> str:
 
 def how_to_unzip(root: str) -> str:
     """What is said where a folder was expected, and photos are zipped; empty for other files."""
-    return f"; photos in a zip file: data.root=zip://::{root}" if root.lower().endswith(".zip") else ""
+    return f"; photos in a zip file: {quote(f'data.root=zip://::{root}')}" if root.lower().endswith(".zip") else ""
 
 
 def read_all(paths: Sequence[RemotePath]) -> list[bytes | OSError]:
