@@ -61,7 +61,7 @@ def _add_prepare(commands) -> None:
     text = "decode photos ahead of training, into a folder that needs nothing else"
     parser = commands.add_parser("prepare", help=text, description=text)
     parser.add_argument("overrides", nargs="*", help="data.root=PATH, and what else train.py takes of data")
-    parser.add_argument("--out", type=Path, required=True, help="folder for it; goes on where it was left")
+    parser.add_argument("--out", required=True, help="folder for it; goes on where it was left")
     parser.set_defaults(command=prepare)
 
 

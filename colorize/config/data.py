@@ -80,6 +80,9 @@ class Data(Option):
             yield Problem("data.batch_size", "a number of photos to learn by heart", "auto")
         if self.root and urls.is_url(self.root) and not self.READS_URLS:
             yield Problem("data.root", f"a folder of this machine: data={self.name} is read as memory maps", self.root)
+        cache = getattr(self, "cache", None)
+        if cache and urls.is_url(cache):
+            yield Problem("data.cache", "a folder of this machine", cache)
 
     @property
     def label(self) -> str:

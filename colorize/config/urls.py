@@ -3,27 +3,31 @@
 Links of a chain are joined by `::`: what is left of it lies in what is right of it.
 """
 
+import re
 from pathlib import Path
 
 CHAIN = "::"
 
 
 def is_url(root: str) -> bool:
-    """Whether a root is a URL, and no path of this machine."""
-    return "://" in root
+    """Whether a root is a URL, and no path of this machine; `C://photos` is one."""
+    return "://" in root and re.match(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)", root) is not None
 
 
 def name_of(url: str) -> str:
-    """What people call the folder: the last step of the innermost path that has one."""
-    paths = [link.partition("://")[2] if "://" in link else link for link in url.split(CHAIN)]
-    return next((path.strip("/").rpartition("/")[2] for path in paths if path.strip("/")), url)
+    """What people call the folder: the last step of the innermost path that has one; not what is asked behind `?`."""
+    *inner, outermost = url.split(CHAIN)
+    paths = [link.partition("://")[2] for link in inner] + [outermost.rpartition("://")[2]]
+    names = [path.partition("?")[0].strip("/").rpartition("/")[2] for path in paths]
+    return next(filter(None, names), url)
 
 
 def below(url: str, folder: str) -> str:
     """The URL of a folder in that of another."""
-    innermost, *others = url.split(CHAIN)
-    slash = "" if innermost.endswith("/") else "/"
-    return CHAIN.join([f"{innermost}{slash}{folder}", *others])
+    links = url.split(CHAIN)
+    at = next(number for number, link in enumerate(links) if "://" in link)  # before it: how it is cached
+    links[at] += folder if links[at].endswith("/") else f"/{folder}"
+    return CHAIN.join(links)
 
 
 def with_whole_path(url: str) -> str:

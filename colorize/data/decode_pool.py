@@ -21,7 +21,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from colorize.arrays import Pixels
 from colorize.data.decode import centred_box, decode, resize
 from colorize.data.monochrome import Tone, is_grey, tone_of
-from colorize.data.remote import PhotoPath, RemotePath, read_all
+from colorize.data.remote import PhotoPath, RemotePath, read_each
 from colorize.data.scan import LARGEST_FILE, TOO_LARGE
 from colorize.data.srgb import Picture
 from colorize.errors import NotUsable, PlugInMissing, UserError
@@ -136,6 +136,8 @@ def _read(job: DecodeJob, content: bytes | OSError | None) -> bytes:
             if os.fstat(file.fileno()).st_size > LARGEST_FILE:
                 raise NotUsable(TOO_LARGE)
             content = file.read()
+    if len(content) > LARGEST_FILE:
+        raise NotUsable(TOO_LARGE)
     if hashlib.sha256(content).hexdigest() != job.sha256:
         raise InterruptedError(0, "it changed meanwhile")
     return content
@@ -274,6 +276,6 @@ def _decode_chunk(jobs: list[DecodeJob], settings: Settings, rows: Rows) -> list
 
 
 def _contents(jobs: list[DecodeJob]) -> Iterable[bytes | OSError | None]:
-    """Those of files elsewhere, read together; of this machine's, None."""
+    """Those of files elsewhere; of this machine's, None."""
     elsewhere = [job.path for job in jobs if isinstance(job.path, RemotePath)]
-    return read_all(elsewhere) if elsewhere else repeat(None, len(jobs))
+    return read_each(elsewhere) if elsewhere else repeat(None, len(jobs))

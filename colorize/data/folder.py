@@ -7,10 +7,10 @@ from shlex import quote
 
 import numpy as np
 
+from colorize.config import urls
 from colorize.config.base import SAMPLE
 from colorize.config.data import FolderData, SampleData
 from colorize.config.registry import builds
-from colorize.config.urls import is_url
 from colorize.console import progress
 from colorize.data import manifest
 from colorize.data.cache import Prepared, folder_of_cache, prepare
@@ -63,8 +63,8 @@ def read_with(config: FolderData, manifest: Path | None, decode: Decode) -> Data
 def _tree(config: FolderData) -> Tree:
     if config.root is None and config.name == "folder":
         raise UserError("data=folder needs data.root=PATH, a folder of photos")
-    if config.root is not None and is_url(config.root):
-        return look_through_url(config.root)
+    if config.root is not None and urls.is_url(config.root):
+        return look_through_url(urls.with_whole_path(config.root))
     root = Path(SAMPLE if config.root is None else config.root).expanduser()
     if (root / "prepared.json").is_file():
         raise UserError(f"data.root: {root} is a prepared set: give data=prepared {quote(f'data.root={root}')}")

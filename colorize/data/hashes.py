@@ -3,16 +3,17 @@
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from colorize.data.remote import RemotePath, read_all
-from colorize.data.scan import File, Tree
+from colorize.data.remote import PhotoPath, RemotePath, read_each
+from colorize.data.scan import Tree
 
 BLOCK = 2**20
 
-TOGETHER, TOGETHER_BYTES = 64, 2**25
-"""Files elsewhere that are read at a time; and bytes of them, where they are not one larger file."""
+REMEMBERED_EVERY = 300.0
+"""Seconds after which what is hashed so far is written down: a bucket may take hours, and a process may be killed."""
 
 
 def hash_files(tree: Tree, memory: Path, advance: Callable[[], None]) -> None:
@@ -21,6 +22,8 @@ def hash_files(tree: Tree, memory: Path, advance: Callable[[], None]) -> None:
     Args:
         memory: file of remembered hashes; written anew where something changed.
         advance: called after each file.
+    Raises:
+        UserError: as `read_each`.
     """
     known = _remembered(memory)
     unknown = []
@@ -31,36 +34,25 @@ def hash_files(tree: Tree, memory: Path, advance: Callable[[], None]) -> None:
             continue
         file.sha256 = "" if file.problem else sha256
         advance()
-    for group in _groups(unknown):
-        _hash_group(tree, group)
-        for _ in group:
+    written = time.monotonic()
+    try:
+        for file, found in zip(unknown, _hashes([tree.place_of(file) for file in unknown])):
+            if isinstance(found, OSError):
+                file.problem = f"cannot be read: {found.strerror}"
+            else:
+                file.sha256 = found
             advance()
-    if unknown:
-        _remember(memory, tree)
+            if time.monotonic() - written > REMEMBERED_EVERY:
+                _remember(memory, tree)
+                written = time.monotonic()
+    finally:
+        if unknown:
+            _remember(memory, tree)
 
 
-def _groups(files: list[File]) -> Iterator[list[File]]:
-    group: list[File] = []
-    size = 0
-    for file in files:
-        if group and (len(group) == TOGETHER or size + file.stamp[0] > TOGETHER_BYTES):
-            yield group
-            group, size = [], 0
-        group.append(file)
-        size += file.stamp[0]
-    if group:
-        yield group
-
-
-def _hash_group(tree: Tree, files: list[File]) -> None:
-    places = [tree.place_of(file) for file in files]
+def _hashes(places: list[PhotoPath]) -> Iterator[str | OSError]:
     elsewhere = [place for place in places if isinstance(place, RemotePath)]
-    found = map(_hash_of, read_all(elsewhere)) if elsewhere else map(_hash_here, map(str, places))
-    for file, sha256 in zip(files, found):
-        if isinstance(sha256, OSError):
-            file.problem = f"cannot be read: {sha256.strerror}"
-        else:
-            file.sha256 = sha256
+    return map(_hash_of, read_each(elsewhere)) if elsewhere else map(_hash_here, map(str, places))
 
 
 def _hash_of(content: bytes | OSError) -> str | OSError:

@@ -35,8 +35,8 @@ def is_declared(photos: Photos, part: str) -> bool:
     """Whether photos lie in one folder called after a part of the split: no hash has chosen them."""
     if not len(photos):
         return False
-    common = os.path.commonpath([name.rpartition("/")[0] for name in photos.names])
-    return part in map(part_of, common.split("/"))
+    common = os.path.commonprefix([name.split("/")[:-1] for name in photos.names])  # of lists, step by step
+    return part in map(part_of, common)
 
 
 def advice(config: Data, dataset: Dataset) -> list[str]:

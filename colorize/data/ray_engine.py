@@ -5,6 +5,7 @@ All nodes have colorize installed, and see the photos and the folder of the set 
 
 import logging
 import pickle
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -45,6 +46,10 @@ def decode_with_ray(parts: list[Part], folder: Path, settings: Settings, total_b
         yield row["files"]
     left = [part for part in parts if not is_whole_in(part, folder, settings)]
     if left:
+        print(
+            f"{len(left)} of {len(parts)} shards are made here: the nodes could not, or could not read the photos",
+            file=sys.stderr,
+        )
         yield from decode_locally(left, folder, settings, total_bytes)
 
 

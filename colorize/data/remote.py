@@ -15,14 +15,21 @@ from zipfile import BadZipFile
 import fsspec
 from fsspec.core import url_to_fs
 
-from colorize.errors import UserError, first_line
+from colorize.errors import UserError, first_line, printable
+
+TOGETHER, TOGETHER_BYTES = 64, 2**25
+"""Files that are read at a time; and bytes, where they are not those of one file."""
+
+MOST_FAILED = 100
+"""After so many files, none but them, that cannot be read, the storage is taken to be at fault and not the files."""
 
 
 class RemotePath(NamedTuple):
-    """A file elsewhere: the URL of the folder that is read, and the name of the file below it."""
+    """A file elsewhere: the URL of the folder that is read, the name of the file below it, and its size in bytes."""
 
     url: str
     name: str
+    size: int
 
     def __str__(self) -> str:
         return f"{self.name} in {self.url}"
@@ -50,20 +57,32 @@ def list_files(url: str) -> Iterator[tuple[str, dict[str, Any]]]:
         storage, start = _storage(url)
         storage.invalidate_cache()
         found = storage.find(start.rstrip("/"), detail=True)
+        storage.invalidate_cache()  # which would hold all of it as long as this process lives
     except Exception as error:
         raise UserError(_why_not(url, error)) from None
     if list(found) == [start.rstrip("/")]:
         raise UserError(f"data.root: {url} is a file; expected a folder of photos{how_to_unzip(url)}")
-    for path, about in found.items():
+    while found:
+        path, about = found.popitem()
         if about["type"] == "file" and not path.endswith("/"):  # `folder/` is how some write an empty folder
-            yield path.removeprefix(start), about
+            yield path.removeprefix(start), _in_full(storage, path, about)
+
+
+def _in_full(storage: fsspec.AbstractFileSystem, path: str, about: dict[str, Any]) -> dict[str, Any]:
+    """What is known of a file: some list names alone, and say more when they are asked for one."""
+    if about.get("size") is not None:
+        return about
+    try:
+        return storage.info(path)
+    except Exception:
+        return about
 
 
 def _why_not(url: str, error: Exception) -> str:
     message = f"data.root: {url} cannot be listed: {first_line(error)}"
     if isinstance(error, ImportError):  # fsspec says which package it is
         return f"{message}: pip install -e '.[s3]' -c constraints.txt" if url.startswith("s3:") else message
-    if isinstance(error, FileNotFoundError | ValueError | BadZipFile):
+    if isinstance(error, FileNotFoundError | IsADirectoryError | ValueError | TypeError | BadZipFile):
         return f"{message}; expected a URL that fsspec opens, such as s3://BUCKET/photos or zip://::FILE.zip"
     return f"{message}; docs/own_photos.md says where addresses and credentials are looked for"
 
@@ -73,8 +92,38 @@ def how_to_unzip(root: str) -> str:
     return f"; photos in a zip file: {quote(f'data.root=zip://::{root}')}" if root.lower().endswith(".zip") else ""
 
 
-def read_all(paths: Sequence[RemotePath]) -> list[bytes | OSError]:
-    """Reads files of one URL, at the same time where the storage can; in place of one that cannot be read, why."""
+def read_each(paths: Sequence[RemotePath]) -> Iterator[bytes | OSError]:
+    """Reads files of one URL in turn, a few at the same time where the storage can; in place of one that fails, why.
+
+    Raises:
+        UserError: one after the other fails.
+    """
+    failed = 0
+    for group in _groups(paths):
+        for path, content in zip(group, _read_group(group)):
+            failed = failed + 1 if isinstance(content, OSError) else 0
+            if isinstance(content, OSError) and failed == MOST_FAILED:
+                raise UserError(
+                    f"data.root: {path.url}: {failed} files, one after the other, cannot be read, the last of them"
+                    f" {printable(path.name)}: {content.strerror}"
+                )
+            yield content
+
+
+def _groups(paths: Sequence[RemotePath]) -> Iterator[list[RemotePath]]:
+    group: list[RemotePath] = []
+    size = 0
+    for path in paths:
+        if group and (len(group) == TOGETHER or size + path.size > TOGETHER_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(path)
+        size += path.size
+    if group:
+        yield group
+
+
+def _read_group(paths: list[RemotePath]) -> list[bytes | OSError]:
     try:
         storage, start = _storage(paths[0].url)
         names = [start + path.name for path in paths]  # not by `cat`, to which `[1]` in a name is a pattern

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import stat
+import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,7 +73,7 @@ class Tree:
     def place_of(self, file: File) -> PhotoPath:
         """Where a file is read."""
         if isinstance(self.root, str):
-            return RemotePath(self.root, file.name)
+            return RemotePath(self.root, file.name, file.stamp[0])
         return str(self.root / file.name)
 
     def below(self, folder: str) -> str:
@@ -134,7 +135,7 @@ def look_through_url(url: str) -> Tree:
     """Lists a tree elsewhere; hidden files and those in hidden folders are passed over, as in `look_through`."""
     tree = Tree(url)
     for name, about in list_files(url):
-        if any(step.startswith(".") for step in name.split("/")):
+        if any(step.startswith(".") and step != "." for step in name.split("/")):
             tree.ignore(HIDDEN, name)
         elif not is_photo(name):
             tree.ignore(os.path.splitext(name)[1].lower() or "no ending", name)
@@ -144,11 +145,17 @@ def look_through_url(url: str) -> Tree:
     return tree
 
 
+NO_SIGN_OF_CHANGE = {"name", "Key", "type", "size", "Size", "url", "mimetype", "time", "atime"}
+"""What a storage says of a file that does not tell whether it has changed; the last two are when it was read."""
+
+
 def _file_of(name: str, about: dict[str, Any]) -> File:
-    size = about.get("size") or 0
-    if size > LARGEST_FILE:
-        return File(name, problem=TOO_LARGE)
-    known = hashlib.sha256(repr(sorted(about.items(), key=str)).encode(errors="surrogateescape")).digest()
+    size = about.get("size")
+    if size is None or size > LARGEST_FILE:
+        return File(name, problem="of a size that its storage does not tell" if size is None else TOO_LARGE)
+    signs = sorted((key, repr(value)) for key, value in about.items() if key not in NO_SIGN_OF_CHANGE and value)
+    signs = signs or [("looked at", str(time.time_ns()))]  # never the same again: it is hashed each time
+    known = hashlib.sha256(repr(signs).encode(errors="surrogateescape")).digest()
     return File(name, (size, int.from_bytes(known[:7], "big"), 0))
 
 

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.once
         ("zip://::s3://bucket/a.zip", "a.zip"),
         ("zip://::photos/a.zip", "a.zip"),
         ("s3://", "s3://"),
+        ("simplecache::s3://bucket/photos", "photos"),
+        ("https://host/photos?token=secret", "photos"),
     ],
 )
 def test_people_call_it_by_its_last_step(url, name):
@@ -32,6 +34,7 @@ def test_a_folder_below_is_the_one_that_fsspec_finds_there(url):
 
 
 def test_a_folder_below_that_of_a_zip_file_is_in_the_zip_file():
+    assert urls.below("simplecache::s3://bucket/a", "train") == "simplecache::s3://bucket/a/train"
     assert urls.below("zip://::s3://bucket/a.zip", "train") == "zip://train::s3://bucket/a.zip"
 
 
@@ -50,3 +53,8 @@ def test_a_zip_file_beside_is_found_from_anywhere(url, whole, tmp_path, monkeypa
     monkeypatch.setenv("HOME", "HOME")
     expected = whole.format(tmp_path).replace("HOME", f"{tmp_path}/HOME")
     assert urls.with_whole_path(url) == expected
+
+
+@pytest.mark.parametrize("root", ["photos", "C:\\photos", "C://photos", "/a/b::c", "a b://c", "://x"])
+def test_a_path_of_this_machine_is_no_url(root):
+    assert not urls.is_url(root)

@@ -34,10 +34,23 @@ def test_hashes_are_remembered_until_a_file_changes(tmp_path, photo, monkeypatch
     assert found()["b.png"] == first["b.png"] and len(read_files) == 2
 
 
-def test_few_bytes_are_read_at_a_time(tmp_path, monkeypatch):
-    groups = []
-    monkeypatch.setattr(hashes, "read_all", lambda paths: groups.append(len(paths)) or [b""] * len(paths))
-    tree = scan.Tree("s3://b", [scan.File(f"{i:03}", (size, 0, 0)) for i, size in enumerate([2**24] * 5 + [2**26, 1])])
-    tree.files += [scan.File(f"{i:03}", (1, 0, 0)) for i in range(7, 140)]
-    hashes.hash_files(tree, tmp_path / "memory", lambda: None)
-    assert groups == [2, 2, 1, 1, 64, 64, 6]
+def test_what_is_hashed_is_written_down_before_the_end(tmp_path, photo, monkeypatch):
+    root, memory = tmp_path / "photos", tmp_path / "memory"
+    photo(root / "a.png"), photo(root / "b.png")
+    monkeypatch.setattr(hashes, "REMEMBERED_EVERY", 0)
+    lines = []
+    there = lambda: lines.append(memory.read_text().count("\n") if memory.exists() else 0)  # noqa: E731
+    hashes.hash_files(scan.look_through(root), memory, there)
+    assert lines == [0, 1]
+
+
+def test_what_was_hashed_before_a_stop_is_remembered(tmp_path, photo):
+    root, memory = tmp_path / "photos", tmp_path / "memory"
+    photo(root / "a.png"), photo(root / "b.png")
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hashes.hash_files(scan.look_through(root), memory, stop)
+    assert len(memory.read_text().splitlines()) == 1

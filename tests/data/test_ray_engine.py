@@ -66,7 +66,7 @@ def test_each_node_reads_files_that_lie_elsewhere(two_nodes, files, tmp_path, mo
         for path, _ in files:
             archive.write(path, Path(path).name)
     url = f"zip://::{tmp_path / 'photos.zip'}"
-    elsewhere = [(RemotePath(url, Path(path).name), sha256) for path, sha256 in files]
+    elsewhere = [(RemotePath(url, Path(path).name, Path(path).stat().st_size), sha256) for path, sha256 in files]
     prepare_shards(files, SETTINGS, tmp_path / "local", 0, lambda done: None)
     monkeypatch.setattr(ray_engine, "decode_locally", lambda *arguments: 1 / 0)
     prepare_shards(elsewhere, SETTINGS, tmp_path / "ray", 0, lambda done: None, "ray")

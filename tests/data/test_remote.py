@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import logging
+import tarfile
 import zipfile
 
 import boto3
@@ -16,7 +17,10 @@ from moto.server import ThreadedMotoServer
 from colorize.config.compose import composed
 from colorize.config.messages import Refusal
 from colorize.data import decode_pool, hashes, remote, scan
-from colorize.data.remote import RemotePath, read_all
+from colorize.data.decode_pool import DecodeJob, Rows, Settings
+from colorize.data.load import advice
+from colorize.data.remote import RemotePath, read_each
+from colorize.errors import UserError
 
 pytestmark = pytest.mark.once
 
@@ -146,8 +150,10 @@ def test_what_goes_between_listing_and_reading_is_rejected(many, bucket, s3, mon
 
 def test_what_changes_between_hashing_and_decoding_is_rejected(many, bucket, tmp_path, monkeypatch):
     bucket.put_folder(many)
-    reading = decode_pool.read_all
-    monkeypatch.setattr(decode_pool, "read_all", lambda paths: bucket.put("photos/good_04.png", b"x") or reading(paths))
+    reading = decode_pool.read_each
+    monkeypatch.setattr(
+        decode_pool, "read_each", lambda paths: bucket.put("photos/good_04.png", b"x") or reading(paths)
+    )
     (rejected,) = read(bucket.url, cache=str(tmp_path / "cache")).manifest.rejected
     assert (rejected.name, rejected.detail) == ("good_04.png", "cannot be read: it changed meanwhile")
 
@@ -155,8 +161,8 @@ def test_what_changes_between_hashing_and_decoding_is_rejected(many, bucket, tmp
 def test_the_second_start_reads_what_is_new(many, bucket, photo, tmp_path, monkeypatch):
     bucket.put_folder(many)
     first = read(bucket.url)
-    reading, names = hashes.read_all, []
-    monkeypatch.setattr(hashes, "read_all", lambda paths: names.extend(path.name for path in paths) or reading(paths))
+    reading, names = hashes.read_each, []
+    monkeypatch.setattr(hashes, "read_each", lambda paths: names.extend(path.name for path in paths) or reading(paths))
     assert same(first, read(bucket.url)) and names == []
     bucket.put("photos/good_05.png", photo(tmp_path / "new.png").read_bytes())
     assert read(bucket.url).digest != first.digest and names == ["good_05.png"]
@@ -165,7 +171,7 @@ def test_the_second_start_reads_what_is_new(many, bucket, photo, tmp_path, monke
 UNKNOWN = {
     "no such bucket": "s3://no-such-bucket/x", "all buckets": "s3://", "no such protocol": "s4://bucket/x",
     "no such zip file": "zip://::TMP/none.zip", "a damaged zip file": "zip://::TMP/damaged.zip",
-    "nothing there": "memory://nothing",
+    "nothing there": "memory://nothing", "a zip file without its ::": "zip://photos.zip",
 }  # fmt: skip
 
 
@@ -236,30 +242,94 @@ def test_another_zip_file_of_the_same_name_is_read_anew(many, photo, tmp_path):
     assert len(read(url).manifest.records) == 31
 
 
-def test_a_hostile_zip_file_writes_nothing_and_its_photos_are_rejected(many, photo, tmp_path):
+def test_a_hostile_zip_file_writes_nothing_and_its_photos_are_rejected(many, photo, tmp_path, monkeypatch):
     content = photo(tmp_path / "made" / "photo.png").read_bytes()
+    place = tmp_path / "deep" / "deeper"
+    place.mkdir(parents=True)
+    monkeypatch.chdir(place)
     before = sorted(tmp_path.rglob("*"))
-    archive = zipped(many, tmp_path / "a.zip", **{"../../up.png": content, "/abs.png": content, "photos/": b""})
+    absolute = tmp_path / "absolute.png"
+    archive = zipped(many, place / "a.zip", **{"../../up.png": content, str(absolute): content, "photos/": b""})
     data = bytearray(archive.read_bytes())
     at = data.rindex(b"photos/good_07.png") - 46  # in the directory at the end: flags at 8, the sum of the bytes at 16
     data[at + 8] |= 1  # encrypted
     at = data.rindex(b"photos/good_08.png") - 46
     data[at + 16] ^= 255
     archive.write_bytes(data)
-    dataset = read(f"zip://::{archive}")
+    dataset = read(f"zip://::{archive}", cache=str(place / "cache"))
     reasons = {record.name: record.detail for record in dataset.manifest.rejected}
-    assert set(reasons) == {"/abs.png", "photos/good_07.png", "photos/good_08.png"}
+    assert set(reasons) == {str(absolute), "photos/good_07.png", "photos/good_08.png"}
     assert "encrypted" in reasons["photos/good_07.png"] and "Bad CRC" in reasons["photos/good_08.png"]
     assert dataset.manifest.ignored["hidden"] == 1  # `..`
-    assert sorted(tmp_path.rglob("*")) == sorted([*before, archive])
+    assert [path for path in sorted(tmp_path.rglob("*")) if place / "cache" not in [path, *path.parents]] == sorted(
+        [*before, archive]
+    )
+
+
+def test_names_in_an_archive_may_begin_at_its_own_folder(many, tmp_path):
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(many, "./photos")
+    found = read(f"tar://::{tmp_path / 'a.tar'}")
+    assert len(found.manifest.records) == 30 and found.digest == read(many).digest
 
 
 def test_many_are_read_in_their_order_and_errors_in_their_place(bucket):
     for i in range(100):
         bucket.put(f"photos/{i}", str(i).encode())
-    found = read_all([RemotePath(bucket.url, str(i)) for i in [*range(99, -1, -1), 1000]])
+    found = list(read_each([RemotePath(bucket.url, str(i), 2) for i in [*range(99, -1, -1), 1000]]))
     assert found[:-1] == [str(i).encode() for i in range(99, -1, -1)]
     assert isinstance(found[-1], OSError) and found[-1].strerror
+
+
+SIZES = [2**24] * 5 + [2**26, 1] + [1] * 133
+"""Of files; few of them are read at the same time, whether they are hashed or decoded."""
+
+
+def test_few_bytes_are_read_at_a_time(monkeypatch, tmp_path):
+    groups = []
+    monkeypatch.setattr(remote, "_read_group", lambda paths: groups.append(len(paths)) or [b""] * len(paths))
+    tree = scan.Tree("s3://b", [scan.File(f"{i:03}", (size, 0, 0)) for i, size in enumerate(SIZES)])
+    hashes.hash_files(tree, tmp_path / "memory", lambda: None)
+    assert groups == [2, 2, 1, 1, 64, 64, 6]
+    groups.clear()
+    jobs = [DecodeJob(tree.place_of(file), file.sha256, row) for row, file in enumerate(tree.files)]
+    (tmp_path / "rows").write_bytes(b"")
+    decoded = decode_pool._decode_chunk(jobs, Settings(2, 2, "stretch", 1), Rows(str(tmp_path / "rows"), 0))
+    assert groups == [2, 2, 1, 1, 64, 64, 6] and {each.reason for each in decoded} == {"empty file"}
+
+
+def test_a_storage_that_fails_for_all_is_at_fault_and_what_was_hashed_is_kept(tmp_path, monkeypatch):
+    good = 70
+    files = [scan.File(f"{i:03}", (10, 0, 0)) for i in range(300)]
+
+    def fail(paths):
+        return [b"x" if int(path.name) < good else OSError(5, "token has expired") for path in paths]
+
+    monkeypatch.setattr(remote, "_read_group", fail)
+    with pytest.raises(UserError, match="100 files, one after the other, cannot be read, .* 169: token has expired"):
+        hashes.hash_files(scan.Tree("s3://b", files), tmp_path / "memory", lambda: None)
+    assert len((tmp_path / "memory").read_text().splitlines()) == good
+
+
+def test_keys_that_begin_with_a_slash_are_one_folder_with_the_others(many, bucket):
+    for number, path in enumerate(sorted(many.iterdir())):
+        bucket.put(f"photos/{'/' if number % 2 else ''}{path.name}", path.read_bytes())
+    dataset = read(bucket.url)
+    assert len(dataset.manifest.records) == 30 and advice(composed(["data=sample"]).data, dataset)
+
+
+def test_what_says_nothing_of_a_change_is_hashed_each_time(monkeypatch):
+    about = {"name": "a.png", "size": 3, "type": "file", "atime": 5}
+    monkeypatch.setattr(scan, "list_files", lambda url: [("a.png", about), ("b.png", about | {"ETag": "x"})])
+    first, second = scan.look_through_url("x://y").files, scan.look_through_url("x://y").files
+    assert [a.stamp == b.stamp for a, b in zip(first, second)] == [False, True]
+    about["size"] = None
+    assert [file.problem[:9] for file in scan.look_through_url("x://y").files] == ["of a size"] * 2
+
+
+def test_a_cache_lies_on_this_machine():
+    with refused("a URL as data.cache", Refusal):
+        composed(["data=folder", "data.root=x", "data.cache=s3://bucket/cache"])
 
 
 @pytest.mark.parametrize("data", ["prepared", "cifar10"])
