@@ -7,6 +7,7 @@ from pathlib import Path
 
 from colorize import __version__, environment
 from colorize import export as exporting
+from colorize.config.urls import is_url
 from colorize.console import fail_if_mistake
 from colorize.errors import UserError
 from colorize.hub import MODELS
@@ -61,7 +62,7 @@ def _add_prepare(commands) -> None:
     text = "decode photos ahead of training, into a folder that needs nothing else"
     parser = commands.add_parser("prepare", help=text, description=text)
     parser.add_argument("overrides", nargs="*", help="data.root=PATH, and what else train.py takes of data")
-    parser.add_argument("--out", required=True, help="folder for it; goes on where it was left")
+    parser.add_argument("--out", type=_local, required=True, help="folder for it; goes on where it was left")
     parser.set_defaults(command=prepare)
 
 
@@ -255,6 +256,13 @@ def paint(options: argparse.Namespace) -> None:
     names = ("resize_mode", "upsampling", "temperature", "saturation", "tracking", "device")
     how = {name: getattr(options, name) for name in names}
     paint(options.photos, Options(options.out, options.compare, options.overwrite), options.model, **how)
+
+
+def _local(folder: str) -> Path:
+    """A folder of this machine, which a URL would be taken for."""
+    if is_url(folder):
+        raise argparse.ArgumentTypeError(f"expected a folder of this machine, received {folder}")
+    return Path(folder)
 
 
 def _check_folder(out: Path) -> None:

@@ -38,3 +38,11 @@ def test_what_cannot_be_prepared_is_refused(key, arguments, capsys, monkeypatch,
     assert ended.value.code == 2
     assert_wording(key, capsys.readouterr().err)
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_set_is_made_on_this_machine(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(["prepare", "data.root=s3://bucket/photos", "--out", "s3://bucket/set"])
+    assert ended.value.code == 2 and not list(tmp_path.iterdir())
+    assert_wording("prepare.out", capsys.readouterr().err)

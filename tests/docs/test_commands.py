@@ -67,7 +67,11 @@ def test_every_training_command_composes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     checked = 0
     for command in commands:
-        words = [word for word in words_of(command) if not word.startswith(("hydra", "optimizer.learning_rate=int"))]
+        words = [
+            word
+            for word in words_of(command)
+            if not word.lstrip("+").startswith(("hydra", "optimizer.learning_rate=int"))
+        ]
         absent = [word for word in words if word.startswith(("resume=", "init=")) or "GROUP" in word or "KEY" in word]
         if absent or "--help" in words:
             continue
