@@ -111,7 +111,7 @@ class FolderData(Data):
     cache: str | None
     """Folder for prepared photos; null: $XDG_CACHE_HOME/colorize, or ~/.cache/colorize."""
     engine: Literal["local", "ray"]
-    """What decodes photos for `colorize prepare`: the cores of this machine, or a cluster of Ray's (extra `ray`)."""
+    """What hashes and decodes photos for `colorize prepare`: this machine, or a cluster of Ray's (extra `ray`)."""
 
     @property
     def resize_token(self) -> str:

@@ -40,15 +40,15 @@ def read_folder(config: FolderData, test: bool, manifest: Path | None) -> Datase
     return read_with(config, manifest, lambda files, *given: prepare(files, given[0], cache, *given[1:]))
 
 
-def read_with(config: FolderData, manifest: Path | None, decode: Decode) -> Dataset:
-    """As `read_folder`, whose photos are decoded as one likes."""
+def read_with(config: FolderData, manifest: Path | None, decode: Decode, engine: str = "local") -> Dataset:
+    """As `read_folder`, whose photos are decoded as one likes, and hashed by `local` or `ray`."""
     tree = _tree(config)
     if not tree.files:
         found = ", ".join(f"{number} {kind}" for kind, number in tree.ignored.most_common(8)) or "nothing"
         expected = ", ".join(sorted(endings()))
         raise UserError(f"data.root: no photo in {tree.root}; expected files that end in {expected}; found: {found}")
     tree.files = _some(tree, config.max_photos)
-    _hash(tree, folder_of_cache(config.cache))
+    _hash(tree, folder_of_cache(config.cache), engine)
     folder = _Folder(config, tree)
     folder.keep_one_of_each("sha256")
     folder.decode(decode)
@@ -104,10 +104,10 @@ def _of_split(tree: Tree, places: list[list[str]]) -> str:
     return f"the split is by content: {names}{more} are folders like any other here; {instead}"
 
 
-def _hash(tree: Tree, cache: Path) -> None:
+def _hash(tree: Tree, cache: Path, engine: str) -> None:
     name = hashlib.sha256(str(tree.root).encode(errors="surrogateescape")).hexdigest()[:24]
     with progress("looking through photos", len(tree.files)) as advance:
-        hash_files(tree, cache / "hashes" / name, advance)
+        hash_files(tree, cache / "hashes" / name, advance, engine)
 
 
 class _Folder:

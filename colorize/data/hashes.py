@@ -16,12 +16,13 @@ REMEMBERED_EVERY = 300.0
 """Seconds after which what is hashed so far is written down: a bucket may take hours, and a process may be killed."""
 
 
-def hash_files(tree: Tree, memory: Path, advance: Callable[[], None]) -> None:
+def hash_files(tree: Tree, memory: Path, advance: Callable[[], None], engine: str = "local") -> None:
     """Gives each file its SHA-256.
 
     Args:
         memory: file of remembered hashes; written anew where something changed.
         advance: called after each file.
+        engine: what reads the files, `local` or `ray`.
     Raises:
         UserError: as `read_each`.
     """
@@ -36,7 +37,7 @@ def hash_files(tree: Tree, memory: Path, advance: Callable[[], None]) -> None:
         advance()
     written = time.monotonic()
     try:
-        for file, found in zip(unknown, _hashes([tree.place_of(file) for file in unknown])):
+        for file, found in zip(unknown, _engine(engine)([tree.place_of(file) for file in unknown])):
             if isinstance(found, OSError):
                 file.problem = f"cannot be read: {found.strerror}"
             else:
@@ -50,7 +51,16 @@ def hash_files(tree: Tree, memory: Path, advance: Callable[[], None]) -> None:
             _remember(memory, tree)
 
 
-def _hashes(places: list[PhotoPath]) -> Iterator[str | OSError]:
+def _engine(name: str) -> Callable[[list[PhotoPath]], Iterator[str | OSError]]:
+    if name == "local":
+        return hashes_of
+    from colorize.data.ray_engine import hash_with_ray
+
+    return hash_with_ray
+
+
+def hashes_of(places: list[PhotoPath]) -> Iterator[str | OSError]:
+    """SHA-256 of each file, in their order, or why it cannot be read."""
     elsewhere = [place for place in places if isinstance(place, RemotePath)]
     return map(_hash_of, read_each(elsewhere)) if elsewhere else map(_hash_here, map(str, places))
 

@@ -53,6 +53,6 @@ def _prepare(config: FolderData, out: Path) -> Dataset:
     def decode(files, settings, total_bytes, advance) -> Prepared:
         return prepare_shards(files, settings, out / SHARDS, total_bytes, advance, config.engine)
 
-    dataset = read_with(config, out / MANIFEST, decode)
+    dataset = read_with(config, out / MANIFEST, decode, config.engine)
     save_index(out, dataset, config)
     return dataset

@@ -73,6 +73,35 @@ def test_each_node_reads_files_that_lie_elsewhere(two_nodes, files, tmp_path, mo
     assert sums(tmp_path / "local") == sums(tmp_path / "ray")
 
 
+def test_nodes_hash_in_the_order_that_was_given(two_nodes, files, tmp_path, monkeypatch):
+    monkeypatch.setattr(ray_engine, "TOGETHER", 2)
+    places = [*(path for path, _ in files), str(tmp_path / "none.png")]
+    *found, missing = ray_engine.hash_with_ray(places)
+    assert found == [sha256 for _, sha256 in files]
+    assert isinstance(missing, OSError) and missing.strerror == "No such file or directory"
+
+
+class Failing:
+    """Ray Data whose tasks 1, 4 and the last one failed for good: their rows are missing."""
+
+    def from_items(self, rows, override_num_blocks):
+        self.rows = [row for row in rows if row["number"] not in (1, 4, len(rows) - 1)]
+        return self
+
+    def map(self, function):
+        self.rows = map(function, self.rows)
+        return self
+
+    def iter_rows(self):
+        return self.rows
+
+
+def test_what_no_node_can_hash_is_hashed_here(files, monkeypatch):
+    monkeypatch.setattr(ray_engine, "TOGETHER", 1)
+    monkeypatch.setattr(ray_engine, "_start", Failing)
+    assert list(ray_engine.hash_with_ray([path for path, _ in files])) == [sha256 for _, sha256 in files]
+
+
 def test_a_worker_that_is_killed_changes_nothing(two_nodes, files, tmp_path):
     prepare_shards(files, SETTINGS, tmp_path / "local", 0, lambda done: None)
     killed, is_over = [], threading.Event()
