@@ -35,7 +35,7 @@ def learned(config, photos, number: int) -> dict:
     keras.utils.set_random_seed(1)
     batches = Batches(photos, config.data.height, config.data.width, 8, config.data.augmentation, config.seed)
     with on_all_devices(device):
-        network = build_network(config, bins_for(config.head, photos), pretrained=False)
+        network = build_network(config, bins_for(config.head, photos), pretrained=True)
         learner = Learner(network, device_augmentation(config.data, batches, device))
         learner.compile(build_optimizer(config.optimizer, 1, STEPS))
     losses = []
