@@ -2,9 +2,11 @@
 
 import pytest
 from fsspec.core import url_to_fs
+from messages import refused
 
 from colorize.config import urls
 from colorize.config.compose import composed
+from colorize.config.messages import Refusal
 
 pytestmark = pytest.mark.once
 
@@ -58,3 +60,14 @@ def test_a_zip_file_beside_is_found_from_anywhere(url, whole, tmp_path, monkeypa
 @pytest.mark.parametrize("root", ["photos", "C:\\photos", "C://photos", "/a/b::c", "a b://c", "://x"])
 def test_a_path_of_this_machine_is_no_url(root):
     assert not urls.is_url(root)
+
+
+def test_a_cache_lies_on_this_machine():
+    with refused("root.cache", Refusal):
+        composed(["data=folder", "data.root=x", "data.cache=s3://bucket/cache"])
+
+
+@pytest.mark.parametrize("key", ["root.prepared", "root.cifar10"])
+def test_what_is_read_as_maps_lies_on_this_machine(key):
+    with refused(key, Refusal):
+        composed([f"data={key.removeprefix('root.')}", "data.root=s3://bucket/x", "data.height=64", "data.width=64"])

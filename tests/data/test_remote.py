@@ -15,12 +15,9 @@ from messages import refused
 from moto.server import ThreadedMotoServer
 
 from colorize.config.compose import composed
-from colorize.config.messages import Refusal
 from colorize.data import decode_pool, hashes, remote, scan
-from colorize.data.decode_pool import DecodeJob, Rows, Settings
 from colorize.data.load import advice
 from colorize.data.remote import RemotePath, read_each
-from colorize.errors import UserError
 
 pytestmark = pytest.mark.once
 
@@ -281,58 +278,8 @@ def test_many_are_read_in_their_order_and_errors_in_their_place(bucket):
     assert isinstance(found[-1], OSError) and found[-1].strerror
 
 
-SIZES = [2**24] * 5 + [2**26, 1] + [1] * 133
-"""Of files; few of them are read at the same time, whether they are hashed or decoded."""
-
-
-def test_few_bytes_are_read_at_a_time(monkeypatch, tmp_path):
-    groups = []
-    monkeypatch.setattr(remote, "_read_group", lambda paths: groups.append(len(paths)) or [b""] * len(paths))
-    tree = scan.Tree("s3://b", [scan.File(f"{i:03}", (size, 0, 0)) for i, size in enumerate(SIZES)])
-    hashes.hash_files(tree, tmp_path / "memory", lambda: None)
-    assert groups == [2, 2, 1, 1, 64, 64, 6]
-    groups.clear()
-    jobs = [DecodeJob(tree.place_of(file), file.sha256, row) for row, file in enumerate(tree.files)]
-    (tmp_path / "rows").write_bytes(b"")
-    decoded = decode_pool._decode_chunk(jobs, Settings(2, 2, "stretch", 1), Rows(str(tmp_path / "rows"), 0))
-    assert groups == [2, 2, 1, 1, 64, 64, 6] and {each.reason for each in decoded} == {"empty file"}
-
-
-def test_a_storage_that_fails_for_all_is_at_fault_and_what_was_hashed_is_kept(tmp_path, monkeypatch):
-    good = 70
-    files = [scan.File(f"{i:03}", (10, 0, 0)) for i in range(300)]
-
-    def fail(paths):
-        return [b"x" if int(path.name) < good else OSError(5, "token has expired") for path in paths]
-
-    monkeypatch.setattr(remote, "_read_group", fail)
-    with pytest.raises(UserError, match="100 files, one after the other, cannot be read, .* 169: token has expired"):
-        hashes.hash_files(scan.Tree("s3://b", files), tmp_path / "memory", lambda: None)
-    assert len((tmp_path / "memory").read_text().splitlines()) == good
-
-
 def test_keys_that_begin_with_a_slash_are_one_folder_with_the_others(many, bucket):
     for number, path in enumerate(sorted(many.iterdir())):
         bucket.put(f"photos/{'/' if number % 2 else ''}{path.name}", path.read_bytes())
     dataset = read(bucket.url)
     assert len(dataset.manifest.records) == 30 and advice(composed(["data=sample"]).data, dataset)
-
-
-def test_what_says_nothing_of_a_change_is_hashed_each_time(monkeypatch):
-    about = {"name": "a.png", "size": 3, "type": "file", "atime": 5}
-    monkeypatch.setattr(scan, "list_files", lambda url: [("a.png", about), ("b.png", about | {"ETag": "x"})])
-    first, second = scan.look_through_url("x://y").files, scan.look_through_url("x://y").files
-    assert [a.stamp == b.stamp for a, b in zip(first, second)] == [False, True]
-    about["size"] = None
-    assert [file.problem[:9] for file in scan.look_through_url("x://y").files] == ["of a size"] * 2
-
-
-def test_a_cache_lies_on_this_machine():
-    with refused("root.cache", Refusal):
-        composed(["data=folder", "data.root=x", "data.cache=s3://bucket/cache"])
-
-
-@pytest.mark.parametrize("key", ["root.prepared", "root.cifar10"])
-def test_what_is_read_as_maps_lies_on_this_machine(key):
-    with refused(key, Refusal):
-        composed([f"data={key.removeprefix('root.')}", "data.root=s3://bucket/x", "data.height=64", "data.width=64"])

@@ -5,6 +5,8 @@ import os
 import pytest
 from folders import read, record_of
 
+from colorize.data import scan
+
 pytestmark = pytest.mark.once
 
 
@@ -35,3 +37,12 @@ def test_hidden_files_are_passed_over_and_unread_kinds_are_reported(many, photo)
     dataset = read(many)
     assert len(dataset.manifest.records) == 30
     assert dataset.manifest.summary()[1:] == ["not read: 1 .svg"]
+
+
+def test_what_says_nothing_of_a_change_is_hashed_each_time(monkeypatch):
+    about = {"name": "a.png", "size": 3, "type": "file", "atime": 5}
+    monkeypatch.setattr(scan, "list_files", lambda url: [("a.png", about), ("b.png", about | {"ETag": "x"})])
+    first, second = scan.look_through_url("x://y").files, scan.look_through_url("x://y").files
+    assert [a.stamp == b.stamp for a, b in zip(first, second)] == [False, True]
+    about["size"] = None
+    assert [file.problem[:9] for file in scan.look_through_url("x://y").files] == ["of a size"] * 2
