@@ -14,6 +14,7 @@ from rich.console import Console
 from colorize.console import progress, say
 from colorize.data.decode import without_warnings
 from colorize.data.examples import write_examples
+from colorize.data.groups import in_groups
 from colorize.errors import LISTED, NotUsable, UserError, first_line, listed, printable
 from colorize.hub import load_pipeline
 from colorize.inference.jobs import Job, grid_of, plan_for
@@ -148,15 +149,7 @@ def paint_jobs(pipeline, jobs: list[Job], options: Options, failures: dict[Path,
 
 def groups(jobs: list[Job]) -> Iterator[list[Job]]:
     """Photos in chunks that fit into memory together; a large one alone."""
-    group: list[Job] = []
-    pixels = 0
-    for job in jobs:
-        if group and (len(group) == PHOTOS_AT_ONCE or pixels + job.pixels > PIXELS_PER_GROUP):
-            yield group
-            group, pixels = [], 0
-        group.append(job)
-        pixels += job.pixels
-    yield group
+    return in_groups(jobs, lambda job: job.pixels, PHOTOS_AT_ONCE, PIXELS_PER_GROUP)
 
 
 def _paint_group(pipeline, group: list[Job], options: Options, failures: dict[Path, str]) -> dict[Job, Outcome]:

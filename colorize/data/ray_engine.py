@@ -24,7 +24,7 @@ TOGETHER = 1000
 
 def hash_with_ray(places: list[PhotoPath]) -> Iterator[str | OSError]:
     """SHA-256 of each file, in their order, or why it cannot be read; as `decode_with_ray`."""
-    data = _start()
+    data = _start(in_order=True)
     groups = [places[start : start + TOGETHER] for start in range(0, len(places), TOGETHER)]
     rows = [{"number": number, "places": pickle.dumps(group)} for number, group in enumerate(groups)]
     done = 0
@@ -49,7 +49,7 @@ def decode_with_ray(parts: list[Part], folder: Path, settings: Settings, total_b
     Raises:
         UserError: Ray is not installed, or its cluster does not answer.
     """
-    data = _start()
+    data = _start(in_order=False)
     rows = [{"part": pickle.dumps(part)} for part in parts]
     made = data.from_items(rows, override_num_blocks=len(rows)).map(partial(_make, folder.resolve(), settings))
     for row in made.iter_rows():
@@ -72,8 +72,8 @@ def _make(folder: Path, settings: Settings, row: dict[str, Any]) -> dict[str, An
     return {"files": len(part.jobs)}
 
 
-def _start() -> ModuleType:
-    """Ray Data, connected; blocks come back in the order in which they are given."""
+def _start(in_order: bool) -> ModuleType:
+    """Ray Data, connected; what comes back is in the order in which it was given, or as it is done."""
     try:
         import ray
         import ray.data
@@ -90,5 +90,5 @@ def _start() -> ModuleType:
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # of its plans, and that its bars are off
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars, context.max_errored_blocks = False, -1
-    context.execution_options.preserve_order = True
+    context.execution_options.preserve_order = in_order
     return ray.data

@@ -5,17 +5,20 @@ Each storage raises errors of kinds of its own. All are caught here, and come ou
 was wrong.
 """
 
+from __future__ import annotations
+
 import errno
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zipfile import BadZipFile
 
-import fsspec
-from fsspec.core import url_to_fs
-
+from colorize.data.groups import in_groups
 from colorize.errors import UserError, first_line, printable
+
+if TYPE_CHECKING:
+    import fsspec
 
 TOGETHER, TOGETHER_BYTES = 64, 2**25
 """Files that are read at a time; and bytes, where they are not those of one file."""
@@ -42,6 +45,8 @@ PhotoPath = str | RemotePath
 @lru_cache(maxsize=8)
 def _storage(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """What reads a URL, and how the paths of all files below it begin there."""
+    from fsspec.core import url_to_fs  # .2 s, which those whose photos lie here need not wait for
+
     storage, folder = url_to_fs(url)
     return storage, f"{folder.rstrip('/')}/" if folder else ""
 
@@ -99,7 +104,7 @@ def read_each(paths: Sequence[RemotePath]) -> Iterator[bytes | OSError]:
         UserError: one after the other fails.
     """
     failed = 0
-    for group in _groups(paths):
+    for group in in_groups(paths, lambda path: path.size, TOGETHER, TOGETHER_BYTES):
         for path, content in zip(group, _read_group(group)):
             failed = failed + 1 if isinstance(content, OSError) else 0
             if isinstance(content, OSError) and failed == MOST_FAILED:
@@ -108,19 +113,6 @@ def read_each(paths: Sequence[RemotePath]) -> Iterator[bytes | OSError]:
                     f" {printable(path.name)}: {content.strerror}"
                 )
             yield content
-
-
-def _groups(paths: Sequence[RemotePath]) -> Iterator[list[RemotePath]]:
-    group: list[RemotePath] = []
-    size = 0
-    for path in paths:
-        if group and (len(group) == TOGETHER or size + path.size > TOGETHER_BYTES):
-            yield group
-            group, size = [], 0
-        group.append(path)
-        size += path.size
-    if group:
-        yield group
 
 
 def _read_group(paths: list[RemotePath]) -> list[bytes | OSError]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from colorize.config import urls
-from colorize.data.formats import endings, is_photo
+from colorize.data.formats import endings
 from colorize.data.remote import PhotoPath, RemotePath, list_files
 
 SPLITS = {
@@ -44,7 +44,7 @@ class File:
     Attributes:
         name: its path below the root, with `/`.
         stamp: size in bytes, and the times of its last change of content and of state, in nanoseconds; elsewhere the
-            size, and a hash of all that its storage says of it.
+            size, a hash of what its storage says that changes with it, and 0.
         problem: why it cannot be read at all; empty where it can.
     """
 
@@ -137,8 +137,8 @@ def look_through_url(url: str) -> Tree:
     for name, about in list_files(url):
         if any(step.startswith(".") and step != "." for step in name.split("/")):
             tree.ignore(HIDDEN, name)
-        elif not is_photo(name):
-            tree.ignore(os.path.splitext(name)[1].lower() or "no ending", name)
+        elif (suffix := os.path.splitext(name)[1].lower()) not in endings():
+            tree.ignore(suffix or "no ending", name)
         else:
             tree.files.append(_file_of(name, about))
     tree.files.sort(key=lambda file: file.name)

@@ -98,7 +98,7 @@ class Failing:
 
 def test_what_no_node_can_hash_is_hashed_here(files, monkeypatch):
     monkeypatch.setattr(ray_engine, "TOGETHER", 1)
-    monkeypatch.setattr(ray_engine, "_start", Failing)
+    monkeypatch.setattr(ray_engine, "_start", lambda in_order: Failing())
     assert list(ray_engine.hash_with_ray([path for path, _ in files])) == [sha256 for _, sha256 in files]
 
 

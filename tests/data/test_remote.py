@@ -15,7 +15,7 @@ from messages import refused
 from moto.server import ThreadedMotoServer
 
 from colorize.config.compose import composed
-from colorize.data import decode_pool, hashes, remote, scan
+from colorize.data import decode_pool, hashes, scan
 from colorize.data.load import advice
 from colorize.data.remote import RemotePath, read_each
 
@@ -195,7 +195,7 @@ def test_a_storage_that_cannot_be_reached(what, s3, monkeypatch):
 
 
 def test_a_package_that_is_missing(monkeypatch):
-    monkeypatch.setattr(remote, "url_to_fs", lambda url: importlib.import_module("s3fs_"))
+    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda url: importlib.import_module("s3fs_"))
     with refused("root.no_package"):
         read("s3://bucket/photos")
 
